@@ -1,0 +1,125 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// The classes of failure. Every error that a [Resolver] or a [Provider]
+// returns is of one of them; test for it with [errors.Is]. The backend's own
+// error stays within reach of [errors.As].
+var (
+	// ErrNotFound: the backend answered, and it has no such secret, version
+	// or field. Only this class lets a [Chain] ask its next member.
+	ErrNotFound = errors.New("not found")
+	// ErrPermission: the caller is known and may not read this secret.
+	ErrPermission = errors.New("permission denied")
+	// ErrUnauthenticated: no credentials, or the backend does not accept them.
+	ErrUnauthenticated = errors.New("unauthenticated")
+	// ErrUnavailable: the backend gave no usable answer: down, unreachable,
+	// timed out, sealed, or not what it should be. An error of no class
+	// counts as this one.
+	ErrUnavailable = errors.New("unavailable")
+	// ErrThrottled: the backend asks for fewer calls.
+	ErrThrottled = errors.New("throttled")
+	// ErrInvalid: the name, reference, option or value cannot be right, and
+	// asking again will not help.
+	ErrInvalid = errors.New("invalid")
+	// ErrClosed: the resolver was closed.
+	ErrClosed = errors.New("closed")
+)
+
+// classes in the order in which an error that claims several is judged: what
+// trying again cannot mend comes first.
+var classes = []error{ErrClosed, ErrInvalid, ErrPermission, ErrUnauthenticated, ErrThrottled, ErrUnavailable, ErrNotFound}
+
+// classOf returns the class of err, or nil if it has none.
+func classOf(err error) error {
+	for _, class := range classes {
+		if errors.Is(err, class) {
+			return class
+		}
+	}
+	return nil
+}
+
+// An Error says what was asked, where it was looked for, and what came of it.
+// It holds no value and no credential.
+type Error struct {
+	Op       string // what was being done: get, refresh, open, decode …
+	Name     string // the name as the app asked for it; may be empty
+	Ref      string // where it was looked for, as a redacted reference; may be empty
+	Provider string // the scheme of the provider that answered; may be empty
+	Err      error  // why; its class is found by errors.Is
+}
+
+// Error returns one line: operation, name, place, reason.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("secrets: ")
+	b.WriteString(e.Op)
+	if e.Name != "" {
+		b.WriteByte(' ')
+		b.WriteString(quote(e.Name))
+	}
+	switch {
+	case e.Ref != "":
+		b.WriteString(": ")
+		b.WriteString(e.Ref)
+	case e.Provider != "":
+		b.WriteString(": ")
+		b.WriteString(e.Provider)
+	}
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// quote makes a name safe to print on one line. It is strconv.Quote for text
+// that a person typed, and bounded for text that nobody did.
+func quote(s string) string {
+	const most = 200
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strconv.Quote(s)
+}
+
+// withClass returns err as an error of a class: err itself if it has one,
+// otherwise err marked unavailable.
+func withClass(err error) error {
+	if err == nil || classOf(err) != nil {
+		return err
+	}
+	return &classed{class: ErrUnavailable, err: err}
+}
+
+// classed is an error that was given its class by the resolver.
+type classed struct{ class, err error }
+
+func (c *classed) Error() string {
+	if errors.Is(c.err, context.DeadlineExceeded) {
+		return c.class.Error() + ": no answer in time: " + c.err.Error()
+	}
+	return c.class.Error() + ": " + c.err.Error()
+}
+
+func (c *classed) Unwrap() []error { return []error{c.class, c.err} }
+
+// invalid returns an error of class ErrInvalid.
+func invalid(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
+}
+
+// notFound returns an error of class ErrNotFound.
+func notFound(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrNotFound, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,105 @@
+package secrets
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// An object is a parsed JSON object: a document, cut into its fields.
+type object map[string]json.RawMessage
+
+// parseObject reads a JSON object. Its error does not quote the text.
+func parseObject(text string) (object, error) {
+	trimmed := strings.TrimLeft(text, " \t\r\n")
+	if trimmed == "" || trimmed[0] != '{' {
+		return nil, invalid("the value is no JSON object, so it has no fields")
+	}
+	var o object
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return nil, invalid("the value starts as a JSON object and is malformed, so it has no fields")
+	}
+	return o, nil
+}
+
+// field returns the member of that key, or else what the key points to.
+func (o object) field(key string) (string, error) {
+	if raw, ok := o[key]; ok {
+		return fieldText(raw)
+	}
+	if !strings.HasPrefix(key, "/") {
+		return "", notFound("the document has no field %s", quote(key))
+	}
+	return o.pointer(key)
+}
+
+// member returns the member of exactly that key.
+func (o object) member(key string) (string, error) {
+	if raw, ok := o[key]; ok {
+		return fieldText(raw)
+	}
+	return "", notFound("the document has no field %s", quote(key))
+}
+
+// pointer evaluates a JSON pointer (RFC 6901) that starts with a slash.
+func (o object) pointer(pointer string) (string, error) {
+	missing := func() (string, error) {
+		return "", notFound("the document has nothing at %s", quote(pointer))
+	}
+	var raw json.RawMessage
+	for i, token := range strings.Split(pointer[1:], "/") {
+		token = unescapePointer.Replace(token)
+		if i == 0 {
+			var ok bool
+			if raw, ok = o[token]; !ok {
+				return missing()
+			}
+			continue
+		}
+		switch raw = bytes.TrimLeft(raw, " \t\r\n"); raw[0] {
+		case '{':
+			var inner object
+			if json.Unmarshal(raw, &inner) != nil {
+				return missing()
+			}
+			var ok bool
+			if raw, ok = inner[token]; !ok {
+				return missing()
+			}
+		case '[':
+			var items []json.RawMessage
+			n, err := strconv.ParseUint(token, 10, 31)
+			if err != nil || (len(token) > 1 && token[0] == '0') || json.Unmarshal(raw, &items) != nil || n >= uint64(len(items)) {
+				return missing()
+			}
+			raw = items[n]
+		default:
+			return missing()
+		}
+	}
+	return fieldText(raw)
+}
+
+var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
+
+// fieldText returns a field as the app uses it: text without its quotes,
+// everything else as compact JSON. Null is a field that is not there.
+func fieldText(raw json.RawMessage) (string, error) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) > 0 && raw[0] == '"' {
+		var s string
+		if json.Unmarshal(raw, &s) != nil {
+			return "", invalid("a field is malformed")
+		}
+		return s, nil
+	}
+	if string(raw) == "null" {
+		return "", notFound("the field is null")
+	}
+	var compact bytes.Buffer
+	if json.Compact(&compact, raw) != nil {
+		return "", invalid("a field is malformed")
+	}
+	return compact.String(), nil
+}

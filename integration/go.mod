@@ -1,0 +1,7 @@
+module github.com/go-secrets/secrets/integration
+
+go 1.25.1
+
+replace github.com/go-secrets/secrets => ../
+
+require github.com/go-secrets/secrets v0.0.0

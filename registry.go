@@ -1,0 +1,80 @@
+package secrets
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// An Opener makes the provider of a URI. It is given the URI as base, with
+// Options holding the provider options only; it keeps neither Base nor Path,
+// for they come with each Ref. It does as little as it can, since it is called
+// when the first secret is needed; ctx bounds this call alone. If it fails, it
+// is called again when a secret is needed again.
+type Opener func(ctx context.Context, base Ref) (Provider, error)
+
+// A Backend is what a scheme stands for. Options names every provider option
+// that a URI of the scheme may have, DocumentOptions those that belong to one
+// document (version, stage …) and travel in [Ref.Options]. Others are refused
+// before anything is opened. The options decode, search, trim and ttl are the
+// resolver's own and work with every scheme; a backend that names one of them
+// in Options is given it instead.
+type Backend struct {
+	Open            Opener
+	Options         []string
+	DocumentOptions []string
+}
+
+var registry = struct {
+	sync.RWMutex
+	backends map[string]Backend
+}{backends: make(map[string]Backend)}
+
+// Register makes a backend known by the scheme of its URIs. It is called by
+// the init function of the backend's package, as database/sql drivers do, and
+// panics on a scheme that is malformed or taken, or a nil Open.
+func Register(scheme string, b Backend) {
+	if !validScheme(scheme) || b.Open == nil {
+		panic("secrets: Register needs a scheme of lower-case letters, digits, + - . and an Opener: " + scheme)
+	}
+	registry.Lock()
+	defer registry.Unlock()
+	if _, taken := registry.backends[scheme]; taken {
+		panic("secrets: Register called twice for scheme " + scheme)
+	}
+	registry.backends[scheme] = b
+}
+
+// lookupBackend returns the backend of a scheme, or an error that says which
+// import would link it.
+func lookupBackend(scheme string) (Backend, error) {
+	registry.RLock()
+	defer registry.RUnlock()
+	if b, ok := registry.backends[scheme]; ok {
+		return b, nil
+	}
+	if path, ok := ownBackends[scheme]; ok {
+		return Backend{}, fmt.Errorf("%w: no backend is linked for scheme %q; add: import _ %q", ErrInvalid, scheme, path)
+	}
+	known := make([]string, 0, len(registry.backends))
+	for s := range registry.backends {
+		known = append(known, s)
+	}
+	slices.Sort(known)
+	return Backend{}, fmt.Errorf("%w: unknown scheme %q (linked: %v)", ErrInvalid, scheme, known)
+}
+
+// ownBackends tells where this module's backends live, for the message that
+// asks for an import. It links none of them.
+var ownBackends = map[string]string{
+	"awssm":   modulePath + "/awssm",
+	"env":     modulePath + "/envfile",
+	"envfile": modulePath + "/envfile",
+	"file":    modulePath + "/envfile",
+	"gcp":     modulePath + "/gcp",
+	"ssm":     modulePath + "/ssm",
+	"vault":   modulePath + "/vault",
+}
+
+const modulePath = "github.com/go-secrets/secrets"

@@ -1,0 +1,223 @@
+package secrets
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// A Secret is one version of one secret. Its value comes out through
+// [Secret.Reveal], [Secret.Bytes], [Secret.Field] and [Secret.Decode] only;
+// every printer, logger and encoder sees [REDACTED].
+//
+// A Secret is immutable and safe for concurrent use; it is cheap to copy. The
+// zero Secret is empty. It does not follow a rotation: call [Get] again when
+// the value is needed, that is what it is for, or use [Bind].
+//
+// Secrets are not comparable with ==; use [Secret.Equal].
+type Secret struct {
+	// open holds the value out of sight: printers and encoders that walk
+	// structs by reflection, unexported fields included, cannot look inside a
+	// func.
+	open func() *snapshot
+}
+
+// A snapshot is what a Secret holds.
+type snapshot struct {
+	name  string
+	value string
+	from  *version  // the version of the document that it was cut from; nil: of no document
+	prev  *snapshot // the last different bytes of this name; its own prev is nil
+	field bool      // cut out of the document: its fields are those of value, not of the document
+
+	secret Secret // the Secret that opens this snapshot, made once
+}
+
+const redacted = "[REDACTED]"
+
+// newSnapshot completes s with the Secret that opens it.
+func newSnapshot(s *snapshot) *snapshot {
+	s.secret.open = s.self
+	return s
+}
+
+func (s *snapshot) self() *snapshot { return s }
+
+// noSnapshot is what the zero Secret opens.
+var noSnapshot = newSnapshot(&snapshot{})
+
+func (s Secret) snapshot() *snapshot {
+	if s.open == nil {
+		return noSnapshot
+	}
+	return s.open()
+}
+
+// Reveal returns the value as text. It does not allocate.
+func (s Secret) Reveal() string { return s.snapshot().value }
+
+// Bytes returns a copy of the value, which the caller may modify.
+func (s Secret) Bytes() []byte { return []byte(s.snapshot().value) }
+
+// Field returns one field of a secret that is a JSON object: the member whose
+// key is key, or, if there is none and key starts with a slash, what key
+// points to as a JSON pointer (RFC 6901). Text comes without its quotes;
+// numbers digit for digit, and everything else as compact JSON. The error is
+// [ErrNotFound] if the field is missing or null, [ErrInvalid] if the secret is
+// no JSON object; neither quotes the value.
+func (s Secret) Field(key string) (Secret, error) {
+	snap := s.snapshot()
+	value, err := snap.lookup(key)
+	if err != nil {
+		return Secret{}, &Error{Op: "field", Name: snap.name, Err: err}
+	}
+	f := &snapshot{name: snap.name + "#" + key, value: value, from: snap.from, field: true}
+	if snap.prev != nil {
+		if old, err := snap.prev.lookup(key); err == nil && old != value {
+			f.prev = newSnapshot(&snapshot{name: f.name, value: old, from: snap.prev.from, field: true})
+		}
+	}
+	return newSnapshot(f).secret, nil
+}
+
+// lookup finds a field as a reference to the document would.
+func (s *snapshot) lookup(key string) (string, error) {
+	if s.from != nil && !s.field {
+		return s.from.field(key)
+	}
+	o, err := parseObject(s.value)
+	if err != nil {
+		return "", err
+	}
+	return o.field(key)
+}
+
+// Decode stores the value, which must be JSON, in what dst points to, as
+// [encoding/json.Unmarshal] does. The error is [ErrInvalid] and tells the
+// offset or the field, never the value.
+func (s Secret) Decode(dst any) error {
+	snap := s.snapshot()
+	if err := decodeJSON(snap.value, dst); err != nil {
+		return &Error{Op: "decode", Name: snap.name, Err: err}
+	}
+	return nil
+}
+
+// decodeJSON is json.Unmarshal with errors that do not quote its input.
+func decodeJSON(value string, dst any) error {
+	err := json.Unmarshal([]byte(value), dst)
+	if err == nil {
+		return nil
+	}
+	var syntax *json.SyntaxError
+	var typ *json.UnmarshalTypeError
+	var target *json.InvalidUnmarshalError
+	switch {
+	case errors.As(err, &target):
+		return invalid("the destination must be a non-nil pointer, not %T", dst)
+	case errors.As(err, &syntax):
+		return invalid("the value is not JSON (at byte %d of %d)", syntax.Offset, len(value))
+	case errors.As(err, &typ):
+		return invalid("the JSON at %s does not fit a Go %s", jsonPlace(typ), typ.Type)
+	}
+	return invalid("the JSON does not fit a Go %T", dst)
+}
+
+func jsonPlace(e *json.UnmarshalTypeError) string {
+	if e.Field != "" {
+		return "field " + quote(e.Field)
+	}
+	return fmt.Sprintf("byte %d", e.Offset)
+}
+
+// Name returns the name that the secret was asked for by.
+func (s Secret) Name() string { return s.snapshot().name }
+
+// Version returns the backend's version of the document that the secret is
+// part of, or one that was derived from it under a key of this process. It
+// tells nothing about the value, and is compared for equality only.
+func (s Secret) Version() string {
+	if v := s.snapshot().from; v != nil {
+		return v.version
+	}
+	return ""
+}
+
+// FetchedAt returns when the backend last said that this is the value; zero
+// for a Secret that came from none.
+func (s Secret) FetchedAt() time.Time {
+	if v := s.snapshot().from; v != nil {
+		return time.Unix(0, v.wall)
+	}
+	return time.Time{}
+}
+
+// ExpiresAt returns when the lease or certificate ends; zero: never.
+func (s Secret) ExpiresAt() time.Time {
+	if v := s.snapshot().from; v != nil && v.extra != nil {
+		return v.extra.Expires
+	}
+	return time.Time{}
+}
+
+// Equal reports whether both hold the same bytes, in time that depends on
+// their lengths only. Versions and names do not matter.
+func (s Secret) Equal(o Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.snapshot().value), []byte(o.snapshot().value)) == 1
+}
+
+// IsZero reports whether s is the zero Secret, which no Get returns. A secret
+// whose value is empty is not zero.
+func (s Secret) IsZero() bool { return s.open == nil }
+
+// Previous returns the last different bytes that this name had in this
+// process, for those who verify with a key in rotation: one step back and no
+// further. It reports false if there are none.
+func (s Secret) Previous() (Secret, bool) {
+	if p := s.snapshot().prev; p != nil {
+		return p.secret, true
+	}
+	return Secret{}, false
+}
+
+// String returns [REDACTED].
+func (s Secret) String() string { return redacted }
+
+// GoString returns [REDACTED].
+func (s Secret) GoString() string { return redacted }
+
+// Format writes [REDACTED], whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// LogValue returns [REDACTED].
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalJSON returns "[REDACTED]".
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// MarshalText returns [REDACTED].
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// MarshalBinary is an error: a redacted value would be taken for the secret.
+func (s Secret) MarshalBinary() ([]byte, error) {
+	return nil, &Error{Op: "marshal", Name: s.Name(), Err: invalid("a Secret is not written in binary form")}
+}
+
+// UnmarshalText makes s a secret of the given text, with no name and no
+// version, so that a Secret can stand in a configuration struct. It refuses
+// [REDACTED], which is what a marshalled Secret reads.
+func (s *Secret) UnmarshalText(text []byte) error {
+	if string(text) == redacted {
+		return &Error{Op: "unmarshal", Err: invalid("the text is %s, what a marshalled Secret reads: the value is gone", redacted)}
+	}
+	*s = newSnapshot(&snapshot{value: string(text)}).secret
+	return nil
+}
+
+// UnmarshalBinary is an error, as [Secret.MarshalBinary] is.
+func (s *Secret) UnmarshalBinary([]byte) error {
+	return &Error{Op: "unmarshal", Err: invalid("a Secret is not read from binary form")}
+}
