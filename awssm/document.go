@@ -1,0 +1,138 @@
+package awssm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/awsapi"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+// current is the stage of the version that is in use.
+const current = "AWSCURRENT"
+
+// A document is a secret, in the version that is asked for.
+type document struct {
+	id      string // name or ARN
+	region  string // of the ARN; empty: the client's
+	stage   string // empty: version alone decides
+	version string // VersionId; empty: the stage decides
+}
+
+// locate reads a reference, or a name under its base.
+func (p *Provider) locate(ref secrets.Ref) (document, error) {
+	if ref.Base != "" && awsapi.IsARN(ref.Path) {
+		return document{}, unspellable("a name does not start with arn: (a reference may)")
+	}
+	d := document{id: ref.Join(), stage: ref.Options["stage"], version: ref.Options["version"]}
+	if d.stage == "" && d.version == "" {
+		d.stage = current
+	}
+	if awsapi.IsARN(d.id) {
+		arn, err := awsapi.ParseARN(d.id, "secretsmanager")
+		if err != nil {
+			return document{}, err
+		}
+		if !strings.HasPrefix(arn.Resource, "secret:") {
+			return document{}, fault.New(secrets.ErrInvalid, "the ARN of a secret reads arn:partition:secretsmanager:region:account:secret:name", nil)
+		}
+		d.region = arn.Region
+		return d, nil
+	}
+	d.id = p.session.Options.Path(d.id)
+	return d, spell(d.id)
+}
+
+// spell checks that Secrets Manager can hold a secret of that name: 1 to 512
+// of the characters that CreateSecret documents, and the ! in the names of
+// secrets that other services manage (rds!cluster-…).
+func spell(name string) error {
+	if name == "" {
+		return unspellable("the name of the secret is empty")
+	}
+	if len(name) > 512 {
+		return unspellable("a secret's name has at most 512 characters")
+	}
+	for _, c := range []byte(name) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && !strings.ContainsRune("/_+=.@-!", rune(c)) {
+			return unspellable("a secret's name has ASCII letters, digits and /_+=.@-! only")
+		}
+	}
+	return nil
+}
+
+func unspellable(msg string) error {
+	return &fault.Error{Class: secrets.ErrInvalid, Msg: msg, CannotSpell: true}
+}
+
+// selects reports whether the document is in another version than the
+// current one, which a batch cannot ask for.
+func (d document) selects() bool { return d.version != "" || d.stage != current }
+
+func (d document) input() *secretsmanager.GetSecretValueInput {
+	in := &secretsmanager.GetSecretValueInput{SecretId: aws.String(d.id)}
+	if d.stage != "" {
+		in.VersionStage = aws.String(d.stage)
+	}
+	if d.version != "" {
+		in.VersionId = aws.String(d.version)
+	}
+	return in
+}
+
+// String is the document as errors name it.
+func (d document) String() string {
+	s := d.id
+	if d.version != "" {
+		s += " version " + d.version
+	}
+	if d.stage != "" && d.stage != current {
+		s += " stage " + d.stage
+	}
+	return s
+}
+
+// An entry is a version as the service returns it, singly or in a batch.
+type entry struct {
+	arn, name, version *string
+	stages             []string
+	text               *string
+	binary             []byte
+	value              secrets.Value // without Data
+}
+
+// bears reports whether an entry is what the document asks for. Reads are
+// eventually consistent: the version that was current a moment ago may come
+// back, without the stage.
+func (d document) bears(e entry) bool {
+	return e.version != nil && (d.version == "" || *e.version == d.version) &&
+		(d.stage == "" || slices.Contains(e.stages, d.stage))
+}
+
+// take returns the value of an entry.
+func (e entry) take() (secrets.Value, bool) {
+	v := e.value
+	switch {
+	case e.text != nil:
+		v.Data = []byte(*e.text)
+	case e.binary != nil:
+		v.Data = e.binary
+	default:
+		return secrets.Value{}, false
+	}
+	v.Version = *e.version
+	return v, true
+}
+
+// wrongVersion is the error of an answer that is not what was asked for,
+// twice.
+func wrongVersion(d document, region string) error {
+	return fault.New(secrets.ErrUnavailable,
+		fmt.Sprintf("Secrets Manager in %s, %q: the answer is not the version that was asked for (reads are eventually consistent)", region, d), nil)
+}

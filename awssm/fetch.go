@@ -1,0 +1,87 @@
+package awssm
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/awsapi"
+)
+
+// Fetch reads one version of one secret, the current one if ref has neither
+// stage nor version. The package's page tells how ref names it, and the errors.
+func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
+	d, err := p.locate(ref)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	c, err := p.session.Conn(ctx)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	v, err := p.read(ctx, c, d)
+	if err == nil {
+		p.gate.Confirm()
+	}
+	return v, err
+}
+
+// read reads a document, once more if the answer is not what was asked for.
+func (p *Provider) read(ctx context.Context, c *conn, d document) (secrets.Value, error) {
+	region, err := c.In(d.region, p.session.Options)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	for range 2 {
+		out, err := c.Client.GetSecretValue(ctx, d.input(), callOptions(c, region))
+		if err != nil {
+			return secrets.Value{}, p.fail(c, call("GetSecretValue", d, region), err)
+		}
+		if e := single(out); d.bears(e) {
+			if v, ok := e.take(); ok {
+				return v, nil
+			}
+		}
+	}
+	return secrets.Value{}, wrongVersion(d, region)
+}
+
+func single(out *secretsmanager.GetSecretValueOutput) entry {
+	return entry{
+		arn: out.ARN, name: out.Name, version: out.VersionId, stages: out.VersionStages,
+		text: out.SecretString, binary: out.SecretBinary,
+		value: secrets.Value{Created: aws.ToTime(out.CreatedDate)},
+	}
+}
+
+// call describes a call for the message of its failure.
+func call(operation string, d document, region string) awsapi.Call {
+	return awsapi.Call{
+		Service: "Secrets Manager", Action: "secretsmanager:" + operation,
+		Subject: d.String(), Region: region, Selected: d.selects(),
+		// The words are the only sign of a secret that is scheduled for
+		// deletion: its code is that of any request out of place.
+		NotFound: func(code, message string) bool {
+			m := strings.ToLower(message)
+			return code == "InvalidRequestException" && (strings.Contains(m, "marked for deletion") ||
+				strings.Contains(m, "marked deleted") || strings.Contains(m, "scheduled for deletion"))
+		},
+		MissingKMS: func(code, message string) bool {
+			return code == "DecryptionFailure" || strings.Contains(message, "KMS")
+		},
+	}
+}
+
+// fail gives an error its class and message. If the service refuses the
+// credentials, they are fetched anew for the next call.
+func (p *Provider) fail(c *conn, call awsapi.Call, err error) error {
+	f := call.Fail(err)
+	if errors.Is(f.Class, secrets.ErrUnauthenticated) {
+		p.session.Rejected(c)
+	}
+	return f
+}

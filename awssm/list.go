@@ -1,0 +1,59 @@
+package awssm
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+)
+
+// List yields the names of the secrets that start with prefix, without those
+// that are scheduled for deletion. It needs secretsmanager:ListSecrets, which
+// can be granted on * only. A page holds 100 names. Values are not read.
+func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		start := p.session.Options.Prefix
+		full := start + prefix
+		if full != "" && spell(full) != nil {
+			if strings.HasPrefix(full, "arn:") {
+				yield("", errors.ErrUnsupported) // the service lists no ARNs by their start
+			}
+			return // no secret has such a name
+		}
+		c, err := p.session.Conn(ctx)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		region, err := c.In("", p.session.Options)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		in := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(100)}
+		if full != "" && full[0] != '!' { // where ! would mean "not"
+			in.Filters = []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{full}}}
+		}
+		for {
+			out, err := c.Client.ListSecrets(ctx, in, callOptions(c, region))
+			if err != nil {
+				yield("", p.fail(c, call("ListSecrets", document{id: full, stage: current}, region), err))
+				return
+			}
+			for _, s := range out.SecretList {
+				name := aws.ToString(s.Name)
+				if s.DeletedDate == nil && strings.HasPrefix(name, full) && !yield(strings.TrimPrefix(name, start), nil) {
+					return
+				}
+			}
+			if aws.ToString(out.NextToken) == "" {
+				return
+			}
+			in.NextToken = out.NextToken
+		}
+	}
+}

@@ -1,0 +1,235 @@
+package awsapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+// A Call says what was asked of a service, for the message of its failure.
+type Call struct {
+	Service    string // as people call it: Secrets Manager
+	Action     string // as IAM calls it: secretsmanager:GetSecretValue
+	Subject    string // the name or ARN asked for; may be empty
+	Region     string
+	Selected   bool // a version, stage or label was asked for: a refusal may be about that, not about the name
+	NotFound   func(code, message string) bool
+	MissingKMS func(code, message string) bool
+}
+
+// An Answer is the failure as the service put it.
+type Answer struct {
+	Code, Message string // of an API error; empty: there was none
+	Status        int    // of HTTP; zero: there was no response
+	RequestID     string
+	RetryAfter    time.Duration
+}
+
+// AnswerOf takes from an error of the SDK what the service said.
+func AnswerOf(err error) Answer {
+	var a Answer
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() != "UnknownError" {
+		a.Code, a.Message = api.ErrorCode(), oneLine(api.ErrorMessage())
+	}
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) && response.ResponseError != nil && response.Response != nil && response.Response.Response != nil {
+		a.Status = response.HTTPStatusCode()
+		a.RequestID = response.RequestID
+		a.RetryAfter = retryAfter(response.Response.Header.Get("Retry-After"))
+	}
+	return a
+}
+
+// retryAfter reads the header of that name: seconds, or a date.
+func retryAfter(s string) time.Duration {
+	if n, err := strconv.Atoi(s); err == nil && n > 0 {
+		return time.Duration(n) * time.Second
+	}
+	if t, err := http.ParseTime(s); err == nil {
+		return max(0, time.Until(t))
+	}
+	return 0
+}
+
+// classes maps error codes, with an Exception at their end taken off. The
+// throttling codes are the SDK's own list.
+var classes = map[string]error{
+	"AccessDenied":                  secrets.ErrPermission,
+	"NotAuthorized":                 secrets.ErrPermission,
+	"UnauthorizedOperation":         secrets.ErrPermission,
+	"AccountProblem":                secrets.ErrPermission,
+	"OptInRequired":                 secrets.ErrPermission,
+	"InvalidClientTokenId":          secrets.ErrUnauthenticated,
+	"UnrecognizedClient":            secrets.ErrUnauthenticated,
+	"ExpiredToken":                  secrets.ErrUnauthenticated,
+	"TokenRefreshRequired":          secrets.ErrUnauthenticated,
+	"InvalidToken":                  secrets.ErrUnauthenticated,
+	"InvalidSignature":              secrets.ErrUnauthenticated,
+	"IncompleteSignature":           secrets.ErrUnauthenticated,
+	"SignatureDoesNotMatch":         secrets.ErrUnauthenticated,
+	"MissingAuthentication":         secrets.ErrUnauthenticated,
+	"MissingAuthToken":              secrets.ErrUnauthenticated,
+	"AuthFailure":                   secrets.ErrUnauthenticated,
+	"RequestExpired":                secrets.ErrUnauthenticated,
+	"RequestTimeTooSkewed":          secrets.ErrUnauthenticated,
+	"Validation":                    secrets.ErrInvalid,
+	"ValidationError":               secrets.ErrInvalid,
+	"InvalidParameter":              secrets.ErrInvalid,
+	"InvalidParameterValue":         secrets.ErrInvalid,
+	"InvalidRequest":                secrets.ErrInvalid,
+	"InvalidFilterKey":              secrets.ErrInvalid,
+	"InvalidFilterValue":            secrets.ErrInvalid,
+	"InvalidFilterOption":           secrets.ErrInvalid,
+	"Serialization":                 secrets.ErrInvalid,
+	"UnknownOperation":              secrets.ErrInvalid,
+	"InvalidAction":                 secrets.ErrInvalid,
+	"HierarchyLevelLimit":           secrets.ErrInvalid,
+	"UnsupportedParameter":          secrets.ErrInvalid,
+	"InvalidNextToken":              secrets.ErrUnavailable, // the list changed below us: begin again
+	"ResourceNotFound":              secrets.ErrNotFound,
+	"ParameterNotFound":             secrets.ErrNotFound,
+	"ParameterVersionNotFound":      secrets.ErrNotFound,
+	"ParameterVersionLabelNotFound": secrets.ErrNotFound,
+	"DecryptionFailure":             secrets.ErrPermission,
+	"InvalidKeyId":                  secrets.ErrPermission,
+	"KMSAccessDenied":               secrets.ErrPermission,
+	"KMSDisabled":                   secrets.ErrPermission,
+	"KMSInvalidState":               secrets.ErrPermission,
+	"KMSNotFound":                   secrets.ErrPermission,
+}
+
+// Class returns the class of an answer: by its code, and by the status of
+// HTTP only where no code came (a proxy's page).
+func (a Answer) Class() error {
+	if a.Code != "" {
+		if _, ok := retry.DefaultThrottleErrorCodes[a.Code]; ok {
+			return secrets.ErrThrottled
+		}
+		for _, code := range []string{a.Code, strings.TrimSuffix(a.Code, "Exception")} {
+			if class, ok := classes[code]; ok {
+				return class
+			}
+		}
+		return secrets.ErrUnavailable
+	}
+	switch a.Status {
+	case http.StatusUnauthorized:
+		return secrets.ErrUnauthenticated
+	case http.StatusForbidden:
+		return secrets.ErrPermission
+	case http.StatusTooManyRequests:
+		return secrets.ErrThrottled
+	}
+	return secrets.ErrUnavailable
+}
+
+// Fail turns an error of the SDK into one with a class and a message that
+// says what was asked, where, and what to do. The SDK's own error stays
+// within reach of errors.As, without its bodies.
+func (c Call) Fail(err error) *fault.Error {
+	err = Strip(err)
+	var credential *credentialError
+	if errors.As(err, &credential) {
+		return fault.New(secrets.ErrUnauthenticated, "the AWS credentials could not be renewed", err)
+	}
+	a := AnswerOf(err)
+	f := &fault.Error{Class: a.Class(), Err: err, Retry: a.RetryAfter}
+	if a.Code == "" && a.Status == 0 {
+		f.Msg = c.unanswered(err)
+		return f
+	}
+	f.Quiet = true // the message says it all, and shorter
+	c.judge(f, a)
+	f.Msg = c.message(f, a)
+	return f
+}
+
+// FailItem is Fail for one item of a batch, which comes as code and message.
+func (c Call) FailItem(code, message string) *fault.Error {
+	return c.Fail(&smithy.GenericAPIError{Code: code, Message: message})
+}
+
+// judge applies what only the service's own words tell, and finds the missing
+// permission.
+func (c Call) judge(f *fault.Error, a Answer) {
+	if c.NotFound != nil && a.Code != "" && c.NotFound(a.Code, a.Message) {
+		f.Class = secrets.ErrNotFound
+	}
+	switch f.Class {
+	case secrets.ErrPermission:
+		f.Missing = c.Action
+		if _, after, ok := strings.Cut(a.Message, "not authorized to perform: "); ok {
+			f.Missing, _, _ = strings.Cut(after, " ")
+		} else if c.MissingKMS != nil && c.MissingKMS(a.Code, a.Message) {
+			f.Missing = "kms:Decrypt"
+		}
+	case secrets.ErrInvalid:
+		// A name that we let pass and the service refuses is one that it
+		// cannot hold.
+		f.CannotSpell = !c.Selected && strings.HasPrefix(a.Code, "Validation")
+	}
+}
+
+// message puts an answer into one line.
+func (c Call) message(f *fault.Error, a Answer) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s in %s", c.Service, c.Region)
+	if c.Subject != "" {
+		fmt.Fprintf(&b, ", %q", c.Subject)
+	}
+	switch {
+	case a.Code != "":
+		fmt.Fprintf(&b, ": %s: %s", a.Code, a.Message)
+	case a.Status >= 200 && a.Status < 300:
+		fmt.Fprintf(&b, ": what answered (status %d) is not the service: a proxy or captive portal?", a.Status)
+	default:
+		fmt.Fprintf(&b, ": status %d without an error code, so not from the service itself: a proxy?", a.Status)
+	}
+	switch {
+	case f.Missing == "kms:Decrypt":
+		b.WriteString("; allow kms:Decrypt on the key that encrypts it")
+	case f.Missing != "" && a.Code != "":
+		b.WriteString("; allow " + f.Missing)
+	case f.Class == secrets.ErrUnauthenticated:
+		b.WriteString("; renew the credentials (`aws sso login`, AWS_PROFILE, the service account's role) and check the clock")
+	}
+	if a.RequestID != "" {
+		b.WriteString(" (request " + a.RequestID + ")")
+	}
+	return b.String()
+}
+
+// unanswered describes a call to which no response came.
+func (c Call) unanswered(err error) string {
+	what := c.Service + " in " + c.Region
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return what + " did not answer in time"
+	case errors.Is(err, context.Canceled):
+		return what + " was not waited for"
+	}
+	return what + " could not be reached"
+}
+
+// oneLine bounds a service's message and takes out what would break a log
+// line.
+func oneLine(s string) string {
+	const most = 500
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}

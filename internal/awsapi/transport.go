@@ -1,0 +1,70 @@
+package awsapi
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+)
+
+// attemptTimeout bounds one attempt of one call, its body included. The SDK
+// sets no bound: a server that accepts and never answers would block for ever.
+const attemptTimeout = 3 * time.Second
+
+// An HTTPClient is what the clients of the SDK send with.
+type HTTPClient interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// bounded gives each attempt of next a timeout, under the context of the call.
+type bounded struct{ next HTTPClient }
+
+func (b bounded) Do(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(req.Context(), attemptTimeout)
+	resp, err := b.next.Do(req.WithContext(ctx))
+	if err != nil || resp == nil || resp.Body == nil {
+		cancel()
+		return resp, err
+	}
+	resp.Body = &cancelOnClose{resp.Body, cancel}
+	return resp, nil
+}
+
+type cancelOnClose struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+func (c *cancelOnClose) Close() error {
+	defer c.cancel()
+	return c.ReadCloser.Close()
+}
+
+// newTransport returns the SDK's transport, with the certificates that the
+// configuration asks for, as one whose idle connections can be closed.
+func newTransport(cfg aws.Config) *http.Transport {
+	b, ok := cfg.HTTPClient.(*awshttp.BuildableClient)
+	if !ok {
+		b = awshttp.NewBuildableClient()
+	}
+	t := b.GetTransport()
+	t.DisableKeepAlives = false
+	return t
+}
+
+// plainClient follows no redirect: the services send none, captive portals do.
+func plainClient(t *http.Transport) *http.Client {
+	return &http.Client{
+		Transport:     t,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Quiet returns the log mode without what would print values: the bodies of
+// requests and responses.
+func Quiet(m aws.ClientLogMode) aws.ClientLogMode {
+	return m &^ (aws.LogRequestWithBody | aws.LogResponseWithBody | aws.LogRequestEventMessage | aws.LogResponseEventMessage)
+}

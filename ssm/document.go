@@ -1,0 +1,151 @@
+package ssm
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/awsapi"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+// A document is a parameter, in the version that is asked for.
+type document struct {
+	name     string // with its leading slash, if it has one, or an ARN
+	region   string // of the ARN; empty: the client's
+	selector string // a version or a label; empty: the newest version
+	loose    bool   // if there is no parameter of that name, the one with a leading slash is meant
+}
+
+// locate reads a reference, or a name under its base.
+func (p *Provider) locate(ref secrets.Ref) (document, error) {
+	if ref.Base != "" && strings.Contains(ref.Path, ":") {
+		return document{}, unspellable("a name has no : in it; a version or label is asked for in a reference (?version=, ?label=)")
+	}
+	d := document{name: ref.Join()}
+	if awsapi.IsARN(d.name) {
+		arn, err := awsapi.ParseARN(d.name, "ssm")
+		if err != nil {
+			return document{}, err
+		}
+		if !strings.HasPrefix(arn.Resource, "parameter/") {
+			return document{}, fault.New(secrets.ErrInvalid, "the ARN of a parameter reads arn:partition:ssm:region:account:parameter/name", nil)
+		}
+		d.region = arn.Region
+	} else {
+		d.name = p.session.Options.Path(d.name)
+	}
+	if err := d.cutSelector(ref.Options); err != nil {
+		return document{}, err
+	}
+	if d.region != "" {
+		return d, nil
+	}
+	return d, d.spell()
+}
+
+// cutSelector takes the selector from the name (after the last slash: an ARN
+// has colons before it) or from the options.
+func (d *document) cutSelector(options map[string]string) error {
+	last := strings.LastIndexByte(d.name, '/') + 1
+	base, selector, has := strings.Cut(d.name[last:], ":")
+	d.name = d.name[:last] + base
+	given := 0
+	if has {
+		given++
+		d.selector = selector
+		if selector == "" || strings.Contains(selector, ":") {
+			return fault.New(secrets.ErrInvalid, "a parameter's selector reads name:version or name:label", nil)
+		}
+	}
+	if version, ok := options["version"]; ok {
+		given++
+		d.selector = version
+		if n, err := strconv.ParseUint(version, 10, 63); err != nil || n == 0 {
+			return fault.New(secrets.ErrInvalid, "option version is the number of a parameter's version, 1 or more", nil)
+		}
+	}
+	if label, ok := options["label"]; ok {
+		given++
+		d.selector = label
+		if label == "" || strings.Contains(label, ":") {
+			return fault.New(secrets.ErrInvalid, "option label is the label of a parameter's version", nil)
+		}
+	}
+	if given > 1 {
+		return fault.New(secrets.ErrInvalid, "a parameter is asked for by one of :selector, ?version= and ?label=", nil)
+	}
+	return nil
+}
+
+// spell checks that Parameter Store can hold a parameter of that name, and
+// gives a name with levels its leading slash, without which there is none.
+func (d *document) spell() error {
+	switch {
+	case d.name == "" || d.name == "/":
+		return unspellable("the name of the parameter is empty")
+	case strings.HasPrefix(d.name, "/"):
+	case strings.Contains(d.name, "/"):
+		d.name = "/" + d.name
+	default:
+		d.loose = true
+	}
+	if len(d.name) > 1011 {
+		return unspellable("a parameter's name has at most 1011 characters")
+	}
+	for _, c := range []byte(d.name) {
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && !strings.ContainsRune("/_.-", rune(c)) {
+			return unspellable("a parameter's name has ASCII letters, digits and /_.- only")
+		}
+	}
+	if secret, ok := strings.CutPrefix(d.name, "/aws/reference/secretsmanager/"); ok {
+		return fault.New(secrets.ErrInvalid, "a secret of Secrets Manager is not read through Parameter Store, which would lose its versions; write awssm://"+secret, nil)
+	}
+	return nil
+}
+
+func unspellable(msg string) error {
+	return &fault.Error{Class: secrets.ErrInvalid, Msg: msg, CannotSpell: true}
+}
+
+// String is the document as the service is asked for it, and as errors name it.
+func (d document) String() string {
+	if d.selector == "" {
+		return d.name
+	}
+	return d.name + ":" + d.selector
+}
+
+// slashed is the document with the leading slash that a loose one may have.
+func (d document) slashed() document {
+	d.name, d.loose = "/"+d.name, false
+	return d
+}
+
+// value returns a parameter as the resolver holds it. The version counts from
+// 1 again after a delete and create, so the date belongs to it.
+func value(p types.Parameter) (secrets.Value, bool) {
+	if p.Value == nil || p.Version == 0 {
+		return secrets.Value{}, false
+	}
+	v := secrets.Value{Data: []byte(*p.Value), Version: strconv.FormatInt(p.Version, 10)}
+	if p.LastModifiedDate != nil {
+		v.Created = *p.LastModifiedDate
+		v.Version += "@" + p.LastModifiedDate.UTC().Format(time.RFC3339Nano)
+	}
+	return v, true
+}
+
+// answers reports whether a parameter that the service returned is the one
+// that was asked for. Its name comes without the selector.
+func (d document) answers(p types.Parameter) bool {
+	if n, err := strconv.ParseInt(d.selector, 10, 64); err == nil && p.Version != n {
+		return false
+	}
+	return d.name == aws.ToString(p.Name) || d.name == aws.ToString(p.ARN)
+}

@@ -1,0 +1,106 @@
+package ssm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/awsapi"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+// Fetch reads one version of one parameter, decrypted, the newest one if ref
+// has neither version nor label. The package's page tells how ref names it,
+// and the errors.
+func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
+	d, err := p.locate(ref)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	c, err := p.session.Conn(ctx)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	return p.read(ctx, c, d)
+}
+
+// read reads a document: the parameter of its name, or of its name with a
+// leading slash, or else, with tree=true, its children.
+func (p *Provider) read(ctx context.Context, c *conn, d document) (secrets.Value, error) {
+	v, err := p.get(ctx, c, d)
+	if d.loose && errors.Is(err, secrets.ErrNotFound) {
+		d = d.slashed()
+		var second error
+		if v, second = p.get(ctx, c, d); !errors.Is(second, secrets.ErrNotFound) {
+			err = second
+		}
+	}
+	return p.orChildren(ctx, c, d, v, err)
+}
+
+// orChildren reads the children of a parameter that is not there, or that a
+// policy for its children does not grant, if the provider does so at all.
+func (p *Provider) orChildren(ctx context.Context, c *conn, d document, v secrets.Value, err error) (secrets.Value, error) {
+	if !p.tree || d.selector != "" || awsapi.IsARN(d.name) ||
+		!errors.Is(err, secrets.ErrNotFound) && !errors.Is(err, secrets.ErrPermission) {
+		return v, err
+	}
+	children, childErr := p.children(ctx, c, d)
+	if childErr != nil && (errors.Is(childErr, secrets.ErrNotFound) || errors.Is(err, secrets.ErrPermission)) {
+		return secrets.Value{}, err
+	}
+	return children, childErr
+}
+
+// get reads one parameter.
+func (p *Provider) get(ctx context.Context, c *conn, d document) (secrets.Value, error) {
+	region, err := c.In(d.region, p.session.Options)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	out, err := c.Client.GetParameter(ctx, &ssm.GetParameterInput{
+		Name:           aws.String(d.String()),
+		WithDecryption: aws.Bool(true), // else a SecureString comes as ciphertext, and no error
+	}, callOptions(c, region))
+	if err != nil {
+		return secrets.Value{}, p.fail(c, call("GetParameter", d, region), err)
+	}
+	if out.Parameter != nil {
+		if v, ok := value(*out.Parameter); ok {
+			return v, nil
+		}
+	}
+	return secrets.Value{}, fault.New(secrets.ErrUnavailable,
+		fmt.Sprintf("Parameter Store in %s, %q: the answer holds no parameter: a proxy or captive portal?", region, d), nil)
+}
+
+// missing is the error of a parameter that a batch reported as not there.
+func missing(d document, region string) error {
+	return fault.New(secrets.ErrNotFound, fmt.Sprintf("Parameter Store in %s has no %q", region, d), nil)
+}
+
+// call describes a call for the message of its failure.
+func call(operation string, d document, region string) awsapi.Call {
+	return awsapi.Call{
+		Service: "Parameter Store", Action: "ssm:" + operation,
+		Subject: d.String(), Region: region, Selected: d.selector != "",
+		MissingKMS: func(code, message string) bool {
+			return code == "InvalidKeyId" || strings.Contains(message, "KMS") || strings.Contains(message, "kms:")
+		},
+	}
+}
+
+// fail gives an error its class and message. If the service refuses the
+// credentials, they are fetched anew for the next call.
+func (p *Provider) fail(c *conn, call awsapi.Call, err error) error {
+	f := call.Fail(err)
+	if errors.Is(f.Class, secrets.ErrUnauthenticated) {
+		p.session.Rejected(c)
+	}
+	return f
+}

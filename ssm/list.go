@@ -1,0 +1,76 @@
+package ssm
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/go-secrets/secrets/internal/awsapi"
+)
+
+// List yields the names of the parameters that start with prefix, with a
+// leading slash if prefix has one. It needs ssm:DescribeParameters, which can
+// be granted on * only. A page holds 50 names. Values are not read.
+func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if awsapi.IsARN(prefix) {
+			yield("", errors.ErrUnsupported) // the service lists no ARNs by their start
+			return
+		}
+		c, err := p.session.Conn(ctx)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		region, err := c.In("", p.session.Options)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		start := p.session.Options.Prefix
+		full := start + prefix
+		in := &ssm.DescribeParametersInput{MaxResults: aws.Int32(50)}
+		if f := filter(full); f != nil {
+			in.ParameterFilters = []types.ParameterStringFilter{*f}
+		}
+		for {
+			out, err := c.Client.DescribeParameters(ctx, in, callOptions(c, region))
+			if err != nil {
+				yield("", p.fail(c, call("DescribeParameters", document{name: full}, region), err))
+				return
+			}
+			for _, parameter := range out.Parameters {
+				name := aws.ToString(parameter.Name)
+				if !strings.HasPrefix(full, "/") {
+					name = strings.TrimPrefix(name, "/")
+				}
+				if strings.HasPrefix(name, full) && !yield(strings.TrimPrefix(name, start), nil) {
+					return
+				}
+			}
+			if aws.ToString(out.NextToken) == "" { // a page before the last may be empty
+				return
+			}
+			in.NextToken = out.NextToken
+		}
+	}
+}
+
+// filter narrows a listing to names that start with prefix, with or without a
+// leading slash; nil: all.
+func filter(prefix string) *types.ParameterStringFilter {
+	trimmed := strings.TrimPrefix(prefix, "/")
+	if trimmed == "" {
+		return nil
+	}
+	values := []string{"/" + trimmed}
+	if prefix == trimmed && !strings.Contains(trimmed, "/") {
+		values = append(values, trimmed)
+	}
+	return &types.ParameterStringFilter{Key: aws.String("Name"), Option: aws.String("BeginsWith"), Values: values}
+}

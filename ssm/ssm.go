@@ -1,0 +1,118 @@
+package ssm
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/awsapi"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+func init() {
+	secrets.Register("ssm", secrets.Backend{
+		Open:            open,
+		Options:         append([]string{"tree"}, awsapi.Names...),
+		DocumentOptions: []string{"version", "label"},
+	})
+}
+
+// A Provider reads parameters from AWS Systems Manager Parameter Store. It is
+// safe for concurrent use.
+type Provider struct {
+	session *awsapi.Session[*ssm.Client]
+	tree    bool
+	gate    awsapi.Gate
+	log     *slog.Logger // nil: slog.Default
+}
+
+var (
+	_ secrets.BatchProvider = (*Provider)(nil)
+	_ secrets.ListProvider  = (*Provider)(nil)
+)
+
+// An Option changes what [New] returns.
+type Option func(*Provider)
+
+// WithPrefix puts prefix before every name that is no ARN.
+func WithPrefix(prefix string) Option {
+	return func(p *Provider) { p.session.Options.Prefix = prefix }
+}
+
+// WithTree makes a document of the parameters one level below a name that is
+// no parameter itself, as tree=true does in a URI.
+func WithTree() Option {
+	return func(p *Provider) { p.tree = true }
+}
+
+// WithoutBatch keeps GetParameters from being called, as batch=false does in
+// a URI.
+func WithoutBatch() Option {
+	return func(p *Provider) { p.session.Options.NoBatch = true }
+}
+
+// WithLogger says where to log that batches are denied, which happens once.
+// The default is [slog.Default].
+func WithLogger(log *slog.Logger) Option {
+	return func(p *Provider) { p.log = log }
+}
+
+// New returns a Provider over the user's own client, whose region,
+// credentials, retries and endpoint it keeps. Two things are set for each call
+// alone: the bodies of requests and responses are never logged, whatever the
+// client's log mode, and each attempt ends after 3 seconds, since the SDK sets
+// no bound.
+func New(client *ssm.Client, opts ...Option) *Provider {
+	o := client.Options()
+	p := &Provider{session: awsapi.Given(client, awsapi.Options{}, o.Region, o.Credentials, o.HTTPClient)}
+	for _, opt := range opts {
+		opt(p)
+	}
+	return p
+}
+
+// open makes the provider of a URI. Nothing is read before the first secret
+// is asked for.
+func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
+	o, err := awsapi.ParseOptions(base.Options)
+	if err != nil {
+		return nil, err
+	}
+	p := &Provider{}
+	if s, ok := base.Options["tree"]; ok {
+		if p.tree, err = strconv.ParseBool(s); err != nil {
+			return nil, fault.New(secrets.ErrInvalid, "option tree is true or false", nil)
+		}
+	}
+	p.session = awsapi.Open(o, func(cfg aws.Config) *ssm.Client {
+		return ssm.NewFromConfig(cfg, func(c *ssm.Options) {
+			c.Retryer = aws.NopRetryer{} // the resolver tries again, for all backends alike
+			if o.Endpoint != "" {
+				c.BaseEndpoint = aws.String(o.Endpoint)
+			}
+		})
+	})
+	return p, nil
+}
+
+// Close ends what the provider has begun. A user's own client stays open.
+func (p *Provider) Close() error { return p.session.Close() }
+
+// A conn is the client with what its calls need.
+type conn = awsapi.Conn[*ssm.Client]
+
+// callOptions are the options of one call.
+func callOptions(c *conn, region string) func(*ssm.Options) {
+	return func(o *ssm.Options) {
+		o.ClientLogMode = awsapi.Quiet(o.ClientLogMode)
+		o.HTTPClient = c.HTTP
+		o.Region = region
+		if c.Credentials != nil {
+			o.Credentials = c.Credentials
+		}
+	}
+}
