@@ -1,0 +1,362 @@
+package envfile
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+const (
+	defaultMaxSize = 1 << 20 // bytes of a document, its last newline aside
+	hugeSize       = 1 << 40 // no MaxSize is above it
+	maxFiles       = 1000    // files of a directory that is one document
+	maxReads       = 64      // reads of one provider that may hang at once
+)
+
+// settling is how long a read waits before each further try while the file
+// system is between two states.
+var settling = []time.Duration{0, 0, 0, 0, time.Millisecond, 2 * time.Millisecond, 4 * time.Millisecond, 8 * time.Millisecond, 16 * time.Millisecond, 32 * time.Millisecond}
+
+// truncated is how long an empty file is taken for one whose writer has
+// emptied it and is about to fill it.
+const truncated = 50 * time.Millisecond
+
+type readerOptions struct {
+	perm    Perm
+	private bool  // a dotenv: refused if it is ours and others can read it
+	trim    bool  // drop one trailing newline
+	maxSize int64 // bytes; 0: defaultMaxSize
+	logger  *slog.Logger
+}
+
+func (o readerOptions) validate() error {
+	switch {
+	case o.perm != "" && o.perm != PermAny && o.perm != PermPrivate:
+		return fault.New(secrets.ErrInvalid, "option perm is any or private, not "+strconv.Quote(string(o.perm)), nil)
+	case o.maxSize < 0 || o.maxSize > hugeSize:
+		return fault.New(secrets.ErrInvalid, "MaxSize is a number of bytes from 0 to 1 TiB", nil)
+	}
+	return nil
+}
+
+// A reader reads regular files of bounded size, and directories of them, each
+// as it was at one moment.
+type reader struct {
+	readerOptions
+	slots  chan struct{} // one for each read under way, hanging ones included
+	warned sync.Map      // paths that one warning was written for
+}
+
+func newReader(o readerOptions) *reader {
+	if o.maxSize == 0 {
+		o.maxSize = defaultMaxSize
+	}
+	return &reader{readerOptions: o, slots: make(chan struct{}, maxReads)}
+}
+
+// A place is where a file or directory may be: name, slash-separated and
+// confined to dir; "." is dir itself.
+type place struct {
+	dir, name string
+	// whole says that the whole path was given, not only its name: a link may
+	// lead out of dir.
+	whole bool
+}
+
+// placeOf returns the place of a path that was given whole.
+func placeOf(path string) place {
+	path = filepath.Clean(osPath(path))
+	dir, name := filepath.Split(path)
+	switch {
+	case name == "" || name == "." || name == "..":
+		return place{dir: path, name: ".", whole: true}
+	case dir == "":
+		dir = "."
+	}
+	return place{dir: dir, name: name, whole: true}
+}
+
+// path returns the place as an absolute path, for people and watchers.
+func (p place) path() string {
+	path := filepath.Join(p.dir, filepath.FromSlash(p.name))
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// content is what was found at a place.
+type content struct {
+	path    string
+	modTime time.Time
+	data    []byte            // of a file
+	dir     bool              // it is a directory, with these files:
+	files   map[string]string // file name → text; files that are no text are left out
+}
+
+// read returns what is at p. It returns when ctx ends even if the file system
+// hangs; the read then ends when the file system lets it.
+func (r *reader) read(ctx context.Context, p place) (content, error) {
+	hanging := func() error {
+		return fault.New(secrets.ErrUnavailable, "reading "+strconv.Quote(p.path())+" was not done in time (does the file system hang?)", ctx.Err())
+	}
+	select {
+	case r.slots <- struct{}{}:
+	case <-ctx.Done():
+		return content{}, hanging()
+	}
+	type result struct {
+		content
+		error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer func() { <-r.slots }()
+		c, err := r.settle(ctx, p)
+		done <- result{c, err}
+	}()
+	select {
+	case res := <-done:
+		return res.content, res.error
+	case <-ctx.Done():
+		return content{}, hanging()
+	}
+}
+
+// settle reads p until it is at rest.
+func (r *reader) settle(ctx context.Context, p place) (c content, err error) {
+	if !filepath.IsLocal(filepath.FromSlash(p.name)) || strings.IndexByte(p.name, 0) >= 0 {
+		return content{}, unspellable(p.name, p.dir)
+	}
+	for try := 0; ; try++ {
+		var unsettled error
+		c, unsettled, err = r.once(p)
+		if p.whole && isEscape(err) {
+			// Links of a path that was given whole are part of what was given.
+			if real, e := filepath.EvalSymlinks(p.path()); e == nil {
+				c, unsettled, err = r.once(placeOf(real))
+			}
+		}
+		if unsettled == nil {
+			return c, err
+		}
+		if try >= 2*len(settling) || (try >= len(settling) && unsettled != errSwapped) {
+			break
+		}
+		select {
+		case <-time.After(settling[min(try, len(settling)-1)]):
+		case <-ctx.Done():
+			return content{}, contextError(ctx)
+		}
+	}
+	if err == nil && c.path == "" {
+		err = fault.New(secrets.ErrUnavailable, strconv.Quote(p.path())+" kept changing while it was read", nil)
+	}
+	return c, err
+}
+
+// Why a read is tried again.
+var (
+	errSwapped = errors.New("changed while it was read")
+	errWriting = errors.New("being written") // what was read stands if it stays so
+)
+
+// once reads p. A non-nil unsettled says that the outcome may be of no one
+// moment, or of one that will pass.
+func (r *reader) once(p place) (c content, unsettled, err error) {
+	v, err := openView(p.dir)
+	if err != nil {
+		return content{}, nil, classify(err, p.dir, p.dir)
+	}
+	defer v.close()
+	path := p.path()
+	fi, err := v.walk(p.name)
+	switch {
+	case err != nil:
+		err = classify(err, path, p.dir)
+		if isNotFound(err) && v.dangling() {
+			unsettled = errWriting
+		}
+	case fi.IsDir():
+		c, unsettled, err = r.directory(v, path, p.dir)
+	default:
+		c.path = path
+		c.data, c.modTime, unsettled, err = r.file(v, v.rel, path, p.dir, r.maxSize)
+	}
+	if err != nil && v.swapped() {
+		// What failed was a version that is gone. (One that was read whole
+		// stands: it was current when it was opened.)
+		return content{}, errSwapped, nil
+	}
+	return c, unsettled, err
+}
+
+// directory reads every file of the directory that v is at.
+func (r *reader) directory(v *view, path, base string) (c content, unsettled, err error) {
+	if err := v.enterData(); err != nil {
+		return content{}, nil, classify(err, path, base)
+	}
+	names, err := v.files()
+	if err != nil {
+		return content{}, nil, classify(err, path, base)
+	}
+	if v.swapped() {
+		// The listing may be of a version half removed.
+		return content{}, errSwapped, nil
+	}
+	if len(names) > maxFiles {
+		return content{}, nil, fault.New(secrets.ErrInvalid, strconv.Quote(path)+" holds more than "+strconv.Itoa(maxFiles)+" files, too many for one document", nil)
+	}
+	c = content{path: path, dir: true, files: make(map[string]string, len(names))}
+	left := r.maxSize
+	found := false
+	for _, name := range names {
+		file := filepath.Join(path, name)
+		data, modTime, wait, err := r.file(v, v.join(name), file, base, left)
+		switch {
+		case errors.Is(err, errNotRegular):
+			continue
+		case isNotFound(err):
+			if v.behindData {
+				return content{}, errSwapped, nil
+			}
+			unsettled = errWriting // a link to nothing, or gone since the listing
+			continue
+		case err != nil:
+			return content{}, wait, err
+		}
+		if wait != nil {
+			unsettled = wait
+		}
+		found = true
+		left -= int64(len(data))
+		if modTime.After(c.modTime) {
+			c.modTime = modTime
+		}
+		if isText(data) {
+			c.files[name] = string(data)
+		}
+	}
+	if !v.behindData && v.moved() {
+		return content{}, errSwapped, nil
+	}
+	switch {
+	case len(c.files) > 0:
+		return c, unsettled, nil
+	case found:
+		err = fault.New(secrets.ErrNotFound, strconv.Quote(path)+" holds no text file; ask for its files by their names", nil)
+	default:
+		err = fault.New(secrets.ErrNotFound, strconv.Quote(path)+" is a directory without files", nil)
+	}
+	return content{}, unsettled, err
+}
+
+// errNotRegular is the cause of an error about what is no regular file.
+var errNotRegular = errors.New("not a regular file")
+
+// file reads one regular file of at most limit bytes.
+func (r *reader) file(v *view, rel, path, base string, limit int64) (data []byte, modTime time.Time, unsettled, err error) {
+	fail := func(err error) ([]byte, time.Time, error, error) { return nil, time.Time{}, nil, err }
+	tooLarge := func() error {
+		return fault.New(secrets.ErrInvalid, strconv.Quote(path)+" makes the document larger than "+strconv.FormatInt(r.maxSize, 10)+" bytes; option max allows for more", nil)
+	}
+	// Opening a FIFO waits for its writer and opening a device may do
+	// anything, so look first. What takes the file's place between the two is
+	// opened without waiting, and looked at again.
+	fi, err := v.root.Stat(rel)
+	if err != nil {
+		return fail(classify(err, path, base))
+	}
+	if !fi.Mode().IsRegular() {
+		return fail(notRegular(path, fi.Mode()))
+	}
+	newline := int64(0)
+	if r.trim {
+		newline = 2
+	}
+	if fi.Size() > limit+newline {
+		return fail(tooLarge())
+	}
+	f, err := v.root.OpenFile(rel, openFlags, 0)
+	if err != nil {
+		return fail(classify(err, path, base))
+	}
+	defer f.Close()
+	if fi, err = f.Stat(); err != nil {
+		return fail(classify(err, path, base))
+	}
+	if !fi.Mode().IsRegular() {
+		return fail(notRegular(path, fi.Mode()))
+	}
+	if err := r.permit(path, f, fi, v.dataDir); err != nil {
+		return fail(err)
+	}
+	data, err = io.ReadAll(io.LimitReader(f, limit+newline+1))
+	if err != nil {
+		return fail(classify(err, path, base))
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return fail(classify(err, path, base))
+	}
+	if after.Size() != fi.Size() || !after.ModTime().Equal(fi.ModTime()) {
+		unsettled = errSwapped
+	} else if age := time.Since(after.ModTime()); len(data) == 0 && 0 <= age && age < truncated {
+		unsettled = errWriting
+	}
+	v.read = append(v.read, readFile{rel, after})
+	if r.trim {
+		data = trimNewline(data)
+	}
+	if int64(len(data)) > limit {
+		return fail(tooLarge())
+	}
+	return data, after.ModTime(), unsettled, nil
+}
+
+// trimNewline drops one trailing newline.
+func trimNewline(data []byte) []byte {
+	if n := len(data); n > 0 && data[n-1] == '\n' {
+		data = data[:n-1]
+		if n > 1 && data[n-2] == '\r' {
+			data = data[:n-2]
+		}
+	}
+	return data
+}
+
+func notRegular(path string, mode fs.FileMode) error {
+	kind := "not a regular file"
+	switch {
+	case mode.IsDir():
+		kind = "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		kind = "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		kind = "a socket"
+	case mode&fs.ModeDevice != 0:
+		kind = "a device"
+	}
+	e := fault.New(secrets.ErrInvalid, strconv.Quote(path)+" is "+kind+"; only regular files are read", errNotRegular)
+	e.Quiet = true
+	return e
+}
+
+// osPath returns the path of a URI as the operating system writes it.
+func osPath(path string) string {
+	if os.PathSeparator == '\\' && len(path) > 2 && path[0] == '/' && path[2] == ':' {
+		path = path[1:] // /C:/secrets
+	}
+	return filepath.FromSlash(path)
+}

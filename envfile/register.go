@@ -1,0 +1,53 @@
+package envfile
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+func init() {
+	secrets.Register("env", secrets.Backend{Open: openEnv, Options: []string{"perm", "prefix", "tree"}})
+	secrets.Register("envfile", secrets.Backend{Open: openEnvfile, Options: []string{"max", "perm", "prefix"}})
+	secrets.Register("file", secrets.Backend{Open: openFile, Options: []string{"format", "max", "perm", "trim"}})
+}
+
+// openEnv opens env://.
+func openEnv(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
+	o := EnvOptions{Prefix: base.Options["prefix"], Perm: Perm(base.Options["perm"])}
+	e := NewEnv(o)
+	if tree, given := base.Options["tree"]; given {
+		var err error
+		// Unlike the struct, a URI can say false next to a prefix.
+		if e.vars.tree, err = strconv.ParseBool(tree); err != nil {
+			return nil, fault.New(secrets.ErrInvalid, "option tree is true or false, not "+strconv.Quote(tree), nil)
+		}
+	}
+	return e, e.err
+}
+
+// openEnvfile opens envfile://.
+func openEnvfile(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
+	o := DotenvOptions{Prefix: base.Options["prefix"], Perm: Perm(base.Options["perm"])}
+	var err error
+	if o.MaxSize, err = sizeOption(base.Options); err != nil {
+		return nil, err
+	}
+	d := openDotenv(o)
+	return d, d.err
+}
+
+// sizeOption reads the option max, a number of bytes; 0: not given.
+func sizeOption(options map[string]string) (int64, error) {
+	text, given := options["max"]
+	if !given {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n <= 0 || n > hugeSize {
+		return 0, fault.New(secrets.ErrInvalid, "option max is a number of bytes above 0 and below 1 TiB, not "+strconv.Quote(text), nil)
+	}
+	return n, nil
+}

@@ -1,0 +1,18 @@
+//go:build linux || darwin
+
+package envfile
+
+import (
+	"os"
+	"syscall"
+)
+
+// statfs asks what f is on; it reports false if that is not known.
+func statfs(f *os.File) (st syscall.Statfs_t, ok bool) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return st, false
+	}
+	err = conn.Control(func(fd uintptr) { ok = syscall.Fstatfs(int(fd), &st) == nil })
+	return st, ok && err == nil
+}

@@ -1,0 +1,170 @@
+package envfile
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// dataLink is the link that Kubernetes' AtomicWriter swaps in a Secret,
+// ConfigMap or projected volume (and the Secrets Store CSI driver in its own):
+// each version is a directory of its own, ..data points to the current one,
+// and every visible name is a link through ..data.
+// See k8s.io/kubernetes/pkg/volume/util/atomic_writer.go.
+const dataLink = "..data"
+
+// A view is one look into a directory tree, confined to it. Wherever it meets
+// a ..data it opens what that points to and goes on inside, so that all it
+// reads belongs to one version, and it can tell afterwards whether that
+// version was replaced meanwhile. The visible links are not used: the
+// AtomicWriter makes and removes them before or after the swap.
+type view struct {
+	root *os.Root // what rel is relative to
+	rel  string
+
+	opened     []*os.Root
+	pins       []func() bool // each reports whether what was opened is still there
+	behindData bool
+	dataDir    fs.FileInfo // what the innermost ..data points to
+	read       []readFile
+}
+
+type readFile struct {
+	rel  string
+	info fs.FileInfo
+}
+
+func openView(dir string) (*view, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	v := &view{rel: "."}
+	v.enter(root, func() (fs.FileInfo, error) { return os.Stat(dir) })
+	return v, nil
+}
+
+// enter makes root the place to read in, and pins it: found tells what is now
+// where root was opened.
+func (v *view) enter(root *os.Root, found func() (fs.FileInfo, error)) {
+	v.root, v.rel = root, "."
+	v.opened = append(v.opened, root)
+	v.pins = append(v.pins, func() bool {
+		// While root is open, no other directory can have its identity.
+		is, err1 := root.Stat(".")
+		now, err2 := found()
+		return err1 == nil && err2 == nil && os.SameFile(is, now)
+	})
+}
+
+func (v *view) close() {
+	for _, root := range v.opened {
+		root.Close()
+	}
+}
+
+// swapped reports whether a directory that v went through was replaced since.
+func (v *view) swapped() bool {
+	return slices.ContainsFunc(v.pins, func(same func() bool) bool { return !same() })
+}
+
+// moved reports whether a file that was read is another by now, or was written
+// to.
+func (v *view) moved() bool {
+	for _, f := range v.read {
+		now, err := v.root.Stat(f.rel)
+		if err != nil || !os.SameFile(now, f.info) || now.Size() != f.info.Size() || !now.ModTime().Equal(f.info.ModTime()) {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *view) join(name string) string { return path.Join(v.rel, name) }
+
+// walk goes to name, which is slash-separated and relative, and returns what
+// is there.
+func (v *view) walk(name string) (fs.FileInfo, error) {
+	if name != "." {
+		for segment := range strings.SplitSeq(path.Clean(name), "/") {
+			if err := v.enterDataWith(segment); err != nil {
+				return nil, err
+			}
+			v.rel = v.join(segment)
+		}
+	}
+	return v.root.Stat(v.rel)
+}
+
+// enterDataWith goes through the ..data of the directory that v is at, if it
+// has one with segment in it.
+func (v *view) enterDataWith(segment string) error {
+	if segment == dataLink || !v.hasData() {
+		return nil
+	}
+	data, err := v.root.OpenRoot(v.join(dataLink))
+	if err != nil {
+		return err
+	}
+	if _, err := data.Lstat(segment); err != nil {
+		return data.Close()
+	}
+	return v.enterOpened(data)
+}
+
+// enterData goes through the ..data of the directory that v is at, if any.
+func (v *view) enterData() error {
+	if !v.hasData() {
+		return nil
+	}
+	data, err := v.root.OpenRoot(v.join(dataLink))
+	if err != nil {
+		return err
+	}
+	return v.enterOpened(data)
+}
+
+func (v *view) hasData() bool {
+	fi, err := v.root.Lstat(v.join(dataLink))
+	return err == nil && fi.Mode()&fs.ModeSymlink != 0
+}
+
+func (v *view) enterOpened(data *os.Root) error {
+	outer, link := v.root, v.join(dataLink)
+	v.enter(data, func() (fs.FileInfo, error) { return outer.Stat(link) })
+	v.behindData = true
+	var err error
+	v.dataDir, err = data.Stat(".")
+	return err
+}
+
+// dangling reports whether v stands at a link that leads nowhere: a name that
+// was made before what it points to.
+func (v *view) dangling() bool {
+	fi, err := v.root.Lstat(v.rel)
+	return err == nil && fi.Mode()&fs.ModeSymlink != 0
+}
+
+// files returns the names in the directory that v is at, sorted, but for
+// directories and the AtomicWriter's own, which start with two dots.
+func (v *view) files() ([]string, error) {
+	dir, err := v.root.Open(v.rel)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	entries, err := dir.ReadDir(-1)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), "..") {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}

@@ -1,0 +1,409 @@
+package envfile
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+const (
+	debounce    = 10 * time.Millisecond  // of quiet, before what changed is read
+	maxDebounce = 100 * time.Millisecond // however unquiet it is
+	checkTime   = 5 * time.Second        // one read of a watched document
+)
+
+// A watch is one watched document. Its fields from dirs on belong to the
+// watcher's loop.
+type watch struct {
+	places  func() []place                 // where its content comes from
+	digest  func(context.Context) [32]byte // of what a read returns
+	changed func()
+	ctx     context.Context
+	ready   chan struct{} // closed once it is watched, or failed
+	failed  error         // set before ready is closed
+
+	dirs map[string]bool // the directories that it needs watched
+	last [32]byte
+}
+
+// digestOf returns the digest of what p returns for ref: a hash of the value,
+// or of the class of its error.
+func digestOf(p secrets.Provider, ref secrets.Ref) func(context.Context) [32]byte {
+	return func(ctx context.Context) [32]byte {
+		v, err := p.Fetch(ctx, ref)
+		if err != nil {
+			return sha256.Sum256([]byte("error\x00" + err.Error()))
+		}
+		return sha256.Sum256(append([]byte("value\x00"+v.Default+"\x00"), v.Data...))
+	}
+}
+
+// A hub holds the watches of one provider. The system's watcher and the two
+// goroutines that serve it exist while there are watches. The zero hub is
+// ready for use.
+type hub struct {
+	mu      sync.Mutex
+	watcher *watcher // nil: nothing is watched
+	watches int
+	closed  bool
+}
+
+// add watches a document until ctx ends, and returns once it is watched.
+func (h *hub) add(ctx context.Context, places func() []place, digest func(context.Context) [32]byte, changed func()) error {
+	w := &watch{places: places, digest: digest, changed: changed, ctx: ctx, ready: make(chan struct{})}
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return fault.New(secrets.ErrClosed, "the provider was closed", nil)
+	}
+	if h.watcher == nil {
+		system, err := fsnotify.NewWatcher()
+		if err != nil {
+			h.mu.Unlock()
+			return noWatches(err)
+		}
+		h.watcher = startWatcher(system)
+	}
+	watcher := h.watcher
+	h.watches++
+	watcher.mail(func(m *mailbox) { m.added = append(m.added, w) })
+	h.mu.Unlock()
+
+	leave := sync.OnceFunc(func() { h.leave(watcher, w) })
+	context.AfterFunc(ctx, leave)
+	select {
+	case <-w.ready:
+		if w.failed != nil {
+			leave()
+		}
+		return w.failed
+	case <-watcher.done:
+		return fault.New(secrets.ErrClosed, "the provider was closed", nil)
+	case <-ctx.Done():
+		return contextError(ctx)
+	}
+}
+
+// leave ends a watch, and with the last one the watcher.
+func (h *hub) leave(watcher *watcher, w *watch) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.watcher != watcher {
+		return // closed
+	}
+	if h.watches--; h.watches == 0 {
+		h.watcher = nil
+		watcher.stop()
+		return
+	}
+	watcher.mail(func(m *mailbox) { m.removed = append(m.removed, w) })
+}
+
+// close ends every watch and waits for the goroutines.
+func (h *hub) close() error {
+	h.mu.Lock()
+	watcher := h.watcher
+	h.watcher, h.closed = nil, true
+	h.mu.Unlock()
+	if watcher != nil {
+		watcher.stop()
+		<-watcher.done
+	}
+	return nil
+}
+
+// A watcher serves watches with one system watcher. It watches directories,
+// never files nor ..data: a watch on those follows what they were when it was
+// made, and is silent after the first swap. An event only says that something
+// happened in a directory; whether a document changed is told by reading it.
+type watcher struct {
+	system *fsnotify.Watcher
+	ctx    context.Context
+	stop   context.CancelFunc
+	done   chan struct{} // closed when both goroutines have ended
+	wake   chan struct{} // has one token while the mailbox has something
+
+	box struct {
+		sync.Mutex
+		mailbox
+	}
+
+	// These belong to the loop.
+	watches map[*watch]bool
+	dirs    map[string]os.FileInfo // what is watched, and its identity then
+}
+
+// A mailbox holds what the loop has to do.
+type mailbox struct {
+	added, removed []*watch
+	touched        map[string]bool // directories with events
+	lost           map[string]bool // directories that were themselves replaced, perhaps
+	overflow       bool            // events were dropped
+}
+
+func startWatcher(system *fsnotify.Watcher) *watcher {
+	ctx, stop := context.WithCancel(context.Background())
+	w := &watcher{
+		system: system, ctx: ctx, stop: stop,
+		done: make(chan struct{}), wake: make(chan struct{}, 1),
+		watches: make(map[*watch]bool), dirs: make(map[string]os.FileInfo),
+	}
+	collected := make(chan struct{})
+	go func() {
+		defer close(collected)
+		w.collect()
+	}()
+	go func() {
+		defer close(w.done)
+		w.loop()
+		system.Close()
+		<-collected
+	}()
+	return w
+}
+
+// mail puts something into the mailbox.
+func (w *watcher) mail(put func(*mailbox)) {
+	w.box.Lock()
+	put(&w.box.mailbox)
+	w.box.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// collect takes events from the system, so that it is never kept waiting: on
+// some systems adding a watch needs that.
+func (w *watcher) collect() {
+	events, errs := w.system.Events, w.system.Errors
+	for events != nil || errs != nil {
+		select {
+		case e, ok := <-events:
+			if !ok {
+				events = nil
+				continue
+			}
+			w.mail(func(m *mailbox) {
+				if m.touched == nil {
+					m.touched, m.lost = make(map[string]bool), make(map[string]bool)
+				}
+				m.touched[filepath.Dir(e.Name)] = true
+				m.touched[e.Name] = true
+				if e.Has(fsnotify.Create) || e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename) {
+					m.lost[e.Name] = true
+				}
+			})
+		case _, ok := <-errs:
+			if !ok {
+				errs = nil
+				continue
+			}
+			w.mail(func(m *mailbox) { m.overflow = true })
+		}
+	}
+}
+
+// loop adds and removes watches, and checks those with events.
+func (w *watcher) loop() {
+	for {
+		select {
+		case <-w.wake:
+		case <-w.ctx.Done():
+			return
+		}
+		box := w.take()
+		if box.touched != nil || box.overflow {
+			w.await(&box)
+		}
+		for dir := range box.lost {
+			w.forget(dir)
+		}
+		for _, watch := range box.removed {
+			delete(w.watches, watch)
+		}
+		for _, watch := range box.added {
+			w.start(watch)
+		}
+		for watch := range w.watches {
+			if w.ctx.Err() == nil && (box.overflow || touches(box.touched, watch.dirs)) {
+				w.check(watch)
+			}
+		}
+		w.prune()
+	}
+}
+
+// take empties the mailbox.
+func (w *watcher) take() mailbox {
+	w.box.Lock()
+	defer w.box.Unlock()
+	box := w.box.mailbox
+	w.box.mailbox = mailbox{}
+	return box
+}
+
+// await waits for the events to pause, and gathers them.
+func (w *watcher) await(box *mailbox) {
+	end := time.NewTimer(maxDebounce)
+	defer end.Stop()
+	for {
+		quiet := time.NewTimer(debounce)
+		select {
+		case <-w.wake:
+			quiet.Stop()
+			box.merge(w.take())
+			if len(box.added) > 0 {
+				return // its caller waits
+			}
+		case <-quiet.C:
+			return
+		case <-end.C:
+			return
+		case <-w.ctx.Done():
+			return
+		}
+	}
+}
+
+func (m *mailbox) merge(o mailbox) {
+	m.added = append(m.added, o.added...)
+	m.removed = append(m.removed, o.removed...)
+	m.overflow = m.overflow || o.overflow
+	for _, pair := range []struct {
+		to   *map[string]bool
+		from map[string]bool
+	}{{&m.touched, o.touched}, {&m.lost, o.lost}} {
+		if *pair.to == nil {
+			*pair.to = pair.from
+			continue
+		}
+		for dir := range pair.from {
+			(*pair.to)[dir] = true
+		}
+	}
+}
+
+func touches(touched, dirs map[string]bool) bool {
+	for dir := range dirs {
+		if touched[dir] {
+			return true
+		}
+	}
+	return false
+}
+
+// start begins a watch, and tells its caller.
+func (w *watcher) start(watch *watch) {
+	defer close(watch.ready)
+	if watch.ctx.Err() != nil {
+		return
+	}
+	if watch.failed = w.follow(watch); watch.failed != nil {
+		return
+	}
+	watch.last = w.read(watch)
+	w.watches[watch] = true
+}
+
+// check follows the links of a watched document to where they lead now, reads
+// it, and calls changed if it differs.
+func (w *watcher) check(watch *watch) {
+	_ = w.follow(watch) // what cannot be watched any more is polled
+	now := w.read(watch)
+	if now == watch.last || w.ctx.Err() != nil || watch.ctx.Err() != nil {
+		return
+	}
+	watch.last = now
+	watch.changed()
+}
+
+func (w *watcher) read(watch *watch) [32]byte {
+	ctx, cancel := context.WithTimeout(w.ctx, checkTime)
+	defer cancel()
+	return watch.digest(ctx)
+}
+
+// follow watches every directory that the document depends on. Adding one may
+// come too late for a change in it, so it looks again until nothing is new.
+func (w *watcher) follow(watch *watch) error {
+	for range 10 {
+		dirs := make(map[string]bool)
+		for _, p := range watch.places() {
+			t := trail{dirs: dirs}
+			t.follow(p)
+		}
+		watch.dirs = dirs
+		news, watched := false, false
+		var failure error
+		for dir := range dirs {
+			added, err := w.ensure(dir)
+			news = news || added
+			watched = watched || err == nil
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				failure = err
+			}
+		}
+		if !watched && failure != nil {
+			return noWatches(failure)
+		}
+		if !news && watched {
+			return nil
+		}
+	}
+	return nil // it changes faster than we look; there will be an event
+}
+
+// ensure watches a directory; added is false if it was watched before.
+func (w *watcher) ensure(dir string) (added bool, err error) {
+	fi, err := os.Stat(dir)
+	if err != nil {
+		return false, err
+	}
+	if before, ok := w.dirs[dir]; ok {
+		if os.SameFile(before, fi) {
+			return false, nil
+		}
+		w.forget(dir)
+	}
+	if err := w.system.Add(dir); err != nil {
+		return false, err
+	}
+	w.dirs[dir] = fi
+	return true, nil
+}
+
+// forget drops the system's watch of a directory, which may be of another
+// that had its path before.
+func (w *watcher) forget(dir string) {
+	if _, ok := w.dirs[dir]; ok {
+		delete(w.dirs, dir)
+		_ = w.system.Remove(dir) // gone already, most often
+	}
+}
+
+// prune drops the directories that no document depends on any more.
+func (w *watcher) prune() {
+	for dir := range w.dirs {
+		needed := false
+		for watch := range w.watches {
+			needed = needed || watch.dirs[dir]
+		}
+		if !needed {
+			w.forget(dir)
+		}
+	}
+}
+
+func noWatches(err error) error {
+	return fault.New(secrets.ErrUnavailable, "the system refuses to watch the directory, so changes are seen when polled (on Linux, see fs.inotify.max_user_watches and max_user_instances)", err)
+}
