@@ -1,0 +1,64 @@
+package gcp
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+// claims remembers which name stands for which secret. Slashes become
+// separators, so db/password and db-password would both be the secret
+// db-password, and a program that uses both names does not mean one secret.
+//
+// A name holds its secret while it is being read, and for good once it was
+// found: names that were not found claim nothing, so that there are never more
+// claims than secrets.
+type claims struct {
+	mu sync.Mutex
+	by map[string]*claim // by the secret's resource name
+}
+
+type claim struct {
+	name    string
+	reading int
+	found   bool
+}
+
+// take claims a secret for the path of at, or returns an error of class
+// ErrInvalid that tells both names. The caller says with done whether the
+// secret was found.
+//
+// A reference that writes the id out says which secret it means and claims
+// nothing.
+func (c *claims) take(at place) (done func(found bool), err error) {
+	if at.literal {
+		return func(bool) {}, nil
+	}
+	key, name := at.secret(), at.path
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	held := c.by[key]
+	switch {
+	case held == nil:
+		if c.by == nil {
+			c.by = make(map[string]*claim)
+		}
+		held = &claim{name: name}
+		c.by[key] = held
+	case held.name != name:
+		return nil, fault.New(secrets.ErrInvalid, fmt.Sprintf(
+			"the names %s and %s both stand for %s; use one of them, or set ?separator= to what no name holds", quote(held.name), quote(name), at), nil)
+	}
+	held.reading++
+	return func(found bool) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		held.reading--
+		held.found = held.found || found
+		if !held.found && held.reading == 0 {
+			delete(c.by, key)
+		}
+	}, nil
+}

@@ -1,0 +1,218 @@
+package gcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"hash/maphash"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/api/iterator"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+// Fetch reads one version of one secret: the newest, or the one that the
+// options version and latest choose. Its Value.Version is the version's
+// number. Errors are of the classes that the package page tells, and the
+// client's own error is found by errors.As.
+func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
+	at, done, err := p.prepare(ref)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	v, err := p.read(ctx, at)
+	done(err == nil)
+	return v, err
+}
+
+// prepare does what comes before a read and needs no connection.
+func (p *Provider) prepare(ref secrets.Ref) (at place, done func(found bool), err error) {
+	if p.invalid != nil {
+		return place{}, nil, p.invalid
+	}
+	if at, err = p.locate(ref); err != nil {
+		return place{}, nil, err
+	}
+	done, err = p.claims.take(at)
+	return at, done, err
+}
+
+func (p *Provider) read(ctx context.Context, at place) (secrets.Value, error) {
+	client, err := p.clients.get(ctx, at.location)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	answer, err := p.access(ctx, client, at)
+	if at.enabled && errors.Is(err, errNotEnabled) {
+		if at.version, err = p.newestEnabled(ctx, client, at); err == nil {
+			answer, err = p.access(ctx, client, at)
+		}
+	}
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	return p.value(at, answer)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// access reads a version and verifies its checksum, which the client does not.
+// A mismatch is read once more, for it may have happened on the way.
+func (p *Provider) access(ctx context.Context, client *secretmanager.Client, at place) (*secretmanagerpb.AccessSecretVersionResponse, error) {
+	for range 2 {
+		answer, err := p.call(ctx, client, at)
+		if err != nil {
+			return nil, p.failure(ctx, err, at, permAccess)
+		}
+		payload := answer.GetPayload()
+		if payload == nil {
+			return nil, fault.New(secrets.ErrUnavailable, "the answer for "+at.String()+" has no payload", nil)
+		}
+		if payload.DataCrc32C == nil || payload.GetDataCrc32C() == int64(crc32.Checksum(payload.GetData(), castagnoli)) {
+			return answer, nil
+		}
+	}
+	return nil, fault.New(secrets.ErrUnavailable, "the payload of "+at.String()+" does not fit its checksum (CRC32C), twice in a row", nil)
+}
+
+// call calls AccessSecretVersion with the client's connection, credentials
+// and call options.
+//
+// It goes around the client's method, whose logger would print the payload
+// where the environment or the client's options say so, and which forgets the
+// cause when the time for its retries is up.
+func (p *Provider) call(ctx context.Context, client *secretmanager.Client, at place) (*secretmanagerpb.AccessSecretVersionResponse, error) {
+	req := &secretmanagerpb.AccessSecretVersionRequest{Name: at.resource()}
+	//lint:ignore SA1019 Any connection of the pool will do, and it is asked for at every call.
+	conn := client.Connection()
+	if conn == nil { // a client that talks REST
+		ctx, cancel := context.WithTimeout(ctx, p.attempt)
+		defer cancel()
+		return client.AccessSecretVersion(ctx, req)
+	}
+	stub := secretmanagerpb.NewSecretManagerServiceClient(conn)
+	// The service routes by this header.
+	ctx = gax.InsertMetadataIntoOutgoingContext(ctx, "x-goog-request-params", "name="+url.QueryEscape(req.Name))
+	var answer *secretmanagerpb.AccessSecretVersionResponse
+	var cause error // of the last attempt
+	err := gax.Invoke(ctx, func(ctx context.Context, settings gax.CallSettings) error {
+		ctx, cancel := context.WithTimeout(ctx, p.attempt)
+		defer cancel()
+		answer, cause = stub.AccessSecretVersion(ctx, req, settings.GRPC...)
+		return cause
+	}, client.CallOptions.AccessSecretVersion...)
+	if err != nil && cause != nil && !errors.Is(err, cause) {
+		err = &interrupted{cause: cause, err: err}
+	}
+	return answer, err
+}
+
+// interrupted is a read whose time was up between two attempts.
+type interrupted struct{ cause, err error }
+
+func (e *interrupted) Error() string   { return e.cause.Error() }
+func (e *interrupted) Unwrap() []error { return []error{e.cause, e.err} }
+
+// newestEnabled finds the newest version that is enabled.
+func (p *Provider) newestEnabled(ctx context.Context, client *secretmanager.Client, at place) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.attempt)
+	defer cancel()
+	newest := 0
+	it := client.ListSecretVersions(ctx, &secretmanagerpb.ListSecretVersionsRequest{Parent: at.secret(), Filter: "state:ENABLED"})
+	for {
+		v, err := it.Next()
+		if errors.Is(err, iterator.Done) {
+			break
+		}
+		if err != nil {
+			return "", p.failure(ctx, err, at, permListVersions)
+		}
+		_, number, _ := strings.Cut(v.GetName(), "/versions/")
+		if n, err := strconv.Atoi(number); err == nil && v.GetState() == secretmanagerpb.SecretVersion_ENABLED {
+			newest = max(newest, n)
+		}
+	}
+	if newest == 0 {
+		return "", fault.New(secrets.ErrNotFound, "no version of "+at.String()+" is enabled", nil)
+	}
+	return strconv.Itoa(newest), nil
+}
+
+// value makes the Value of an answer.
+//
+// The name in the answer has the version's number, whatever was asked for, and
+// the project's number, so that only its end can be compared.
+func (p *Provider) value(at place, answer *secretmanagerpb.AccessSecretVersionResponse) (secrets.Value, error) {
+	resource, number, _ := strings.Cut(answer.GetName(), "/versions/")
+	if id := resource[strings.LastIndexByte(resource, '/')+1:]; id != at.id {
+		return secrets.Value{}, fault.New(secrets.ErrUnavailable, fmt.Sprintf("asked for %s, got an answer for %s", at, quote(id)), nil)
+	}
+	data := answer.GetPayload().GetData()
+	if data == nil {
+		data = []byte{}
+	}
+	if !isNumber(number) {
+		// Some emulators echo latest, which never changes: the resolver makes
+		// a version of the data.
+		return secrets.Value{Data: data}, nil
+	}
+	if isNumber(at.version) && number != at.version {
+		return secrets.Value{}, fault.New(secrets.ErrUnavailable, fmt.Sprintf("asked for %s, got version %s", at, number), nil)
+	}
+	return secrets.Value{Data: data, Version: p.seen.version(at.resource(), number, data)}, nil
+}
+
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != "" && s[0] != '0' && len(s) < 19
+}
+
+// generations tells apart the versions of secrets that were deleted and made
+// again, whose numbers start at 1 again: Terraform does so within seconds when
+// it replaces a secret, between two reads of it. A number that comes back with
+// other bytes gets a mark.
+type generations struct {
+	mu sync.Mutex
+	by map[string]generation // by the resource that was asked for
+}
+
+// A generation keeps no value: sum is a hash under a key of this process.
+type generation struct {
+	number string
+	sum    uint64
+	made   int // how often the secret was made again
+}
+
+var seed = maphash.MakeSeed()
+
+func (g *generations) version(resource, number string, data []byte) string {
+	sum := maphash.Bytes(seed, data)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	last, known := g.by[resource]
+	if known && last.number == number && last.sum != sum {
+		last.made++
+	}
+	last.number, last.sum = number, sum
+	if g.by == nil {
+		g.by = make(map[string]generation)
+	}
+	g.by[resource] = last
+	if last.made == 0 {
+		return number
+	}
+	return number + "~" + strconv.Itoa(last.made)
+}

@@ -1,0 +1,134 @@
+package gcp
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+// attemptTimeout bounds one call: the client has no timeout of its own that is
+// shorter than a minute.
+const attemptTimeout = 3 * time.Second
+
+func init() {
+	secrets.Register("gcp", secrets.Backend{
+		Open:            open,
+		Options:         []string{"separator", "location", "endpoint", "quota_project"},
+		DocumentOptions: []string{"version", "latest"},
+	})
+}
+
+// A Provider reads secrets from Google Secret Manager. It is safe for
+// concurrent use.
+type Provider struct {
+	separator string
+	location  string
+	attempt   time.Duration
+	invalid   error // what is wrong with the options; every method returns it
+
+	clients clients
+	claims  claims
+	seen    generations
+	slots   chan struct{} // the reads of batches that are under way
+}
+
+var (
+	_ secrets.BatchProvider = (*Provider)(nil)
+	_ secrets.ListProvider  = (*Provider)(nil)
+)
+
+// An Option configures a Provider that New makes. See the package page for
+// the same options in a URI.
+type Option func(*Provider)
+
+// WithSeparator sets what stands between the segments of a name in a secret's
+// id: letters, digits, - and _, at least one. The default is "-".
+func WithSeparator(separator string) Option {
+	return func(p *Provider) { p.separator = separator }
+}
+
+// WithLocation makes the provider read regional secrets of that location. The
+// client must be one for the location's endpoint,
+// secretmanager.LOCATION.rep.googleapis.com.
+func WithLocation(location string) Option {
+	return func(p *Provider) { p.location = location }
+}
+
+// New returns a provider over the user's own client, which keeps its retries,
+// timeouts and credentials and stays the user's to close. What is wrong with
+// the options is an error of class [secrets.ErrInvalid] from every method.
+//
+// The client's own logging of payloads is bypassed where it talks gRPC; a
+// client of NewRESTClient has to be made with option.WithLogger to keep them
+// out of the log (see the package page).
+func New(client *secretmanager.Client, opts ...Option) *Provider {
+	p := newProvider()
+	for _, opt := range opts {
+		opt(p)
+	}
+	p.clients.users = client
+	p.invalid = p.check()
+	if client == nil {
+		p.invalid = fault.New(secrets.ErrInvalid, "gcp.New needs a client", nil)
+	}
+	return p
+}
+
+func newProvider() *Provider {
+	return &Provider{
+		separator: "-",
+		attempt:   attemptTimeout,
+		slots:     make(chan struct{}, maxParallel),
+	}
+}
+
+// open makes the provider of a URI. It only looks at the options: credentials
+// and connections wait for the first read.
+func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
+	p := newProvider()
+	if s, ok := base.Options["separator"]; ok {
+		p.separator = s
+	}
+	if l, ok := base.Options["location"]; ok {
+		if p.location = l; l == "" {
+			return nil, fault.New(secrets.ErrInvalid, "option location is empty; drop it to read global secrets", nil)
+		}
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	if endpoint, ok := base.Options["endpoint"]; ok {
+		var err error
+		if p.clients.endpoint, err = parseEndpoint(endpoint); err != nil {
+			return nil, err
+		}
+	}
+	if q, ok := base.Options["quota_project"]; ok {
+		if !validProject(q) {
+			return nil, fault.New(secrets.ErrInvalid, "option quota_project is no project id: lower-case letters, digits and hyphens", nil)
+		}
+		p.clients.quotaProject = q
+	}
+	return p, nil
+}
+
+// check reports what is wrong with the options that New and open share.
+func (p *Provider) check() error {
+	if p.separator == "" || strings.IndexFunc(p.separator, notInID) >= 0 {
+		return fault.New(secrets.ErrInvalid, "option separator must be one or more letters, digits, - or _, what a secret's id may hold", nil)
+	}
+	if p.location != "" && !validLocation(p.location) {
+		return fault.New(secrets.ErrInvalid, "option location is no location such as europe-west1", nil)
+	}
+	return nil
+}
+
+// Close closes the connections that the provider opened. A client that was
+// given to [New] stays open. Reads that are under way fail, later ones with
+// [secrets.ErrClosed]. It is idempotent.
+func (p *Provider) Close() error { return p.clients.close() }

@@ -1,0 +1,102 @@
+package gcp
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"google.golang.org/api/iterator"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+const (
+	pageSize    = 500
+	pageTimeout = 10 * time.Second
+)
+
+// List yields the paths of the secrets of a project that start with prefix,
+// which begins with the project: my-project or my-project/db/. Slashes in
+// prefix count as separators and come back as they were written; further ones
+// cannot be told from other characters of an id, so that db-user-name is
+// yielded as my-project/db/user-name for my-project/db/, and as
+// my-project/db-user-name for my-project. Both are names that Get takes.
+//
+// It needs the permission secretmanager.secrets.list on the project.
+func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := p.list(ctx, prefix, yield); err != nil {
+			yield("", err)
+		}
+	}
+}
+
+func (p *Provider) list(ctx context.Context, prefix string, yield func(string, error) bool) error {
+	if p.invalid != nil {
+		return p.invalid
+	}
+	at, head, start, err := p.listing(prefix)
+	if err != nil {
+		return err
+	}
+	wanted := strings.ReplaceAll(start, "/", p.separator)
+	client, err := p.clients.get(ctx, at.location)
+	if err != nil {
+		return err
+	}
+	for token := ""; ; {
+		var page []*secretmanagerpb.Secret
+		if page, token, err = p.page(ctx, client, at, token); err != nil {
+			return err
+		}
+		for _, s := range page {
+			id := s.GetName()[strings.LastIndexByte(s.GetName(), '/')+1:]
+			rest, ok := strings.CutPrefix(id, wanted)
+			if !ok || (rest == "" && (start == "" || strings.HasSuffix(start, "/"))) {
+				continue
+			}
+			if !yield(head+"/"+start+rest, nil) {
+				return nil
+			}
+		}
+		if token == "" {
+			return nil
+		}
+	}
+}
+
+// listing splits a prefix into the place where secrets are listed, how the
+// prefix writes it, and what their names start with.
+func (p *Provider) listing(prefix string) (at place, head, start string, err error) {
+	segments := strings.Split(prefix, "/")
+	var rest []string
+	at.project, at.location, rest = header(segments)
+	head = strings.Join(segments[:len(segments)-len(rest)], "/")
+	start = strings.Join(rest, "/")
+	switch {
+	case !validProject(at.project):
+		err = fault.New(secrets.ErrInvalid, fmt.Sprintf("a list needs a project, and %s is none; write gcp://PROJECT", quote(at.project)), nil)
+	case at.location == "":
+		at.location = p.location
+	case !validLocation(at.location), p.location != "" && p.location != at.location:
+		err = fault.New(secrets.ErrInvalid, fmt.Sprintf("location %s is malformed or not the one of the option location", quote(at.location)), nil)
+	}
+	return at, head, start, err
+}
+
+// page reads one page of secrets.
+func (p *Provider) page(ctx context.Context, client *secretmanager.Client, at place, token string) (page []*secretmanagerpb.Secret, next string, err error) {
+	pageCtx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	it := client.ListSecrets(pageCtx, &secretmanagerpb.ListSecretsRequest{Parent: at.parent()})
+	next, err = iterator.NewPager(it, pageSize, token).NextPage(&page)
+	if err != nil {
+		return nil, "", p.failure(ctx, err, at, permListSecrets)
+	}
+	return page, next, nil
+}
