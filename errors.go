@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The classes of failure. Every error that a [Resolver] or a [Provider]
@@ -123,3 +124,57 @@ func invalid(format string, args ...any) error {
 func notFound(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrNotFound, fmt.Sprintf(format, args...))
 }
+
+// A tryError is why one place did not have a name.
+type tryError struct {
+	place string
+	err   error
+}
+
+func (e *tryError) Error() string { return e.place + ": " + e.err.Error() }
+func (e *tryError) Unwrap() error { return e.err }
+
+// A searchError tells of every place that was tried. Its class is that of the
+// one that decides, and no other's.
+type searchError struct {
+	tried    []error
+	deciding error
+}
+
+func (e *searchError) Error() string {
+	var b strings.Builder
+	for i, err := range e.tried {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(err.Error())
+	}
+	return b.String()
+}
+
+func (e *searchError) Unwrap() error { return e.deciding }
+
+// both joins what the exact document and the parent said. The first one's
+// class decides, unless it was not found.
+func both(first, second error) error {
+	if first == nil {
+		return second
+	}
+	e := &searchError{tried: []error{first, second}, deciding: first}
+	if errors.Is(first, ErrNotFound) {
+		e.deciding = second
+	}
+	return e
+}
+
+// remembered is an error that the backend gave a while ago.
+type remembered struct {
+	err error
+	age time.Duration
+}
+
+func (e *remembered) Error() string {
+	return fmt.Sprintf("%v (as of %v ago)", e.err, e.age.Round(time.Millisecond))
+}
+
+func (e *remembered) Unwrap() error { return e.err }

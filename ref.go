@@ -20,7 +20,14 @@ type Ref struct {
 	Path    string
 	Field   string            // a key, or a JSON pointer when it starts with a slash
 	Options map[string]string // not to be modified
+
+	name bool // Path is a name that the app asked for
 }
+
+// IsName reports whether Path is a name that the app asked for, as opposed to
+// the path of a reference. A backend refuses in a name what would be a
+// selector there, for a name may be input.
+func (r Ref) IsName() bool { return r.name || r.Base != "" }
 
 // Join returns Base and Path with one slash between them.
 func (r Ref) Join() string {

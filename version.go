@@ -1,9 +1,16 @@
 package secrets
 
-import "sync"
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+	"time"
+)
 
-// A version is one version of a document as it is held: the value of one
-// read, immutable but for its lazily parsed fields.
+// A version is one version of a document as it is held: what one read said,
+// immutable but for its fields, which are parsed when first needed.
 type version struct {
 	data    string
 	version string
@@ -18,9 +25,51 @@ type version struct {
 
 // versionExtra is what a Value has beyond Data and Version.
 type versionExtra struct {
-	Value         // Data is nil: version.data has it
-	expires int64 // Value.Expires on the monotonic clock, ns; 0: none
+	Value         // its Data and Version are empty: the version has them
+	expires int64 // Value.Expires on the monotonic clock, ns; 0: never
+	refresh int64 // Value.RefreshAt, likewise; 0: the TTL decides
 }
+
+// newVersion makes a version of what a provider returned. Bytes that are those
+// of old are shared with it.
+func (r *Resolver) newVersion(v Value, old *version) *version {
+	now, wall := r.now(), r.clock.wall()
+	n := &version{data: string(v.Data), version: v.Version, mono: now, wall: wall.UnixNano()}
+	if n.version == "" {
+		n.version = derivedVersion(v.Data)
+	}
+	if old != nil {
+		if n.data == old.data {
+			n.data = old.data
+		}
+		if n.version == old.version {
+			n.version = old.version
+		}
+	}
+	if v.Default != "" || v.Lease != nil || !v.Created.IsZero() || !v.Expires.IsZero() || !v.RefreshAt.IsZero() {
+		monotonic := func(t time.Time) int64 {
+			if t.IsZero() {
+				return 0
+			}
+			return max(1, now+int64(t.Sub(wall)))
+		}
+		n.extra = &versionExtra{Value: v, expires: monotonic(v.Expires), refresh: monotonic(v.RefreshAt)}
+		n.extra.Data, n.extra.Version = nil, ""
+	}
+	return n
+}
+
+// value returns the version as the provider returned it.
+func (v *version) value() Value {
+	if v.extra == nil {
+		return Value{Data: []byte(v.data), Version: v.version}
+	}
+	value := v.extra.Value
+	value.Data, value.Version = []byte(v.data), v.version
+	return value
+}
+
+func (v *version) leased() bool { return v.extra != nil && v.extra.Lease != nil }
 
 // fields parses the document once.
 func (v *version) fields() (object, error) {
@@ -35,4 +84,30 @@ func (v *version) field(key string) (string, error) {
 		return "", err
 	}
 	return o.field(key)
+}
+
+// text returns what the document stands for when no field is asked.
+func (v *version) text() (string, error) {
+	if v.extra == nil || v.extra.Default == "" {
+		return v.data, nil
+	}
+	o, err := v.fields()
+	if err != nil {
+		return "", err
+	}
+	return o.member(v.extra.Default)
+}
+
+var versionKey = sync.OnceValue(func() []byte {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails (crypto/rand)
+	return key
+})
+
+// derivedVersion makes a version of data for a backend that has none: an HMAC
+// under a key of this process, so that it can be printed and tells nothing.
+func derivedVersion(data []byte) string {
+	mac := hmac.New(sha256.New, versionKey())
+	mac.Write(data)
+	return hex.EncodeToString(mac.Sum(nil)[:8])
 }

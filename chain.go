@@ -1,0 +1,169 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// Chain returns a provider that asks ps in turn: the first that has a document
+// answers, and only [ErrNotFound] lets the next one be asked. A failure of any
+// other class stops it, and tells which member failed. Given to [New], each
+// member runs the whole search for a name before the next is asked.
+func Chain(ps ...Provider) Provider {
+	c := &chain{}
+	for _, p := range ps {
+		if inner, ok := p.(*chain); ok {
+			c.members = append(c.members, inner.members...)
+		} else if p != nil {
+			c.members = append(c.members, p)
+		}
+	}
+	return c
+}
+
+// A chain has every capability that its members have. It is what a wrapper
+// around Chain sees; a Resolver takes it apart.
+type chain struct{ members []Provider }
+
+// A chainLease is the lease of a member's value.
+type chainLease struct {
+	member LeaseProvider
+	lease  any
+}
+
+func (c *chain) Fetch(ctx context.Context, ref Ref) (Value, error) {
+	err := notFound("the chain has no members")
+	for i, p := range c.members {
+		var v Value
+		if v, err = p.Fetch(ctx, ref); err == nil {
+			return c.marked(p, v), nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return Value{}, c.member(i, err)
+		}
+	}
+	return Value{}, err
+}
+
+// marked notes in a leased value which member it came from.
+func (c *chain) marked(p Provider, v Value) Value {
+	if leaser, ok := p.(LeaseProvider); ok && v.Lease != nil {
+		v.Lease = chainLease{leaser, v.Lease}
+	}
+	return v
+}
+
+func (c *chain) member(i int, err error) error {
+	return fmt.Errorf("member %d of the chain: %w", i+1, err)
+}
+
+func (c *chain) FetchBatch(ctx context.Context, refs []Ref) []Result {
+	results := sameResult(len(refs), Result{Err: notFound("the chain has no members")})
+	open := make([]int, len(refs)) // what no member has had so far
+	for i := range open {
+		open[i] = i
+	}
+	for m, p := range c.members {
+		if len(open) == 0 {
+			break
+		}
+		asked := make([]Ref, len(open))
+		for i, at := range open {
+			asked[i] = refs[at]
+		}
+		var rest []int
+		for i, res := range fetchAny(ctx, p, asked) {
+			at := open[i]
+			if res.Err == nil {
+				res.Value = c.marked(p, res.Value)
+			} else if errors.Is(res.Err, ErrNotFound) {
+				rest = append(rest, at)
+			} else {
+				res.Err = c.member(m, res.Err)
+			}
+			results[at] = res
+		}
+		open = rest
+	}
+	return results
+}
+
+// fetchAny reads refs by a batch, if p takes it, and singly if not.
+func fetchAny(ctx context.Context, p Provider, refs []Ref) []Result {
+	results := sameResult(len(refs), Result{Err: errors.ErrUnsupported})
+	if b, ok := p.(BatchProvider); ok && len(refs) > 1 {
+		results = fetchBatch(ctx, b, refs)
+	}
+	parallel(len(refs), maxRefreshes, func(i int) {
+		if errors.Is(results[i].Err, errors.ErrUnsupported) {
+			results[i] = fetchOne(ctx, p, refs[i])
+		}
+	})
+	return results
+}
+
+func (c *chain) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		seen := make(map[string]bool)
+		for i, p := range c.members {
+			l, ok := p.(ListProvider)
+			if !ok {
+				yield("", c.member(i, errors.ErrUnsupported))
+				return
+			}
+			for name, err := range l.List(ctx, prefix) {
+				if err != nil {
+					yield("", c.member(i, err))
+					return
+				}
+				if !seen[name] {
+					seen[name] = true
+					if !yield(name, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+func (c *chain) Watch(ctx context.Context, ref Ref, changed func()) error {
+	watched := false
+	for i, p := range c.members {
+		w, ok := p.(WatchProvider)
+		if !ok {
+			continue
+		}
+		switch err := w.Watch(ctx, ref, changed); {
+		case err == nil:
+			watched = true
+		case !errors.Is(err, errors.ErrUnsupported):
+			return c.member(i, err)
+		}
+	}
+	if !watched {
+		return errors.ErrUnsupported
+	}
+	return nil
+}
+
+func (c *chain) Renew(ctx context.Context, v Value) (Value, error) {
+	l, ok := v.Lease.(chainLease)
+	if !ok {
+		return Value{}, errors.ErrUnsupported
+	}
+	v.Lease = l.lease
+	v, err := l.member.Renew(ctx, v)
+	return c.marked(l.member, v), err
+}
+
+func (c *chain) Revoke(ctx context.Context, v Value) error {
+	l, ok := v.Lease.(chainLease)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	v.Lease = l.lease
+	return l.member.Revoke(ctx, v)
+}

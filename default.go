@@ -1,0 +1,146 @@
+package secrets
+
+import (
+	"context"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// The default resolver: the one that SetDefault was given, or else the one
+// that was opened from the environment when first needed.
+var (
+	defaultResolver atomic.Pointer[Resolver]
+	defaultMu       sync.Mutex // one opening at a time
+)
+
+// SetDefault makes r the resolver that [Get] and the other package functions
+// use. It does not close the one before. Nil: it is opened from the
+// environment again when it is next needed.
+func SetDefault(r *Resolver) {
+	defaultMu.Lock()
+	defer defaultMu.Unlock()
+	defaultResolver.Store(r)
+}
+
+// Default returns the default resolver. Unless [SetDefault] was called, it is
+// opened from the environment the first time: SECRETS_URL holds provider URIs,
+// or SECRETS_CONFIG names a file (in programs that import the config package);
+// with neither, it is env:// and then envfile://.env, if package envfile is
+// linked. An error is [ErrInvalid], and the next call tries again.
+func Default() (*Resolver, error) {
+	if r := defaultResolver.Load(); r != nil {
+		return r, nil
+	}
+	defaultMu.Lock()
+	defer defaultMu.Unlock()
+	if r := defaultResolver.Load(); r != nil {
+		return r, nil
+	}
+	r, err := openDefault()
+	if err != nil {
+		return nil, err
+	}
+	defaultResolver.Store(r)
+	return r, nil
+}
+
+// readConfig reads the file of SECRETS_CONFIG; package config sets it.
+var readConfig atomic.Pointer[func(path string) (Config, error)]
+
+// RegisterConfig makes read the reader of the file that SECRETS_CONFIG names.
+// It is called by the init function of package config.
+func RegisterConfig(read func(path string) (Config, error)) { readConfig.Store(&read) }
+
+func openDefault() (*Resolver, error) {
+	ctx := context.Background()
+	uri, path := os.Getenv("SECRETS_URL"), os.Getenv("SECRETS_CONFIG")
+	read := readConfig.Load()
+	switch {
+	case strings.TrimSpace(uri) != "" && path != "" && read != nil:
+		return nil, &Error{Op: "open default", Err: invalid("both SECRETS_URL and SECRETS_CONFIG are set; unset one")}
+	case strings.TrimSpace(uri) != "":
+		r, err := Open(ctx, uri)
+		if err != nil {
+			return nil, &Error{Op: "open default", Name: "SECRETS_URL", Err: err}
+		}
+		return r, nil
+	case path != "" && read != nil:
+		cfg, err := (*read)(path)
+		if err != nil {
+			return nil, &Error{Op: "open default", Name: "SECRETS_CONFIG", Err: err}
+		}
+		return OpenConfig(ctx, cfg)
+	case path != "":
+		return nil, &Error{Op: "open default", Name: "SECRETS_CONFIG", Err: invalid("reading it takes package config; add: import _ %q", modulePath+"/config")}
+	}
+	if _, err := lookupBackend("envfile"); err != nil {
+		return nil, &Error{Op: "open default", Err: invalid("SECRETS_URL is unset, and so is where to look; set it (file:///run/secrets, vault://secret/prod …), or add: import _ %q", modulePath+"/envfile")}
+	}
+	r, err := Open(ctx, "env:// envfile://.env")
+	if err != nil {
+		return nil, err
+	}
+	dotenv, err := filepath.Abs(".env")
+	if err != nil {
+		dotenv = ".env"
+	}
+	r.hint = "SECRETS_URL is unset; looked in the environment and " + dotenv
+	return r, nil
+}
+
+type contextKey struct{}
+
+// NewContext returns a context in which the package functions use r: for
+// parallel tests, and for tenants.
+func NewContext(ctx context.Context, r *Resolver) context.Context {
+	return context.WithValue(ctx, contextKey{}, r)
+}
+
+// from returns the resolver of a context, or the default one.
+func from(ctx context.Context) (*Resolver, error) {
+	if r, ok := ctx.Value(contextKey{}).(*Resolver); ok && r != nil {
+		return r, nil
+	}
+	return Default()
+}
+
+// Get returns the secret of that name from the resolver of ctx (see
+// [NewContext]) or else the default one; see [Resolver.Get].
+func Get(ctx context.Context, name string) (Secret, error) {
+	r, err := from(ctx)
+	if err != nil {
+		return Secret{}, err
+	}
+	return r.Get(ctx, name)
+}
+
+// Preload is [Resolver.Preload] on the same resolver as [Get].
+func Preload(ctx context.Context, names ...string) error {
+	r, err := from(ctx)
+	if err != nil {
+		return err
+	}
+	return r.Preload(ctx, names...)
+}
+
+// Load is [Resolver.Load] on the same resolver as [Get].
+func Load(ctx context.Context, dst any) error {
+	r, err := from(ctx)
+	if err != nil {
+		return err
+	}
+	return r.Load(ctx, dst)
+}
+
+// Watch is [Resolver.Watch] on the same resolver as [Get].
+func Watch(ctx context.Context, name string) iter.Seq2[Secret, error] {
+	r, err := from(ctx)
+	if err != nil {
+		return func(yield func(Secret, error) bool) { yield(Secret{}, err) }
+	}
+	return r.Watch(ctx, name)
+}

@@ -1,0 +1,172 @@
+package secrets
+
+import (
+	"container/list"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// A document is what is fetched and cached: one place of one backend, with
+// the version that is held, and everything the resolver knows about reading
+// it. All fields are guarded by Resolver.mu.
+type document struct {
+	folder *folder
+	path   string
+	ttl    int64 // ns
+
+	value    *version // nil: never held, or deleted
+	expires  int64    // when value must no longer be served; 0: no value
+	next     int64    // when it is to be read again
+	lastUsed int64    // when it was last known to be asked for
+	hold     int64    // until when Get waits for the flight rather than serve value
+
+	due      int32 // 1 + its index in the provider's heap; 0: not in it
+	expiring int32 // 1 + its index in the resolver's heap; 0: not in it
+	pins     int32 // watchers
+	rounds   uint8 // refreshes, counted for the occasional look at the exact documents
+	idle     bool  // due, and left alone until somebody asks
+	expired  bool  // past its expiry, and said so
+	dropped  bool  // no longer the resolver's
+	again    bool  // it changed while it was being read
+	asked    bool  // by its own name, not only as somebody's parent
+
+	entries *entry        // the names that are cut from it
+	flight  *flight       // the read under way
+	trouble *trouble      // what went wrong lately; nil: nothing
+	unwatch func()        // ends the provider's watch
+	missing *list.Element // its place among the documents that have no value
+}
+
+// trouble is what the resolver remembers of failures.
+type trouble struct {
+	err      error // of the last read, if it failed
+	at       int64 // when that was
+	until    int64 // until when somebody who would have to wait is told err instead
+	retry    int64 // no refresh before
+	failures int   // reads in a row
+	gone     bool  // the backend no longer has it; its names are being searched for
+
+	jump    int64 // by how much wall time has jumped since the version was read
+	counted int64 // how much of that counts, a read having failed since
+
+	rejections []*rejection
+}
+
+func (d *document) ref() Ref { return d.folder.ref(d.path) }
+
+// place returns where the document lives, for people.
+func (d *document) place() string { return d.ref().String() }
+
+func (d *document) troubles() *trouble {
+	if d.trouble == nil {
+		d.trouble = new(trouble)
+	}
+	return d.trouble
+}
+
+// failures returns how many reads in a row have failed.
+func (d *document) failures() int {
+	if d.trouble == nil {
+		return 0
+	}
+	return d.trouble.failures
+}
+
+// gone reports whether the last read said that the document is not there.
+func (d *document) gone() bool { return d.trouble != nil && d.trouble.gone }
+
+// usable reports whether the held value may be served.
+func (d *document) usable(now int64) bool { return d.value != nil && now < d.expires }
+
+// stale reports whether the last read failed.
+func (d *document) stale() bool { return d.trouble != nil && d.trouble.err != nil }
+
+func (d *document) leased() bool { return d.value != nil && d.value.leased() }
+
+// age returns how old the held value is, jumps of the wall clock included as
+// far as they count.
+func (d *document) age(now int64) time.Duration {
+	if d.value == nil {
+		return 0
+	}
+	age := now - d.value.mono
+	if d.trouble != nil {
+		age += d.trouble.counted
+	}
+	return time.Duration(age)
+}
+
+// names returns the names that are cut from the document, sorted.
+func (d *document) names() []string {
+	var names []string
+	for e := d.entries; e != nil; e = e.sibling {
+		names = append(names, e.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// setExpiry computes until when the held value may be served.
+func (r *Resolver) setExpiry(d *document) {
+	if d.value == nil {
+		d.expires = 0
+		r.expiring.remove(d)
+		return
+	}
+	expires := satAdd(d.value.mono, int64(r.maxStale))
+	if x := d.value.extra; x != nil && x.expires != 0 {
+		expires = min(expires, x.expires)
+	}
+	if d.trouble != nil {
+		expires -= d.trouble.counted
+	}
+	d.expires = expires
+	d.expired = false
+	r.expiring.fix(d)
+}
+
+// schedule says when the document is read again after a success; spread is
+// the part of the TTL that was drawn for all that was read together.
+func (r *Resolver) schedule(d *document, spread float64) {
+	d.idle = false
+	if x := d.value.extra; x != nil && x.refresh != 0 {
+		d.next = x.refresh
+	} else {
+		d.next = satAdd(d.value.mono, int64(float64(d.ttl)*spread))
+	}
+	r.enqueue(d)
+}
+
+// enqueue puts the document where the refresher sees it.
+func (r *Resolver) enqueue(d *document) {
+	if r.onDemand || d.dropped || d.value == nil || d.ttl == 0 && !d.leased() && d.pins == 0 {
+		return
+	}
+	d.folder.provider.due.fix(d)
+	r.wakeBefore(d.next)
+}
+
+// spread draws the part of a TTL after which documents are read again.
+func spread() float64 { return 0.8 + 0.2*rand.Float64() }
+
+// fullJitter draws from zero to base doubled n times, or most.
+func fullJitter(base, most time.Duration, n int) int64 {
+	return rand.Int64N(int64(step(base, most, n)) + 1)
+}
+
+// step returns base doubled n times, at most most.
+func step(base, most time.Duration, n int) time.Duration {
+	if n > 30 || base<<n > most || base<<n <= 0 {
+		return most
+	}
+	return base << n
+}
+
+func satAdd(a, b int64) int64 {
+	if c := a + b; c >= a {
+		return c
+	}
+	return math.MaxInt64
+}

@@ -1,0 +1,213 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// A flight is a read of a document that is under way. Everybody who wants the
+// document waits for the one that is.
+type flight struct {
+	done  chan struct{} // closed once the document says what came of it
+	start int64
+	last  error // what the backend said so far; guarded by Resolver.mu
+}
+
+const (
+	coldTries   = 3
+	retryBase   = 100 * time.Millisecond // between the tries of a cold read, doubling, full jitter
+	overtime    = 250 * time.Millisecond // for a provider that does not look at its context
+	maxReminder = time.Minute            // the longest that a Retry-After keeps a cold read from being tried
+)
+
+// errAbandoned settles a flight that never started, those who wanted it having
+// gone. It is remembered nowhere.
+var errAbandoned = errors.New("abandoned")
+
+// claim makes the caller the reader of d, unless d is being read. It is called
+// with the lock held.
+func (r *Resolver) claim(d *document) (f *flight, mine bool) {
+	if d.flight != nil {
+		return d.flight, false
+	}
+	d.flight = &flight{done: make(chan struct{}), start: r.now()}
+	d.folder.provider.due.remove(d)
+	return d.flight, true
+}
+
+// A reading is documents of one provider that are read together.
+type reading struct {
+	provider *provider
+	docs     []*document
+	flights  []*flight
+	refresh  bool     // nobody waits: one try
+	tries    int      // of a read that somebody waits for
+	spread   float64  // of the TTL, drawn once
+	movers   []string // names that may have got a document of their own, read along
+}
+
+// read reads everything in rd, in batches where the provider can, and settles
+// every flight. gone, if not nil, is closed when those who wait have left:
+// what waits for its turn then is abandoned, what is being read goes on. It
+// reports whether anything was.
+func (r *Resolver) read(rd *reading, gone <-chan struct{}) bool {
+	rd.spread = spread()
+	size := 1
+	if len(rd.docs) > 1 {
+		ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
+		opened, err := r.open(ctx, rd.provider)
+		cancel()
+		if err == nil && r.batcher(rd.provider, opened) != nil {
+			size = maxBatch
+		}
+	}
+	slots, most := rd.provider.cold, maxColdReads
+	if rd.refresh {
+		slots, most = rd.provider.refresh, maxRefreshes
+	}
+	var abandoned atomic.Bool
+	chunks := (len(rd.docs) + size - 1) / size
+	parallel(chunks, most, func(i int) {
+		part := *rd
+		part.docs = rd.docs[i*size : min((i+1)*size, len(rd.docs))]
+		part.flights = rd.flights[i*size : min((i+1)*size, len(rd.docs))]
+		if err := r.admit(slots, gone); err != nil {
+			abandoned.Store(true)
+			r.settleAll(&part, sameResult(len(part.docs), Result{Err: err}))
+			return
+		}
+		defer func() {
+			<-slots
+			r.wakeNow()
+		}()
+		r.readChunk(&part)
+	})
+	return abandoned.Load()
+}
+
+// admit waits for a slot.
+func (r *Resolver) admit(slots chan struct{}, gone <-chan struct{}) error {
+	select {
+	case slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-gone:
+		return errAbandoned
+	case <-r.ctx.Done():
+		return ErrClosed
+	}
+}
+
+// readChunk reads what fits one call and settles it, within the timeout.
+func (r *Resolver) readChunk(rd *reading) {
+	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
+	defer cancel()
+	// A provider that ignores its context keeps its slot until it returns,
+	// but nobody waits for it.
+	late := time.AfterFunc(r.timeout+overtime, func() {
+		r.settleAll(rd, sameResult(len(rd.docs), Result{Err: withClass(context.DeadlineExceeded)}))
+	})
+	defer late.Stop()
+
+	docs, flights := rd.docs, rd.flights
+	for try := 1; ; try++ {
+		results := r.fetch(ctx, rd.provider, docs, rd.refresh)
+		if rd.refresh || try >= rd.tries {
+			r.settleAll(&reading{provider: rd.provider, docs: docs, flights: flights, refresh: rd.refresh, spread: rd.spread}, results)
+			return
+		}
+		wait, again := retryAfter(results, try)
+		if deadline, ok := ctx.Deadline(); len(again) == 0 || ok && time.Until(deadline) <= wait || ctx.Err() != nil {
+			r.settleAll(&reading{provider: rd.provider, docs: docs, flights: flights, spread: rd.spread}, results)
+			return
+		}
+		docs, flights = r.settleSome(rd, docs, flights, results, again)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// retryAfter tells which results are worth another try, and how long to wait
+// before it.
+func retryAfter(results []Result, try int) (wait time.Duration, again []int) {
+	wait = time.Duration(rand.Int64N(int64(retryBase << (try - 1))))
+	for i, res := range results {
+		if errors.Is(res.Err, errPanic) || !errors.Is(res.Err, ErrUnavailable) && !errors.Is(res.Err, ErrThrottled) {
+			continue
+		}
+		again = append(again, i)
+		wait = max(wait, retryAfterOf(res.Err))
+	}
+	return wait, again
+}
+
+// retryAfterOf returns the backend's own word on when to ask again; 0: none.
+func retryAfterOf(err error) time.Duration {
+	var after interface{ RetryAfter() time.Duration }
+	if errors.As(err, &after) {
+		return after.RetryAfter()
+	}
+	return 0
+}
+
+// settleSome settles the results that are final, remembers what the others
+// said so far, and returns what is to be read again.
+func (r *Resolver) settleSome(rd *reading, docs []*document, flights []*flight, results []Result, again []int) ([]*document, []*flight) {
+	final := &reading{provider: rd.provider, spread: rd.spread}
+	var finals []Result
+	var docsAgain []*document
+	var flightsAgain []*flight
+	r.mu.Lock()
+	for i := range docs {
+		if len(again) > 0 && again[0] == i {
+			again = again[1:]
+			flights[i].last = results[i].Err
+			docsAgain, flightsAgain = append(docsAgain, docs[i]), append(flightsAgain, flights[i])
+		} else {
+			final.docs, final.flights, finals = append(final.docs, docs[i]), append(final.flights, flights[i]), append(finals, results[i])
+		}
+	}
+	r.mu.Unlock()
+	if len(final.docs) > 0 {
+		r.settleAll(final, finals)
+	}
+	return docsAgain, flightsAgain
+}
+
+// settleAll tells the documents what came of their flights.
+func (r *Resolver) settleAll(rd *reading, results []Result) {
+	r.mu.Lock()
+	defer r.unlock()
+	now := r.now()
+	r.judge(rd, results, now)
+	for i, d := range rd.docs {
+		f := rd.flights[i]
+		if d.flight != f { // settled before, being late
+			r.retire(d.folder.provider, results[i].Value)
+			continue
+		}
+		d.flight = nil
+		if results[i].Err != nil && f.last != nil && errors.Is(results[i].Err, context.DeadlineExceeded) {
+			results[i].Err = f.last // what the backend said goes before that time ran out
+		}
+		r.settle(d, results[i], now, rd.spread)
+		close(f.done)
+	}
+}
+
+// launch reads docs in the background; they are claimed with the lock held by
+// the caller. Somebody waits for them.
+func (r *Resolver) launch(d *document, f *flight) {
+	r.spawn(func() {
+		r.read(&reading{provider: d.folder.provider, docs: []*document{d}, flights: []*flight{f}, tries: 1}, nil)
+	})
+}

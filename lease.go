@@ -1,0 +1,105 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A retired lease is one that a newer value has replaced. It is left to end by
+// itself, for connections made with it live on; Close revokes it.
+type retired struct {
+	provider *provider
+	value    Value
+}
+
+// closeWait is how long Close waits for providers and revocations.
+const closeWait = 5 * time.Second
+
+// retire remembers the lease of a value that is not held (any more).
+func (r *Resolver) retire(p *provider, v Value) {
+	if v.Lease == nil {
+		return
+	}
+	wall := r.clock.wall()
+	kept := r.retired[:0]
+	for _, old := range r.retired {
+		if old.value.Expires.IsZero() || old.value.Expires.After(wall) {
+			kept = append(kept, old)
+		}
+	}
+	v.Data = nil
+	r.retired = append(kept, retired{p, v})
+}
+
+func (r *Resolver) retireVersion(p *provider, v *version) {
+	if v.leased() {
+		r.retire(p, v.extra.Value)
+	}
+}
+
+func (d *document) isLeased(r *Resolver) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return d.leased()
+}
+
+// renew prolongs the lease of the one document in rd. It reports false if the
+// document has to be read again.
+func (r *Resolver) renew(rd *reading) bool {
+	d := rd.docs[0]
+	r.mu.Lock()
+	opened, value := rd.provider.opened, d.value.value()
+	r.mu.Unlock()
+	leaser, ok := opened.(LeaseProvider)
+	if !ok {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
+	defer cancel()
+	late := time.AfterFunc(r.timeout+overtime, func() {
+		r.settleAll(rd, []Result{{Err: withClass(context.DeadlineExceeded)}})
+	})
+	defer late.Stop()
+	start := r.clock.mono()
+	var res Result
+	res.Err = guard(func() (err error) {
+		res.Value, err = leaser.Renew(ctx, value)
+		return err
+	})
+	if errors.Is(res.Err, errors.ErrUnsupported) || errors.Is(res.Err, ErrNotFound) || errors.Is(res.Err, ErrInvalid) {
+		return false
+	}
+	res.Err = withClass(res.Err)
+	if r.observer != nil {
+		r.emit(readEvent(rd.provider, rd.docs, []Result{res}, true, r.clock.mono()-start))
+	}
+	r.settleAll(rd, []Result{res})
+	return true
+}
+
+// leases returns every lease that is still alive, and forgets them.
+func (r *Resolver) leases() []retired {
+	all := r.retired
+	r.retired = nil
+	for _, p := range r.providers {
+		for _, f := range p.folders {
+			for _, d := range f.docs {
+				if d.leased() {
+					all = append(all, retired{p, d.value.value()})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// revoke ends leases, within ctx. That it may not is normal: the default
+// policies of Vault do not grant it.
+func revoke(ctx context.Context, leases []retired) {
+	parallel(len(leases), maxRefreshes, func(i int) {
+		if leaser, ok := leases[i].provider.opened.(LeaseProvider); ok {
+			_ = guard(func() error { return leaser.Revoke(ctx, leases[i].value) })
+		}
+	})
+}

@@ -1,0 +1,159 @@
+package secrets
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Missing documents are remembered in the order in which they were asked for;
+// past a tenth of the bound the oldest is forgotten. They never displace held
+// ones.
+
+func (r *Resolver) rememberMissing(d *document) {
+	if d.missing != nil || d.dropped {
+		return
+	}
+	d.missing = r.missing.PushBack(d)
+	most := max(r.maxEntries/10, minMissing)
+	for range r.missing.Len() {
+		if r.missing.Len() <= most {
+			return
+		}
+		oldest := r.missing.Front()
+		if old := oldest.Value.(*document); old != d && old.flight == nil {
+			r.dropDocument(old)
+		} else {
+			r.missing.MoveToBack(oldest) // somebody is waiting for it
+		}
+	}
+}
+
+// minMissing is how many missing documents are remembered at least: searches
+// that are under way rely on it.
+const minMissing = 64
+
+func (r *Resolver) forgetMissing(d *document) {
+	if d.missing != nil {
+		r.missing.Remove(d.missing)
+		d.missing = nil
+	}
+}
+
+// dropDocument forgets a document that no name is cut from.
+func (r *Resolver) dropDocument(d *document) {
+	if d.dropped || d.entries != nil {
+		return
+	}
+	d.dropped = true
+	r.forgetMissing(d)
+	d.folder.provider.due.remove(d)
+	r.expiring.remove(d)
+	if d.value != nil {
+		r.held--
+		r.retireVersion(d.folder.provider, d.value)
+	}
+	if d.folder.docs[d.path] == d {
+		delete(d.folder.docs, d.path)
+	}
+	if d.unwatch != nil {
+		d.unwatch()
+		d.unwatch = nil
+	}
+}
+
+// dropEntry forgets a name.
+func (r *Resolver) dropEntry(e *entry) {
+	r.detach(e)
+	if len(e.subs) == 0 && !e.dead {
+		r.names.drop(e)
+		r.named--
+	}
+}
+
+// lose takes note that a name is found nowhere.
+func (r *Resolver) lose(name string) {
+	e := r.names.find(name)
+	if e == nil {
+		return
+	}
+	if d := e.doc; d != nil {
+		event := d.event(EventDeleted, r.now())
+		event.Names = []string{name}
+		r.tell(event)
+	}
+	r.dropEntry(e)
+	e.notify()
+}
+
+// keep decides whether a name that was just found is held from now on.
+func (r *Resolver) keep(t *target) {
+	e := r.names.find(t.name)
+	if e == nil || e.doc == nil || e.doc.leased() || len(e.subs) > 0 {
+		return
+	}
+	if e.doc.ttl == 0 || !r.makeRoom(e.doc) {
+		r.dropEntry(e)
+	}
+}
+
+// sweepEvery spaces the sweeps that find nothing.
+const sweepEvery = int64(time.Second)
+
+// makeRoom drops documents that nobody has asked for lately, the longest
+// unused first, until the bound holds. It reports whether it does.
+func (r *Resolver) makeRoom(newest *document) bool {
+	if r.held+r.named <= r.maxEntries {
+		return true
+	}
+	now := r.now()
+	if now < r.sweepAfter {
+		return false
+	}
+	var unused []*document
+	for _, p := range r.providers {
+		for _, f := range p.folders {
+			for _, d := range f.docs {
+				if d != newest && d.value != nil && d.pins == 0 && !d.leased() && d.flight == nil && !r.recentlyUsed(d, now) {
+					unused = append(unused, d)
+				}
+			}
+		}
+	}
+	slices.SortFunc(unused, func(a, b *document) int { return cmp.Compare(a.lastUsed, b.lastUsed) })
+	// A sixteenth more than is needed, so that the next one does not sweep.
+	target := r.maxEntries - r.maxEntries/16
+	for _, d := range unused {
+		if r.held+r.named <= target {
+			break
+		}
+		for d.entries != nil {
+			r.dropEntry(d.entries)
+		}
+		r.dropDocument(d)
+	}
+	if r.held+r.named <= r.maxEntries {
+		return true
+	}
+	r.sweepAfter = now + sweepEvery
+	return false
+}
+
+// recentlyUsed reports whether somebody asked for the document within the idle
+// time.
+func (r *Resolver) recentlyUsed(d *document, now int64) bool {
+	for e := d.entries; e != nil; e = e.sibling {
+		if e.used.Load() {
+			return true
+		}
+	}
+	return !d.idle && now-d.lastUsed < r.idleAfter(d)
+}
+
+// idleAfter returns after which time without a Get a document is idle.
+func (r *Resolver) idleAfter(d *document) int64 {
+	if r.idle > 0 {
+		return int64(r.idle)
+	}
+	return 3 * d.ttl
+}

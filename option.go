@@ -1,0 +1,148 @@
+package secrets
+
+import (
+	"log/slog"
+	"time"
+)
+
+// An Option sets one thing of a [Resolver].
+type Option func(*settings)
+
+// settings is what options and configuration set.
+type settings struct {
+	ttl         time.Duration
+	maxStale    time.Duration
+	timeout     time.Duration
+	idle        time.Duration // 0: three TTLs
+	negativeTTL time.Duration
+	maxEntries  int
+	logger      *slog.Logger // nil: slog.Default at the time of the record
+	observer    Observer
+	references  map[string]string
+	onDemand    bool
+	clock       clock
+	err         error // the first option that is wrong
+}
+
+func defaultSettings() settings {
+	return settings{
+		ttl:         5 * time.Minute,
+		maxStale:    24 * time.Hour,
+		timeout:     10 * time.Second,
+		negativeTTL: 2 * time.Second,
+		maxEntries:  100_000,
+		onDemand:    onLambda(),
+		clock:       systemClock(),
+	}
+}
+
+func (s *settings) refuse(option, why string) {
+	if s.err == nil {
+		s.err = &Error{Op: "option " + option, Err: invalid("%s", why)}
+	}
+}
+
+// WithTTL sets how old a document gets before it is read again; the default
+// is 5 minutes. Reads are spread over 0.8 to 1.0 of it. With 0 nothing is kept
+// and every Get reads, coalesced with those that wait already; leased
+// documents are kept all the same. A negative TTL is [ErrInvalid].
+func WithTTL(d time.Duration) Option {
+	return func(s *settings) {
+		if d < 0 {
+			s.refuse("WithTTL", "the duration is negative")
+			return
+		}
+		s.ttl = d
+	}
+}
+
+// WithMaxStale sets how old a value may get while its backend fails; the
+// default is 24 hours. Past it, Get reads and returns what that says. It must
+// be positive.
+func WithMaxStale(d time.Duration) Option {
+	return positive("WithMaxStale", d, func(s *settings) { s.maxStale = d })
+}
+
+// WithTimeout bounds one read of a backend, its response's body and its
+// retries included; the default is 10 seconds. It must be positive.
+func WithTimeout(d time.Duration) Option {
+	return positive("WithTimeout", d, func(s *settings) { s.timeout = d })
+}
+
+// WithIdle sets after which time without a Get a document is no longer
+// refreshed; the default is three TTLs. The next Get reads it, and waits for
+// that at most a second. It must be positive.
+func WithIdle(d time.Duration) Option {
+	return positive("WithIdle", d, func(s *settings) { s.idle = d })
+}
+
+// WithNegativeTTL sets for how long a missing name is remembered as missing;
+// the default is 2 seconds. It must be positive.
+func WithNegativeTTL(d time.Duration) Option {
+	return positive("WithNegativeTTL", d, func(s *settings) { s.negativeTTL = d })
+}
+
+// WithMaxEntries bounds how many documents and names together are held; the
+// default is 100,000. Missing names have a bound of their own, a tenth of it.
+func WithMaxEntries(n int) Option {
+	return func(s *settings) {
+		if n < 1 {
+			s.refuse("WithMaxEntries", "the number must be at least 1")
+			return
+		}
+		s.maxEntries = n
+	}
+}
+
+// WithLogger sets where the resolver logs failures, recoveries and rotations;
+// names and versions, never values. The default is [slog.Default] at the time
+// of the record; nil logs nothing.
+func WithLogger(l *slog.Logger) Option {
+	return func(s *settings) {
+		if l == nil {
+			l = slog.New(slog.DiscardHandler)
+		}
+		s.logger = l
+	}
+}
+
+// WithObserver sets a function that is told of every backend read and every
+// change of state. It is called from many goroutines and must return soon.
+func WithObserver(o Observer) Option {
+	return func(s *settings) { s.observer = o }
+}
+
+// WithReferences says of names that they live elsewhere: each key is a name,
+// and its value the reference where that name is found and nowhere else. A key
+// that ends in a slash moves all names below it; an exact key goes before
+// those, and the longest of those before shorter ones. Given twice, the maps
+// are merged.
+func WithReferences(references map[string]string) Option {
+	return func(s *settings) {
+		merged := make(map[string]string, len(s.references)+len(references))
+		for k, v := range s.references {
+			merged[k] = v
+		}
+		for k, v := range references {
+			merged[k] = v
+		}
+		s.references = merged
+	}
+}
+
+// WithOnDemand makes the resolver refresh in Get only, with no goroutine of
+// its own: for sandboxes that freeze between requests, and for short programs.
+// It is the default where AWS_LAMBDA_FUNCTION_NAME is set.
+func WithOnDemand() Option {
+	return func(s *settings) { s.onDemand = true }
+}
+
+func positive(option string, d time.Duration, set func(*settings)) Option {
+	return func(s *settings) {
+		if d <= 0 {
+			s.refuse(option, "the duration must be positive")
+			return
+		}
+		set(s)
+	}
+}

@@ -1,0 +1,448 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A search finds out where names live, reading what it needs to know. One
+// search serves everybody who asks for its name; it outlives them.
+type search struct {
+	targets []*target
+	done    chan struct{}
+	start   int64
+	anew    bool // what was read or remembered before the start does not count
+	leases  bool // but a leased document does
+	eager   bool // several names: their tries go together
+
+	// Guarded by Resolver.mu.
+	waiters int
+	gone    chan struct{} // closed when nobody waits any more
+}
+
+// A target is one name of a search. Its outcome is set when the search is done.
+type target struct {
+	name, path, field string
+	sites             []*site
+	at                int     // the member that is being asked
+	exactErr          error   // what the exact document of that member said
+	tried             []error // what the members before it said, all of it "not found"
+
+	snap *snapshot
+	err  error
+}
+
+// newTarget checks a name and finds the sites where it is looked for.
+func (r *Resolver) newTarget(name string) (*target, error) {
+	path, field, err := splitName(name)
+	if err != nil {
+		return nil, err
+	}
+	t := &target{name: name, path: path, field: field}
+	if err := r.route(t); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// route sets the sites of a target: its reference, or else the chain.
+func (r *Resolver) route(t *target) error {
+	reference := func(s *site) error {
+		if s.field != "" && t.field != "" {
+			return invalid("%s is a reference that names a field already", quote(t.path))
+		}
+		t.sites = []*site{s}
+		return nil
+	}
+	if len(r.references) == 0 {
+		t.sites = r.sites
+		return nil
+	}
+	if s, ok := r.references[t.path]; ok {
+		return reference(s)
+	}
+	for end := strings.LastIndexByte(t.path, '/'); end >= 0; end = strings.LastIndexByte(t.path[:end], '/') {
+		if s, ok := r.references[t.path[:end+1]]; ok {
+			t.path, t.sites = t.path[end+1:], []*site{s}
+			return nil
+		}
+	}
+	if parent, last, ok := parentOf(t.path); ok && t.field == "" {
+		if s, ok := r.references[parent]; ok && s.field == "" {
+			t.path, t.field = parent, last
+			return reference(s)
+		}
+	}
+	t.sites = r.sites
+	return nil
+}
+
+// A try is one document in which a name may be found.
+type try struct {
+	site  *site
+	path  string
+	field string
+	how   found
+}
+
+// fail tells a failed try's place.
+func (at *try) fail(err error) error {
+	ref := at.site.folder.ref(at.path)
+	ref.Field = at.field
+	return &tryError{place: ref.String(), err: err}
+}
+
+// tries returns where a site may have the name: the exact document first, then
+// the parent. Either may be nil.
+func (t *target) tries(s *site) (exact, parent *try) {
+	switch {
+	case s.whole && t.field != "":
+		return &try{s, s.path, t.field, foundOutright}, nil
+	case s.whole:
+		return &try{s, s.path, s.field, foundOutright}, nil
+	case t.field != "":
+		return &try{s, t.path, t.field, foundOutright}, nil
+	}
+	if up, last, ok := parentOf(t.path); ok && s.parent {
+		parent = &try{s, up, last, foundParent}
+	}
+	if s.exact || parent == nil {
+		exact = &try{s, t.path, "", foundExact}
+	}
+	return exact, parent
+}
+
+// document returns the document of a try, made if there is none.
+func (r *Resolver) document(at *try) *document {
+	d := at.site.folder.docs[at.path]
+	ttl := int64(at.site.ttl)
+	if d == nil {
+		d = &document{folder: at.site.folder, path: at.path, ttl: ttl, lastUsed: r.now()}
+		if ttl == 0 {
+			d.ttl = int64(r.ttl)
+		}
+		at.site.folder.docs[at.path] = d
+		r.rememberMissing(d) // until it has a value
+	} else if ttl != 0 && ttl < d.ttl {
+		d.ttl = ttl
+	}
+	d.asked = d.asked || at.how != foundParent
+	return d
+}
+
+// look tells what is known of a document: its version, why it has none, or
+// (known is false) that it must be read.
+func (s *search) look(d *document, now int64) (v *version, err error, known bool) {
+	since := int64(0)
+	if s.anew {
+		since = s.start
+	}
+	if d.usable(now) && !d.gone() && (d.value.mono >= since || s.leases && d.leased()) {
+		return d.value, nil, true
+	}
+	if t := d.trouble; t != nil && t.err != nil {
+		switch {
+		case t.at >= s.start:
+			return nil, t.err, true
+		case !s.anew && now < t.until && d.flight == nil:
+			return nil, &remembered{err: t.err, age: time.Duration(now - t.at)}, true
+		}
+	}
+	return nil, nil, false
+}
+
+// step goes on with a target as far as what is known allows. It returns the
+// documents that must be read before it can go further; none: the target is
+// settled. It is called with the lock held.
+func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
+	for ; t.at < len(t.sites); t.at++ {
+		site := t.sites[t.at]
+		exact, parent := t.tries(site)
+		if exact != nil && t.exactErr == nil {
+			d := r.document(exact)
+			v, err, known := s.look(d, now)
+			if !known {
+				need = append(need, d)
+				if s.eager && parent != nil {
+					up := r.document(parent)
+					if _, _, known := s.look(up, now); !known {
+						need = append(need, up)
+					}
+				}
+				return need
+			}
+			if err == nil {
+				if err = r.attach(t, exact, d, v); err == nil {
+					return nil
+				}
+			}
+			t.exactErr = exact.fail(err)
+			if parent == nil || !r.searchesOn(t, err) {
+				if t.err = t.exactErr; r.goesOn(t) {
+					continue
+				}
+				return nil
+			}
+		}
+		d := r.document(parent)
+		v, err, known := s.look(d, now)
+		if !known {
+			return []*document{d}
+		}
+		if err == nil {
+			if err = r.attach(t, parent, d, v); err == nil {
+				return nil
+			}
+			if errors.Is(err, ErrInvalid) { // a parent that is no object has no such field
+				err = notFound("%s", strings.TrimPrefix(err.Error(), ErrInvalid.Error()+": "))
+			}
+		}
+		if t.err = both(t.exactErr, parent.fail(err)); !r.goesOn(t) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// goesOn reports whether a target's failure lets the next member be asked, and
+// has the error tell of all of them.
+func (r *Resolver) goesOn(t *target) bool {
+	if !errors.Is(t.err, ErrNotFound) {
+		return false
+	}
+	t.exactErr = nil
+	t.tried = append(t.tried, t.err)
+	if len(t.tried) > 1 {
+		t.err = &searchError{tried: t.tried, deciding: t.err}
+	}
+	return true
+}
+
+// searchesOn reports whether a failed exact try lets the parent be asked.
+func (r *Resolver) searchesOn(t *target, err error) bool {
+	if errors.Is(err, ErrNotFound) {
+		return true
+	}
+	if errors.Is(err, ErrPermission) {
+		e := r.names.find(t.name)
+		return e == nil || e.doc == nil // a held name is not searched for on that
+	}
+	var name interface{ Unspellable() bool }
+	return errors.Is(err, ErrInvalid) && errors.As(err, &name) && name.Unspellable()
+}
+
+// attach makes d the document where the target's name lives.
+func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
+	text, err := at.site.cut(v, at.field, at.how)
+	if err != nil {
+		return err
+	}
+	e := r.names.find(t.name)
+	if e == nil {
+		e = &entry{name: t.name}
+		r.names.add(e)
+		r.named++
+	}
+	if e.doc != d {
+		r.detach(e)
+		e.doc = d
+		e.sibling, d.entries = d.entries, e
+		d.pins += int32(len(e.subs))
+	}
+	e.site, e.field, e.how = at.site, at.field, at.how
+	if e.last == nil || e.last.from != v || e.last.value != text {
+		before := e.last
+		e.renew(v, text)
+		if before == nil || before.value != text {
+			e.notify()
+		}
+	}
+	t.snap, t.err = e.last, nil
+	d.lastUsed = r.now()
+	if d.due == 0 && d.flight == nil {
+		d.idle = false
+		r.enqueue(d)
+	}
+	r.publish(e)
+	r.watchDocument(d)
+	return nil
+}
+
+// detach takes a name away from its document, which goes if it was the last.
+func (r *Resolver) detach(e *entry) {
+	d := e.doc
+	if d == nil {
+		return
+	}
+	for p := &d.entries; *p != nil; p = &(*p).sibling {
+		if *p == e {
+			*p = e.sibling
+			break
+		}
+	}
+	d.pins -= int32(len(e.subs))
+	e.doc, e.sibling = nil, nil
+	e.held.Store(nil)
+	if d.entries == nil && !d.leased() {
+		r.dropDocument(d)
+	}
+}
+
+// joinSearch returns the search for a name, started if there is none. It is
+// called with the lock held, and the caller counts as waiting.
+func (r *Resolver) joinSearch(name string, anew bool) (*search, error) {
+	if s, ok := r.searches[name]; ok && (!anew || s.anew) {
+		s.waiters++
+		return s, nil
+	}
+	t, err := r.newTarget(name)
+	if err != nil {
+		return nil, err
+	}
+	s := r.newSearch([]*target{t}, anew)
+	r.searches[name] = s
+	// What is known already costs no goroutine.
+	if need := r.step(s, t, s.start); len(need) == 0 {
+		r.finish(s)
+		return s, nil
+	}
+	r.spawn(func() { r.run(s) })
+	return s, nil
+}
+
+func (r *Resolver) newSearch(targets []*target, anew bool) *search {
+	return &search{
+		targets: targets, start: r.now(), anew: anew, eager: len(targets) > 1,
+		done: make(chan struct{}), gone: make(chan struct{}), waiters: 1,
+	}
+}
+
+// run carries a search through.
+func (r *Resolver) run(s *search) {
+	for {
+		var readings []*reading
+		var others []*flight
+		var mine []*flight
+		seen := make(map[*document]bool)
+		r.mu.Lock()
+		now := r.now()
+		for _, t := range s.targets {
+			if t.snap != nil {
+				continue
+			}
+			for _, d := range r.step(s, t, now) {
+				if seen[d] {
+					continue
+				}
+				seen[d] = true
+				f, first := r.claim(d)
+				if !first {
+					others = append(others, f)
+					continue
+				}
+				mine = append(mine, f)
+				readings = addReading(readings, d, f)
+			}
+		}
+		if len(seen) == 0 || r.closed {
+			for _, f := range mine {
+				close(f.done)
+			}
+			r.finish(s)
+			r.unlock()
+			return
+		}
+		r.unlock()
+
+		var abandoned atomic.Bool
+		parallel(len(readings), len(readings), func(i int) {
+			if r.read(readings[i], s.gone) {
+				abandoned.Store(true)
+			}
+		})
+		for _, f := range others {
+			select {
+			case <-f.done:
+			case <-r.ctx.Done():
+			}
+		}
+		if abandoned.Load() {
+			r.mu.Lock()
+			r.finish(s)
+			r.unlock()
+			return
+		}
+	}
+}
+
+func addReading(readings []*reading, d *document, f *flight) []*reading {
+	for _, rd := range readings {
+		if rd.provider == d.folder.provider {
+			rd.docs, rd.flights = append(rd.docs, d), append(rd.flights, f)
+			return readings
+		}
+	}
+	return append(readings, &reading{provider: d.folder.provider, docs: []*document{d}, flights: []*flight{f}, tries: coldTries})
+}
+
+// finish tells those who wait what came of a search. It is called with the
+// lock held.
+func (r *Resolver) finish(s *search) {
+	for _, t := range s.targets {
+		if r.searches[t.name] == s {
+			delete(r.searches, t.name)
+		}
+		switch {
+		case t.snap != nil:
+			r.keep(t)
+		case r.closed:
+			t.err = ErrClosed
+		case t.err == nil:
+			t.err = fmt.Errorf("%w: %w", ErrUnavailable, errAbandoned)
+		case errors.Is(t.err, ErrNotFound):
+			r.lose(t.name)
+		}
+	}
+	close(s.done)
+}
+
+// await waits for a search on behalf of one caller.
+func (r *Resolver) await(ctx context.Context, s *search) {
+	select {
+	case <-s.done:
+	default:
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+		}
+	}
+	r.mu.Lock()
+	defer r.unlock()
+	if s.waiters--; s.waiters > 0 {
+		return
+	}
+	select {
+	case <-s.done:
+	default:
+		// What it reads it goes on reading; whoever asks next starts a search
+		// of their own, and finds the flights of this one.
+		close(s.gone)
+		for _, t := range s.targets {
+			if r.searches[t.name] == s {
+				delete(r.searches, t.name)
+			}
+		}
+	}
+}
+
+// relocate searches for a name that is gone from its document. It is called
+// with the lock held.
+func (r *Resolver) relocate(e *entry) {
+	if s, err := r.joinSearch(e.name, false); err == nil {
+		s.leases = true
+	}
+}

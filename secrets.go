@@ -1,0 +1,518 @@
+package secrets
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Resolver finds secrets by name, holds them, and keeps them fresh. Open or
+// New makes one; its methods are safe for concurrent use.
+//
+// What it guarantees:
+//
+//   - Get of a secret that is held and in use never waits for a backend, and
+//     does not look at the clock: a lookup and two atomic loads.
+//   - However many ask, a document is read once, and one caller's
+//     cancellation is nobody else's.
+//   - A value outlives its backend until [WithMaxStale], or the end of its
+//     lease; [Resolver.Status] tells.
+//   - Close ends every goroutine that the Resolver started.
+type Resolver struct {
+	names nameIndex // first: what Get reads
+	settings
+
+	ctx    context.Context // of every read; ends at Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	wake   chan struct{} // holds a token when the refresher has something to look at
+
+	anyRejected atomic.Bool // some version was rejected, some time
+
+	mu             sync.Mutex
+	providers      []*provider
+	providersByKey map[string]*provider
+	sites          []*site          // the chain
+	references     map[string]*site // by name
+	searches       map[string]*search
+	expiring       *docHeap
+	missing        *list.List // of *document
+	held           int        // documents with a value
+	named          int        // names
+	sweepAfter     int64
+	drift          driftMeter
+	retired        []retired
+	subs           map[*subscription]struct{}
+	told           []Event // emitted when the lock is released
+	running        bool    // the refresher runs
+	wakeAt         int64   // when it looks next
+	closed         bool
+	hint           string // added to what a missing name is told
+}
+
+// Open returns a resolver for a provider URI, or for several that are
+// separated by spaces: a chain, in which the first that has a name answers and
+// only [ErrNotFound] lets the next one be asked. It checks schemes and options
+// and does no I/O; backends are opened when they are first needed. The error
+// is [ErrInvalid]. ctx bounds the call alone.
+func Open(ctx context.Context, uri string, opts ...Option) (*Resolver, error) {
+	uris := strings.Fields(uri)
+	if len(uris) == 0 {
+		return nil, &Error{Op: "open", Err: invalid("no provider URI is given; want one like file:///run/secrets or vault://secret/prod")}
+	}
+	return openURIs(ctx, uris, opts)
+}
+
+func openURIs(_ context.Context, uris []string, opts []Option) (*Resolver, error) {
+	r := newResolver(opts)
+	if r.err != nil {
+		return nil, r.err
+	}
+	for i, uri := range uris {
+		s, err := r.openSite(uri)
+		if err != nil {
+			return nil, &Error{Op: "open", Name: place("provider", i, len(uris)), Err: err}
+		}
+		r.sites = append(r.sites, s)
+	}
+	return r, nil
+}
+
+func place(what string, i, n int) string {
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf("%s %d", what, i+1)
+}
+
+// openSite checks a provider URI.
+func (r *Resolver) openSite(uri string) (*site, error) {
+	ref, err := ParseRef(uri)
+	if err != nil {
+		return nil, errors.Unwrap(err)
+	}
+	if ref.Field != "" {
+		return nil, invalid("%s:// has a #field; a provider URI is a base for names and has none", ref.Scheme)
+	}
+	return r.newSite(ref, true)
+}
+
+// New returns a resolver on a provider, which the caller closes after it. The
+// members of a [Chain] are searched one after the other. What is wrong with
+// the options is [ErrInvalid] from every method.
+func New(p Provider, opts ...Option) *Resolver {
+	r := newResolver(opts)
+	if p == nil && r.err == nil {
+		r.err = &Error{Op: "new", Err: invalid("the provider is nil")}
+	}
+	members := []Provider{p}
+	if c, ok := p.(*chain); ok {
+		members = c.members
+	}
+	for _, m := range members {
+		own := newProvider("", nil)
+		own.opened = m
+		r.providers = append(r.providers, own)
+		r.sites = append(r.sites, &site{folder: own.folder("", nil, false), exact: true, parent: true})
+	}
+	return r
+}
+
+func newResolver(opts []Option) *Resolver {
+	r := &Resolver{
+		settings:       defaultSettings(),
+		wake:           make(chan struct{}, 1),
+		providersByKey: make(map[string]*provider),
+		references:     make(map[string]*site),
+		searches:       make(map[string]*search),
+		expiring:       newExpiryHeap(),
+		missing:        list.New(),
+		subs:           make(map[*subscription]struct{}),
+	}
+	r.names.clear()
+	for _, o := range opts {
+		o(&r.settings)
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.drift.jump(r.clock)
+	for name, uri := range r.settings.references {
+		if err := r.addReference(name, uri); err != nil && r.err == nil {
+			r.err = &Error{Op: "reference", Name: name, Err: err}
+		}
+	}
+	return r
+}
+
+// addReference says that a name, or all names below one, live elsewhere.
+func (r *Resolver) addReference(name, uri string) error {
+	path, below := strings.CutSuffix(name, "/")
+	if err := checkPath(path); err != nil {
+		return err
+	}
+	if strings.Contains(path, "#") {
+		return invalid("the name of a reference has no #field; put the field into the reference")
+	}
+	ref, err := ParseRef(uri)
+	if err != nil {
+		return errors.Unwrap(err)
+	}
+	if below && ref.Field != "" {
+		return invalid("names below %s cannot all be one #field", quote(name))
+	}
+	s, err := r.newSite(ref, below)
+	if err != nil {
+		return err
+	}
+	r.references[name] = s
+	return nil
+}
+
+// Get returns the secret of that name: a value that is held and in use at
+// once, whatever its backend does; otherwise what one read says. A name reads
+// like db/password, or db#password for the field of a document.
+//
+// The error is an [*Error]: [ErrNotFound] if no provider has the name,
+// [ErrInvalid] if it is malformed, [ErrClosed] after Close, or the class of
+// what the backend said. If ctx ends first, it wraps ctx.Err and tells the
+// backend's last word, and the read goes on for the next caller.
+func (r *Resolver) Get(ctx context.Context, name string) (Secret, error) {
+	if e := (*r.names.read.Load())[name]; e != nil {
+		if s := e.held.Load(); s != nil {
+			if !e.used.Load() {
+				e.used.Store(true)
+			}
+			return s.secret, nil
+		}
+	}
+	return r.get(ctx, name)
+}
+
+// softWait is how long Get waits for a refresh of a value that it holds.
+const softWait = int64(time.Second)
+
+// get is Get when the value is not to be had at once.
+func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
+	if r.err != nil {
+		return Secret{}, r.err
+	}
+	patient := ctx.Err() == nil // a held value is not waited for by a context that is done
+	for {
+		r.mu.Lock()
+		if r.closed {
+			r.unlock()
+			return Secret{}, &Error{Op: "get", Name: name, Err: ErrClosed}
+		}
+		r.checkClock()
+		now := r.now()
+		e := r.names.find(name)
+		if e == nil || e.doc == nil || !e.doc.usable(now) || e.doc.ttl == 0 && !e.doc.leased() {
+			return r.getSearched(ctx, name, e)
+		}
+		wait, until := r.waitFor(e, now, patient)
+		if wait == nil {
+			s := r.serve(e, now)
+			r.unlock()
+			return s, nil
+		}
+		r.unlock()
+		patient = waitUntil(ctx, wait, time.Duration(until-now))
+	}
+}
+
+// getSearched returns what a search for the name finds. It is called with the
+// lock held, and releases it.
+func (r *Resolver) getSearched(ctx context.Context, name string, e *entry) (Secret, error) {
+	anew := r.ttl == 0 || e != nil && e.doc != nil && e.doc.ttl == 0
+	s, err := r.joinSearch(name, anew)
+	if err == nil {
+		s.leases = true
+	}
+	r.unlock()
+	if err != nil {
+		return Secret{}, &Error{Op: "get", Name: name, Err: err}
+	}
+	return r.result(ctx, "get", s)
+}
+
+// waitFor returns what Get waits for before it serves a held value, and until
+// when at most; nil: nothing.
+func (r *Resolver) waitFor(e *entry, now int64, patient bool) (<-chan struct{}, int64) {
+	d := e.doc
+	if (d.idle || r.onDemand) && now >= d.next && d.flight == nil && (d.trouble == nil || now >= d.trouble.retry) {
+		d.idle = false
+		d.unpublish()
+		d.hold = now + softWait
+		f, _ := r.claim(d)
+		r.launch(d, f)
+	}
+	if !patient || now >= d.hold {
+		return nil, 0
+	}
+	if s := r.searches[e.name]; s != nil && d.gone() {
+		return s.done, d.hold
+	}
+	if d.flight != nil {
+		return d.flight.done, d.hold
+	}
+	return nil, 0
+}
+
+// serve returns the held value of an entry, and has the next Get find it at
+// once.
+func (r *Resolver) serve(e *entry, now int64) Secret {
+	d := e.doc
+	d.lastUsed = now
+	if d.idle { // it is not due, or its backend is being left alone
+		d.idle = false
+		if d.flight == nil {
+			r.enqueue(d)
+		}
+	}
+	if d.hold <= now {
+		d.hold = 0
+	}
+	r.publish(e)
+	return e.last.secret
+}
+
+// waitUntil waits for a channel, for at most d and until ctx ends. It reports
+// whether waiting again is worth it.
+func waitUntil(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// result waits for a search and returns what it found.
+func (r *Resolver) result(ctx context.Context, op string, s *search) (Secret, error) {
+	r.await(ctx, s)
+	t := s.targets[0]
+	select {
+	case <-s.done:
+		if t.snap != nil {
+			return t.snap.secret, nil
+		}
+		return Secret{}, &Error{Op: op, Name: t.name, Err: r.hinted(t.err)}
+	default:
+		return Secret{}, &Error{Op: op, Name: t.name, Err: r.gaveUp(ctx, s.targets)}
+	}
+}
+
+// hinted adds to a missing name what the default resolver has to say.
+func (r *Resolver) hinted(err error) error {
+	if r.hint != "" && errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w (%s)", err, r.hint)
+	}
+	return err
+}
+
+// gaveUp returns why a caller whose context ended has no value: the backend's
+// last word, if there was one, goes before the bare deadline.
+func (r *Resolver) gaveUp(ctx context.Context, targets []*target) error {
+	r.mu.Lock()
+	defer r.unlock()
+	for _, t := range targets {
+		if t.at >= len(t.sites) {
+			continue
+		}
+		exact, parent := t.tries(t.sites[t.at])
+		for _, at := range []*try{parent, exact} {
+			if at == nil {
+				continue
+			}
+			d := at.site.folder.docs[at.path]
+			if d == nil || d.flight == nil {
+				continue
+			}
+			if d.flight.last != nil {
+				return fmt.Errorf("%w; %w before it answered again", at.fail(d.flight.last), ctx.Err())
+			}
+			return at.fail(fmt.Errorf("no answer after %v: %w", time.Duration(r.now()-d.flight.start).Round(time.Millisecond), ctx.Err()))
+		}
+	}
+	return ctx.Err()
+}
+
+// Preload reads the named secrets in as few calls as their backends allow and
+// holds them. It returns nil, or every failure, joined and by name. Names that
+// are held already cost nothing.
+func (r *Resolver) Preload(ctx context.Context, names ...string) error {
+	if r.err != nil {
+		return r.err
+	}
+	_, errs := r.preload(ctx, names)
+	return errors.Join(errs...)
+}
+
+// preload is Preload that returns the secrets, too, aligned with names; errs
+// has the failures alone.
+func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret, errs []error) {
+	found = make([]Secret, len(names))
+	var targets []*target
+	var places []int
+	seen := make(map[string]int)
+	r.mu.Lock()
+	if r.closed {
+		r.unlock()
+		return found, []error{&Error{Op: "preload", Err: ErrClosed}}
+	}
+	now := r.now()
+	for i, name := range names {
+		if first, twice := seen[name]; twice {
+			_ = first
+			continue
+		}
+		seen[name] = i
+		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.usable(now) && (e.doc.ttl > 0 || e.doc.leased()) {
+			found[i] = r.serve(e, now)
+			continue
+		}
+		t, err := r.newTarget(name)
+		if err != nil {
+			errs = append(errs, &Error{Op: "get", Name: name, Err: err})
+			continue
+		}
+		targets, places = append(targets, t), append(places, i)
+	}
+	if len(targets) == 0 {
+		r.unlock()
+		return r.doubled(found, names, seen), errs
+	}
+	s := r.newSearch(targets, r.ttl == 0)
+	s.leases = true
+	r.unlock()
+	r.spawn(func() { r.run(s) })
+	r.await(ctx, s)
+	select {
+	case <-s.done:
+	default:
+		return found, append(errs, &Error{Op: "preload", Err: r.gaveUp(ctx, targets)})
+	}
+	for i, t := range targets {
+		if t.snap != nil {
+			found[places[i]] = t.snap.secret
+		} else {
+			errs = append(errs, &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)})
+		}
+	}
+	return r.doubled(found, names, seen), errs
+}
+
+// doubled gives names that were asked twice what the first of them found.
+func (r *Resolver) doubled(found []Secret, names []string, seen map[string]int) []Secret {
+	for i, name := range names {
+		found[i] = found[seen[name]]
+	}
+	return found
+}
+
+// Refresh reads the secret now, whatever is held or remembered, and returns
+// what the backend says. Calls that overlap share one read. If it fails, what
+// is held stays as it is.
+func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
+	if r.err != nil {
+		return Secret{}, r.err
+	}
+	r.mu.Lock()
+	if r.closed {
+		r.unlock()
+		return Secret{}, &Error{Op: "refresh", Name: name, Err: ErrClosed}
+	}
+	s, err := r.joinSearch(name, true)
+	r.unlock()
+	if err != nil {
+		return Secret{}, &Error{Op: "refresh", Name: name, Err: err}
+	}
+	return r.result(ctx, "refresh", s)
+}
+
+// List yields the names that the providers have, those that start with prefix,
+// as Get takes them and each once. Values are not read. A provider that cannot
+// list, or that fails, yields an error with an empty name, and the next one
+// goes on.
+func (r *Resolver) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if r.err != nil {
+			yield("", r.err)
+			return
+		}
+		seen := make(map[string]bool)
+		for _, s := range r.sites {
+			p := s.folder.provider
+			for name, err := range r.listSite(ctx, s, prefix) {
+				if err != nil {
+					if !yield("", &Error{Op: "list", Provider: p.scheme, Err: withClass(err)}) {
+						return
+					}
+					break
+				}
+				if !seen[name] {
+					seen[name] = true
+					if !yield(name, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+func (r *Resolver) listSite(ctx context.Context, s *site, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		opened, err := r.open(ctx, s.folder.provider)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		l, ok := opened.(ListProvider)
+		if !ok {
+			yield("", invalid("this provider cannot list"))
+			return
+		}
+		base := s.folder.base
+		if base != "" {
+			base = strings.TrimSuffix(base, "/") + "/"
+		}
+		for path, err := range l.List(ctx, base+prefix) {
+			if errors.Is(err, errors.ErrUnsupported) {
+				err = invalid("this provider cannot list")
+			}
+			if !yield(strings.TrimPrefix(path, base), err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// now returns the resolver's monotonic time in ns.
+func (r *Resolver) now() int64 { return int64(r.clock.mono()) }
+
+// tell keeps an event until the lock is released. It is called with the lock
+// held.
+func (r *Resolver) tell(e Event) { r.told = append(r.told, e) }
+
+// unlock releases the lock, and then tells what happened under it.
+func (r *Resolver) unlock() {
+	told := r.told
+	r.told = nil
+	r.mu.Unlock()
+	for _, e := range told {
+		r.emit(e)
+	}
+}
+
+// spawn starts a goroutine that Close waits for. It is called with the lock
+// held, or by a goroutine that Close waits for.
+func (r *Resolver) spawn(f func()) { r.work.Go(f) }

@@ -1,0 +1,259 @@
+package secrets
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	reminderBase = 250 * time.Millisecond // how long a failed blocking read is remembered, doubling
+	reminderMost = 5 * time.Second
+	backoffBase  = time.Second // between refreshes that fail, doubling, full jitter
+	backoffMost  = 30 * time.Second
+	maxObeyed    = time.Hour // the longest Retry-After that keeps refreshes away
+)
+
+// settle tells a document what a read of it said. It is called with the lock
+// held.
+func (r *Resolver) settle(d *document, res Result, now int64, spread float64) {
+	d.hold = 0
+	if d.dropped || r.closed {
+		r.retire(d.folder.provider, res.Value)
+		return
+	}
+	if res.Err == nil {
+		v := r.newVersion(res.Value, d.value)
+		res.Err = r.validate(d, v, now)
+		if res.Err == nil {
+			r.accept(d, v, now, spread)
+			return
+		}
+		r.retire(d.folder.provider, res.Value)
+	}
+	if errors.Is(res.Err, errAbandoned) || errors.Is(res.Err, ErrClosed) {
+		if d.value != nil {
+			r.enqueue(d)
+		}
+		return
+	}
+	r.fail(d, res.Err, now)
+}
+
+// validate refuses a version that cannot take the place of one that works: it
+// is no longer a JSON object where fields are in use, cannot be decoded, or
+// what a name stands for has become empty.
+func (r *Resolver) validate(d *document, v *version, now int64) error {
+	if !d.usable(now) {
+		return nil
+	}
+	for e := d.entries; e != nil; e = e.sibling {
+		text, err := e.cut(v)
+		switch {
+		case errors.Is(err, ErrNotFound): // it may have moved
+		case err != nil:
+			return err
+		case text == "" && e.last != nil && e.last.value != "":
+			return invalid("the value has become empty; the held one is kept")
+		}
+	}
+	return nil
+}
+
+// accept makes v the version that is held.
+func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
+	old := d.value
+	changed := old != nil && old.version != v.version
+	recovered := old != nil && (d.stale() || d.expired)
+	if old != nil && old.leased() && changed {
+		r.retireVersion(d.folder.provider, old)
+	}
+	if old == nil {
+		r.held++
+		r.forgetMissing(d)
+	}
+	d.value = v
+	r.clearTrouble(d, v)
+	r.setExpiry(d)
+	r.schedule(d, spread)
+	if d.again {
+		d.again = false
+		r.readSoon(d)
+	}
+
+	var lost []*entry
+	for e := d.entries; e != nil; e = e.sibling {
+		text, err := e.cut(v)
+		if err != nil {
+			lost = append(lost, e)
+			continue
+		}
+		before := e.last
+		e.renew(v, text)
+		r.publish(e)
+		if before == nil || before.value != text {
+			e.notify()
+		}
+	}
+	for _, e := range lost {
+		r.relocate(e)
+	}
+	r.watchDocument(d)
+	switch {
+	case changed:
+		r.tell(d.event(EventChanged, now))
+	case recovered:
+		r.tell(d.event(EventRecovered, now))
+	}
+	return
+}
+
+// clearTrouble forgets the failures of a document that was read, but not which
+// of its versions were rejected.
+func (r *Resolver) clearTrouble(d *document, v *version) {
+	t := d.trouble
+	if t == nil {
+		return
+	}
+	if len(t.rejections) == 0 {
+		d.trouble = nil
+		return
+	}
+	d.trouble = &trouble{rejections: t.rejections}
+	for _, rej := range t.rejections {
+		if rej.version != v.version {
+			rej.turn() // whoever waits for another version has one
+		}
+	}
+}
+
+// fail remembers a failed read.
+func (r *Resolver) fail(d *document, err error, now int64) {
+	t := d.troubles()
+	t.err, t.at = err, now
+	after := retryAfterOf(err)
+	if errors.Is(err, ErrNotFound) {
+		t.until = now + int64(r.negativeTTL)
+	} else {
+		remind := step(reminderBase, reminderMost, t.failures)
+		remind = remind/2 + time.Duration(rand.Int64N(int64(remind/2)+1))
+		t.until = now + int64(max(remind, min(after, maxReminder)))
+	}
+	t.failures++
+	if d.value == nil {
+		r.rememberMissing(d)
+		return
+	}
+
+	t.retry = now + max(fullJitter(backoffBase, backoffMost, t.failures-1), int64(min(after, maxObeyed)))
+	if t.jump > t.counted {
+		t.counted = t.jump
+		r.setExpiry(d)
+	}
+	if errors.Is(err, ErrNotFound) {
+		t.gone = true
+		for e := d.entries; e != nil; {
+			next := e.sibling // relocate may take e out
+			r.relocate(e)
+			e = next
+		}
+	}
+	d.next = t.retry
+	if speaksOfProvider(err) {
+		d.next = now // the provider's own backoff is what it waits for
+	}
+	if !r.onDemand && !d.idle {
+		r.enqueue(d)
+	}
+	for e := d.entries; e != nil; e = e.sibling {
+		r.publish(e)
+	}
+	if !errors.Is(err, ErrNotFound) {
+		e := d.failure(EventStale, now, err)
+		e.quiet = d.folder.provider.toldOutage(d, err)
+		r.tell(e)
+	}
+	return
+}
+
+// speaksOfProvider reports whether a failure is one of the provider rather
+// than of a document.
+func speaksOfProvider(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled) || errors.Is(err, ErrUnauthenticated)
+}
+
+// judge sets the provider's backoff by what a read said. Only refreshes make it
+// longer: what others wait for is spaced by what they remember.
+func (r *Resolver) judge(rd *reading, results []Result, now int64) {
+	p := rd.provider
+	if rd.refresh {
+		p.probing = false
+	}
+	var failed error
+	for _, res := range results {
+		if res.Err == nil || !speaksOfProvider(res.Err) && !errors.Is(res.Err, errAbandoned) && !errors.Is(res.Err, ErrClosed) {
+			// It answered: what other documents have is their own.
+			p.failures, p.retryAt, p.told = 0, 0, 0
+			return
+		}
+		if failed == nil || retryAfterOf(res.Err) > retryAfterOf(failed) {
+			failed = res.Err
+		}
+	}
+	if rd.refresh && now >= p.retryAt { // several that were under way together count once
+		p.retryAt = now + max(fullJitter(backoffBase, backoffMost, p.failures), int64(min(retryAfterOf(failed), maxObeyed)))
+		p.failures++
+	}
+}
+
+// toldOutage reports whether the log has been told of a failure already: of an
+// outage one document tells, when it starts and each time the failures in a
+// row have doubled.
+func (p *provider) toldOutage(d *document, err error) bool {
+	n := d.failures()
+	if speaksOfProvider(err) && p.failures > 0 {
+		n = p.failures
+		if p.told == n {
+			return true
+		}
+		p.told = n
+	}
+	return n&(n-1) != 0
+}
+
+// publish lets Get return the entry's snapshot at once, if it may.
+func (r *Resolver) publish(e *entry) {
+	d := e.doc
+	now := r.now()
+	if r.onDemand || e.last == nil || d.ttl == 0 && !d.leased() || d.idle || d.hold > now || !d.usable(now) {
+		e.held.Store(nil)
+		return
+	}
+	e.held.Store(e.last)
+}
+
+// unpublish sends Get of every name of the document the slow way.
+func (d *document) unpublish() {
+	for e := d.entries; e != nil; e = e.sibling {
+		e.held.Store(nil)
+	}
+}
+
+// event returns an event about the document. It is called with the lock held.
+func (d *document) event(kind EventKind, now int64) Event {
+	e := Event{
+		Kind: kind, Provider: d.folder.provider.scheme, Document: d.place(), Names: d.names(),
+		Age: d.age(now), Failures: d.failures(),
+	}
+	if d.value != nil {
+		e.Version = d.value.version
+	}
+	return e
+}
+
+// failure returns an event about a failure of the document.
+func (d *document) failure(kind EventKind, now int64, err error) Event {
+	e := d.event(kind, now)
+	e.Err, e.Class = err, classOf(err)
+	return e
+}

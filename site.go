@@ -1,0 +1,173 @@
+package secrets
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A site is where names are looked for, or where one name is: a provider URI
+// or a reference, checked.
+type site struct {
+	folder *folder
+	path   string // of a reference: the whole path
+	field  string // of a reference: its field
+	whole  bool   // a reference to one document, not a base for names
+
+	exact  bool // look for the document of exactly the name
+	parent bool // look for the name in its parent document
+
+	ttl    time.Duration // 0: the resolver's
+	base64 bool          // ?decode=base64
+	trim   bool          // ?trim=newline
+}
+
+// A folder is the documents of one provider that share a base and document
+// options.
+type folder struct {
+	provider *provider
+	base     string
+	options  map[string]string
+	whole    bool                 // paths are those of references, not names
+	docs     map[string]*document // by path; guarded by Resolver.mu
+}
+
+// ref returns what the provider is asked for a path of the folder.
+func (f *folder) ref(path string) Ref {
+	return Ref{Scheme: f.provider.scheme, Base: f.base, Path: path, Options: f.options, name: !f.whole}
+}
+
+// newSite checks a provider URI (as a base for names) or a reference.
+func (r *Resolver) newSite(ref Ref, base bool) (*site, error) {
+	b, err := lookupBackend(ref.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{exact: true, parent: true}
+	providerOptions, documentOptions := map[string]string{}, map[string]string{}
+	for k, v := range ref.Options {
+		switch {
+		case slices.Contains(b.Options, k):
+			providerOptions[k] = v
+		case slices.Contains(b.DocumentOptions, k):
+			documentOptions[k] = v
+		default:
+			known, err := s.setOption(k, v)
+			if err != nil {
+				return nil, err
+			}
+			if !known {
+				all := slices.Concat(b.Options, b.DocumentOptions, []string{"decode", "search", "trim", "ttl"})
+				slices.Sort(all)
+				return nil, invalid("%s:// does not know the option %s (it knows %s)", ref.Scheme, quote(k), strings.Join(slices.Compact(all), ", "))
+			}
+		}
+	}
+	p := r.provider(ref.Scheme, providerOptions, b.Open)
+	if base {
+		s.folder = p.folder(ref.Join(), documentOptions, false)
+		return s, nil
+	}
+	s.folder, s.path, s.field, s.whole = p.folder("", documentOptions, true), ref.Join(), ref.Field, true
+	return s, nil
+}
+
+// setOption sets one of the resolver's own options; known is false if k is
+// none of them.
+func (s *site) setOption(k, v string) (known bool, err error) {
+	switch k {
+	case "ttl":
+		if s.ttl, err = time.ParseDuration(v); err != nil || s.ttl <= 0 {
+			return true, invalid("option ttl: want a positive duration like 30s or 5m")
+		}
+	case "decode":
+		if s.base64 = v == "base64"; !s.base64 {
+			return true, invalid("option decode: want base64")
+		}
+	case "trim":
+		if s.trim = v == "newline"; !s.trim && v != "none" {
+			return true, invalid("option trim: want newline or none")
+		}
+	case "search":
+		switch v {
+		case "exact":
+			s.parent = false
+		case "parent":
+			s.exact = false
+		case "both":
+		default:
+			return true, invalid("option search: want exact, parent or both")
+		}
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+// text applies decode and trim to the bytes of a name.
+func (s *site) text(value string) (string, error) {
+	if s.base64 {
+		compact := strings.Map(dropSpace, value)
+		encoding := base64.StdEncoding
+		if strings.ContainsAny(compact, "-_") {
+			encoding = base64.URLEncoding
+		}
+		if !strings.HasSuffix(compact, "=") {
+			encoding = encoding.WithPadding(base64.NoPadding)
+		}
+		raw, err := encoding.DecodeString(compact)
+		if err != nil {
+			return "", invalid("the value is not base64, which ?decode=base64 says it is")
+		}
+		value = string(raw)
+	}
+	if s.trim {
+		value = strings.TrimSuffix(value, "\n")
+		value = strings.TrimSuffix(value, "\r")
+	}
+	return value, nil
+}
+
+func dropSpace(c rune) rune {
+	if c == ' ' || c == '\t' || c == '\r' || c == '\n' {
+		return -1
+	}
+	return c
+}
+
+// provider returns the provider of a scheme and a set of options, which all
+// bases and references with these share.
+func (r *Resolver) provider(scheme string, options map[string]string, open Opener) *provider {
+	key := scheme + optionsKey(options)
+	if p, ok := r.providersByKey[key]; ok {
+		return p
+	}
+	p := newProvider(scheme, options)
+	p.opener = open
+	r.providersByKey[key] = p
+	r.providers = append(r.providers, p)
+	return p
+}
+
+// folder returns the folder of a base and document options.
+func (p *provider) folder(base string, options map[string]string, whole bool) *folder {
+	for _, f := range p.folders {
+		if f.base == base && f.whole == whole && maps.Equal(f.options, options) {
+			return f
+		}
+	}
+	f := &folder{provider: p, base: base, options: options, whole: whole, docs: make(map[string]*document)}
+	p.folders = append(p.folders, f)
+	return f
+}
+
+func optionsKey(options map[string]string) string {
+	var b strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(options)) {
+		fmt.Fprintf(&b, "&%q=%q", k, options[k])
+	}
+	return b.String()
+}

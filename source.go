@@ -1,0 +1,263 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+)
+
+const (
+	maxColdReads = 32  // reads that somebody waits for, in flight for a provider
+	maxRefreshes = 8   // reads that nobody waits for, likewise
+	maxBatch     = 100 // references in one FetchBatch
+
+	noBatchFor = int64(10 * time.Minute) // after a batch was refused as a whole
+)
+
+// A provider is a Provider with what the resolver knows of it: how to open it,
+// what is in flight, and how it has been doing.
+type provider struct {
+	scheme  string
+	options map[string]string
+	opener  Opener // nil: p was given by the user, who also closes it
+	folders []*folder
+
+	opening chan struct{} // holds a token while nobody opens
+	cold    chan struct{} // holds a token for each cold read in flight
+	refresh chan struct{} // holds a token for each refresh in flight
+
+	// Guarded by Resolver.mu.
+	opened     Provider // nil: not yet
+	due        *docHeap // the documents that are to be refreshed
+	failures   int      // in a row, of the classes that speak of the provider
+	told       int      // failures, when the log was last told
+	retryAt    int64    // no refresh before, after failures
+	groups     int      // refreshes that were started and have not ended
+	probing    bool     // after failures: one refresh is under way, and the others wait for what it says
+	batchAfter int64    // no batch before
+}
+
+func newProvider(scheme string, options map[string]string) *provider {
+	p := &provider{
+		scheme:  scheme,
+		options: options,
+		opening: make(chan struct{}, 1),
+		cold:    make(chan struct{}, maxColdReads),
+		refresh: make(chan struct{}, maxRefreshes),
+		due:     newDueHeap(),
+	}
+	p.opening <- struct{}{}
+	return p
+}
+
+// open returns the Provider, opened when first needed. A failed opening is
+// tried again by the next read.
+func (r *Resolver) open(ctx context.Context, p *provider) (Provider, error) {
+	r.mu.Lock()
+	opened := p.opened
+	r.mu.Unlock()
+	if opened != nil {
+		return opened, nil
+	}
+	select {
+	case <-p.opening:
+		defer func() { p.opening <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	r.mu.Lock()
+	opened = p.opened
+	r.mu.Unlock()
+	if opened != nil {
+		return opened, nil
+	}
+	var err error
+	err = guard(func() (err error) {
+		opened, err = p.opener(ctx, Ref{Scheme: p.scheme, Options: p.options})
+		return err
+	})
+	if err == nil && opened == nil {
+		err = errors.New("the backend's opener returned neither a provider nor an error")
+	}
+	if err != nil {
+		return nil, withClass(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		go closeProvider(opened) // too late for Close to see it
+		return nil, ErrClosed
+	}
+	p.opened = opened
+	return opened, nil
+}
+
+func closeProvider(p Provider) error {
+	if c, ok := p.(io.Closer); ok {
+		return guard(c.Close)
+	}
+	return nil
+}
+
+// fetch reads refs, as one batch if the provider can and one by one if not.
+// The results are aligned with refs, and every error has a class.
+func (r *Resolver) fetch(ctx context.Context, p *provider, docs []*document, refresh bool) []Result {
+	opened, err := r.open(ctx, p)
+	if err != nil {
+		return sameResult(len(docs), Result{Err: err})
+	}
+	refs := make([]Ref, len(docs))
+	for i, d := range docs {
+		refs[i] = d.ref()
+	}
+	start := r.clock.mono()
+	results := r.fetchRefs(ctx, p, opened, refs)
+	for i := range results {
+		results[i].Err = withClass(results[i].Err)
+	}
+	if r.observer != nil {
+		r.emit(readEvent(p, docs, results, refresh, r.clock.mono()-start))
+	}
+	return results
+}
+
+func (r *Resolver) fetchRefs(ctx context.Context, p *provider, opened Provider, refs []Ref) []Result {
+	if len(refs) == 1 {
+		return []Result{fetchOne(ctx, opened, refs[0])}
+	}
+	var results []Result
+	if b := r.batcher(p, opened); b != nil {
+		results = fetchBatch(ctx, b, refs)
+	} else {
+		results = sameResult(len(refs), Result{Err: errors.ErrUnsupported})
+	}
+	// What the batch did not take is read one by one.
+	var single []int
+	for i := range results {
+		if errors.Is(results[i].Err, errors.ErrUnsupported) {
+			single = append(single, i)
+		}
+	}
+	if len(single) == len(refs) {
+		r.mu.Lock()
+		p.batchAfter = r.now() + noBatchFor
+		r.mu.Unlock()
+	}
+	parallel(len(single), maxRefreshes, func(i int) {
+		results[single[i]] = fetchOne(ctx, opened, refs[single[i]])
+	})
+	return results
+}
+
+// batcher returns opened as a BatchProvider, or nil if it is none or has said
+// so lately.
+func (r *Resolver) batcher(p *provider, opened Provider) BatchProvider {
+	b, ok := opened.(BatchProvider)
+	if !ok {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.batchAfter > r.now() {
+		return nil
+	}
+	return b
+}
+
+func fetchOne(ctx context.Context, p Provider, ref Ref) (res Result) {
+	res.Err = guard(func() (err error) {
+		res.Value, err = p.Fetch(ctx, ref)
+		return err
+	})
+	return res
+}
+
+func fetchBatch(ctx context.Context, p BatchProvider, refs []Ref) (results []Result) {
+	err := guard(func() error {
+		results = p.FetchBatch(ctx, refs)
+		if len(results) != len(refs) {
+			return fmt.Errorf("the provider answered %d of a batch of %d", len(results), len(refs))
+		}
+		return nil
+	})
+	if err != nil {
+		return sameResult(len(refs), Result{Err: err})
+	}
+	return results
+}
+
+func sameResult(n int, res Result) []Result {
+	results := make([]Result, n)
+	for i := range results {
+		results[i] = res
+	}
+	return results
+}
+
+// parallel calls f(0) … f(n-1), at most limit at a time.
+func parallel(n, limit int, f func(int)) {
+	if n == 1 {
+		f(0)
+		return
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, limit)
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			f(i)
+		})
+	}
+	wg.Wait()
+}
+
+// errPanic is a provider's panic, without the panic's value, which may hold
+// anything.
+var errPanic = errors.New("the provider panicked")
+
+// guard calls f and turns a panic into an error that tells where.
+func guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %w with a %T at %s", ErrUnavailable, errPanic, p, panicPlace())
+		}
+	}()
+	return f()
+}
+
+// panicPlace returns the function that panicked.
+func panicPlace() string {
+	pcs := make([]uintptr, 16)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	for panicking := false; ; {
+		frame, more := frames.Next()
+		switch {
+		case frame.Function == "runtime.gopanic":
+			panicking = true
+		case panicking && !isRuntime(frame.Function), !more:
+			return fmt.Sprintf("%s:%d", frame.Function, frame.Line)
+		}
+	}
+}
+
+func isRuntime(function string) bool {
+	return len(function) > 8 && function[:8] == "runtime."
+}
+
+func readEvent(p *provider, docs []*document, results []Result, refresh bool, took time.Duration) Event {
+	e := Event{Kind: EventRead, Provider: p.scheme, Documents: len(docs), Refresh: refresh, Duration: took}
+	if len(docs) == 1 {
+		e.Document = docs[0].place()
+	}
+	for _, res := range results {
+		if res.Err != nil && (e.Err == nil || errors.Is(e.Err, ErrNotFound)) {
+			e.Err, e.Class = res.Err, classOf(res.Err)
+		}
+	}
+	return e
+}

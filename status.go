@@ -1,0 +1,157 @@
+package secrets
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A State says how a document stands.
+type State string
+
+// The states of a document.
+const (
+	StateFresh   State = "fresh"   // held, and the last read succeeded
+	StateStale   State = "stale"   // held and served; the last read failed
+	StateExpired State = "expired" // held, and too old to be served, or its lease has ended
+	StateMissing State = "missing" // never held, or deleted
+)
+
+// A Status tells of one document. It holds no value, and marshals to JSON that
+// people can read.
+type Status struct {
+	Names      []string  `json:"names"`                // the names that the app knows it by
+	Provider   string    `json:"provider,omitempty"`   // the scheme
+	Document   string    `json:"document"`             // where it lives
+	Version    string    `json:"version,omitempty"`    // the held version
+	FetchedAt  time.Time `json:"fetched_at,omitzero"`  // the last read that succeeded
+	NextRead   time.Time `json:"next_read,omitzero"`   // zero: when somebody asks
+	Expires    time.Time `json:"expires,omitzero"`     // the end of its lease or certificate
+	State      State     `json:"state"`                //
+	Failures   int       `json:"failures,omitempty"`   // reads in a row that failed
+	Class      string    `json:"class,omitempty"`      // the class of the last failure
+	LastError  string    `json:"last_error,omitempty"` // the last failure
+	RejectedAt time.Time `json:"rejected_at,omitzero"` // when the held version was last rejected
+}
+
+// Status tells of every document that is held or was looked for lately, sorted
+// by where it lives. It does no I/O.
+func (r *Resolver) Status() []Status {
+	r.mu.Lock()
+	defer r.unlock()
+	now, wall := r.now(), r.clock.wall()
+	var all []Status
+	for _, p := range r.providers {
+		for _, f := range p.folders {
+			for _, d := range f.docs {
+				if d.value != nil || r.isMissed(d) {
+					all = append(all, r.status(d, now, wall))
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Document, b.Document) })
+	return all
+}
+
+// isMissed reports whether a document that has no value is what somebody asked
+// for, rather than a place where a name might have been.
+func (r *Resolver) isMissed(d *document) bool {
+	if d.trouble == nil || d.trouble.err == nil {
+		return false
+	}
+	if !errors.Is(d.trouble.err, ErrNotFound) {
+		return true
+	}
+	e := r.names.find(d.path)
+	return d.asked && (e == nil || e.doc == nil)
+}
+
+func (r *Resolver) status(d *document, now int64, wall time.Time) Status {
+	s := Status{Names: d.names(), Provider: d.folder.provider.scheme, Document: d.place(), State: StateMissing}
+	if s.Names == nil {
+		s.Names = []string{}
+		if d.asked && !d.folder.whole {
+			s.Names = append(s.Names, d.path)
+		}
+	}
+	if t := d.trouble; t != nil && t.err != nil {
+		s.Failures, s.LastError = t.failures, t.err.Error()
+		if class := classOf(t.err); class != nil {
+			s.Class = class.Error()
+		}
+	}
+	if d.value == nil {
+		return s
+	}
+	s.State, s.Version, s.FetchedAt = StateFresh, d.value.version, time.Unix(0, d.value.wall)
+	switch {
+	case !d.usable(now):
+		s.State = StateExpired
+	case d.stale():
+		s.State = StateStale
+	}
+	if d.due > 0 {
+		next := max(d.next, d.folder.provider.retryAt)
+		s.NextRead = wall.Add(time.Duration(next - now))
+	}
+	if x := d.value.extra; x != nil {
+		s.Expires = x.Expires
+	}
+	if rej := d.rejection(d.value.version); rej != nil {
+		s.RejectedAt = rej.at
+	}
+	return s
+}
+
+// Healthy returns nil if every secret that is in use can be served: an error
+// that joins those that have expired, and those that were asked for and could
+// never be read. A value that is merely stale is healthy; so is the absence of
+// a name that nobody watches.
+func (r *Resolver) Healthy() error {
+	if r.err != nil {
+		return r.err
+	}
+	r.mu.Lock()
+	defer r.unlock()
+	if r.closed {
+		return &Error{Op: "health", Err: ErrClosed}
+	}
+	now := r.now()
+	var errs []error
+	for _, p := range r.providers {
+		for _, f := range p.folders {
+			for _, d := range f.docs {
+				if err := r.unhealthy(d, now); err != nil {
+					errs = append(errs, &Error{Op: "health", Ref: d.place(), Err: err})
+				}
+			}
+		}
+	}
+	for s := range r.subs {
+		if s.entry.doc == nil {
+			errs = append(errs, &Error{Op: "health", Name: s.entry.name, Err: notFound("it is watched, and there is none")})
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+func (r *Resolver) unhealthy(d *document, now int64) error {
+	var last error
+	if d.trouble != nil {
+		last = d.trouble.err
+	}
+	switch {
+	case d.value == nil && last != nil && !errors.Is(last, ErrNotFound) && now-d.lastUsed < r.idleAfter(d):
+		return fmt.Errorf("never read: %w", last)
+	case d.value != nil && !d.usable(now) && (d.pins > 0 || r.recentlyUsed(d, now)):
+		if last == nil {
+			last = fmt.Errorf("%w: not read again since", ErrUnavailable)
+		}
+		return fmt.Errorf("expired, %v old: %w", d.age(now).Round(time.Second), last)
+	}
+	return nil
+}
