@@ -55,7 +55,12 @@ type version struct {
 
 // Start starts a server on a loopback port of its own choice.
 func Start(opts ...grpc.ServerOption) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return StartAt("127.0.0.1:0", opts...)
+}
+
+// StartAt starts a server on an address of this machine.
+func StartAt(addr string, opts ...grpc.ServerOption) (*Server, error) {
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +142,7 @@ func (s *Server) OnCall(f func(ctx context.Context, method, name string) error) 
 }
 
 // OnAnswer has f change the answers of AccessSecretVersion before they are
-// sent. Nil: they go as they are.
+// sent. f must not call the server. Nil: they go as they are.
 func (s *Server) OnAnswer(f func(*secretmanagerpb.AccessSecretVersionResponse)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
