@@ -1,0 +1,187 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// maxBody bounds an answer. Vault refuses requests over 32 MiB by default, so
+// that nothing it stores is larger.
+const maxBody = 33 << 20
+
+// A caller sends requests. It wraps a client of its own that nobody changes:
+// the token is given with each call, so that a call knows which token it used.
+type caller struct {
+	api     *api.Client // its lock is never taken: as copies the client, lock included
+	http    *http.Client
+	host    string        // what messages call the server
+	timeout time.Duration // of one attempt; 0: the context's alone
+}
+
+// An answer is Vault's, whatever its status.
+type answer struct {
+	method string
+	path   string
+	status int
+	header http.Header
+	body   []byte
+	failed *api.ResponseError // nil if status is below 400; holds no body
+}
+
+// newCaller derives a caller from a client, which is left as it is: its
+// address, transport, headers, namespace and retries are taken over. Two
+// things differ. The derived client follows a redirect only to the very host
+// that it was sent to, since the token goes with it. And it has no timeout of
+// its own, because vault/api leaves that timer behind after each raw call: the
+// attempt is bounded by a context instead.
+func newCaller(client *api.Client, retries *int) (*caller, error) {
+	timeout := client.ClientTimeout()
+	cfg := client.CloneConfig()
+	if cfg.Error != nil {
+		return nil, environmentError(cfg.Error)
+	}
+	cfg.DisableRedirects = true
+	cfg.Timeout = 0
+	if retries != nil {
+		cfg.MaxRetries = *retries
+	}
+	cfg.HttpClient.CheckRedirect = sameHostOnce
+	c, err := api.NewClient(cfg)
+	if err != nil {
+		return nil, environmentError(err)
+	}
+	if c.Address() != client.Address() { // SetAddress was called where an agent's address was configured
+		if err := c.SetAddress(client.Address()); err != nil {
+			return nil, environmentError(err)
+		}
+	}
+	c.SetHeaders(client.Headers())
+	c.ClearToken()
+	return &caller{api: c, http: cfg.HttpClient, host: c.Address(), timeout: timeout}, nil
+}
+
+// sameHostOnce lets one redirect through, to the same scheme and host and with
+// the same method.
+func sameHostOnce(req *http.Request, via []*http.Request) error {
+	first := via[0]
+	if len(via) == 1 && req.URL.Scheme == first.URL.Scheme && req.URL.Host == first.URL.Host && req.Method == first.Method {
+		return nil
+	}
+	return http.ErrUseLastResponse
+}
+
+// as returns a client that sends the given token, and never asks for a wrapped
+// answer, whatever VAULT_WRAP_TTL says.
+func (c *caller) as(token string) *api.Client {
+	return c.api.WithRequestCallbacks(func(r *api.Request) {
+		r.ClientToken = token
+		r.WrapTTL = ""
+	})
+}
+
+// get reads a path. The error is nil if there is an answer, whatever it says.
+func (c *caller) get(ctx context.Context, token, path string, params map[string][]string) (*answer, error) {
+	ctx, cancel := c.bound(ctx)
+	defer cancel()
+	resp, err := c.as(token).Logical().ReadRawWithDataWithContext(ctx, path, params)
+	return c.receive(ctx, http.MethodGet, path, resp, err)
+}
+
+// put writes to a path: a request that Vault answers with something new.
+func (c *caller) put(ctx context.Context, token, path string, body any) (*answer, error) {
+	ctx, cancel := c.bound(ctx)
+	defer cancel()
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.as(token).Logical().WriteRawWithContext(ctx, path, data)
+	return c.receive(ctx, http.MethodPut, path, resp, err)
+}
+
+func (c *caller) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.timeout > 0 {
+		return context.WithTimeout(ctx, c.timeout)
+	}
+	return context.WithCancel(ctx)
+}
+
+// receive reads the answer to its end.
+func (c *caller) receive(ctx context.Context, method, path string, resp *api.Response, err error) (*answer, error) {
+	if resp == nil || resp.Response == nil {
+		return nil, c.noAnswer(ctx, err)
+	}
+	defer resp.Body.Close()
+	a := &answer{method: method, path: path, status: resp.StatusCode, header: resp.Header}
+	if err != nil && !errors.As(err, &a.failed) {
+		return nil, c.noAnswer(ctx, err)
+	}
+	var body bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n < maxBody {
+		body.Grow(int(n) + bytes.MinRead)
+	}
+	if _, err := body.ReadFrom(io.LimitReader(resp.Body, maxBody+1)); err != nil {
+		return nil, c.noAnswer(ctx, err)
+	}
+	if body.Len() > maxBody {
+		return nil, unavailable("the answer of "+c.host+" is larger than anything that Vault stores", nil)
+	}
+	a.body = body.Bytes()
+	if a.failed != nil {
+		a.failed = withoutBody(a.failed)
+	}
+	return a, nil
+}
+
+// noAnswer makes an error of a failed attempt. Connections that may be as dead
+// as the one that just timed out are dropped, so that the next try dials.
+func (c *caller) noAnswer(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		c.http.CloseIdleConnections()
+	}
+	return networkError(ctx, c.host, err)
+}
+
+// retryAfter reads the header of a throttled or unavailable answer.
+func (a *answer) retryAfter() time.Duration {
+	seconds, err := strconv.Atoi(a.header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// age is how long an agent has held the answer in its cache.
+func (a *answer) age() time.Duration {
+	seconds, err := strconv.Atoi(a.header.Get("Age"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// plainHTTP reports whether an address would send tokens in the clear to
+// another machine.
+func plainHTTP(address string) (host string, plain bool) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" {
+		return "", false
+	}
+	host = u.Hostname()
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return host, false
+	}
+	ip := net.ParseIP(host)
+	return host, ip == nil || !ip.IsLoopback()
+}

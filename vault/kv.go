@@ -1,0 +1,185 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+// A reply is the envelope around everything that an engine answers.
+type reply struct {
+	RequestID     string          `json:"request_id"`
+	LeaseID       string          `json:"lease_id"`
+	LeaseDuration int64           `json:"lease_duration"`
+	Renewable     bool            `json:"renewable"`
+	Data          json.RawMessage `json:"data"`
+	WrapInfo      json.RawMessage `json:"wrap_info"`
+}
+
+// parse reads the envelope of a successful answer.
+func (p *Provider) parse(a *answer) (reply, error) {
+	var r reply
+	if json.Unmarshal(a.body, &r) != nil || r.RequestID == "" && r.Data == nil {
+		return r, notVault(p.caller.host)
+	}
+	if isObject(r.WrapInfo) {
+		return r, invalid("the answer is response-wrapped: the wrapping proxy or header must go")
+	}
+	return r, nil
+}
+
+// metadata is what KV version 2 says of one version of a secret.
+type metadata struct {
+	Version   int64  `json:"version"`
+	Created   string `json:"created_time"`
+	Deletion  string `json:"deletion_time"` // may lie ahead (delete_version_after)
+	Destroyed bool   `json:"destroyed"`
+}
+
+type kv2 struct {
+	Data     json.RawMessage `json:"data"`
+	Metadata *metadata       `json:"metadata"`
+}
+
+// fetchKV reads a secret of a KV mount.
+func (p *Provider) fetchKV(ctx context.Context, m mount, rest string, w wanted) (secrets.Value, error) {
+	if w.cert != nil {
+		return secrets.Value{}, invalid("the options of a certificate mean nothing on a KV mount")
+	}
+	if m.kv == 1 {
+		return p.fetchKV1(ctx, m, rest, w)
+	}
+	var params map[string][]string
+	if w.version != "" {
+		params = map[string][]string{"version": {w.version}}
+	}
+	a, _, err := p.get(ctx, m.path+"/data/"+rest, params)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	if a.status == http.StatusNotFound {
+		if err := gone(a); err != nil {
+			return secrets.Value{}, err
+		}
+	}
+	if a.status != http.StatusOK {
+		return secrets.Value{}, p.kvRefusal(ctx, m, rest, a)
+	}
+	r, err := p.parse(a)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	var doc kv2
+	if json.Unmarshal(r.Data, &doc) != nil || doc.Metadata == nil || !isObject(doc.Data) {
+		return secrets.Value{}, p.wrongVersion(m, rest)
+	}
+	v := secrets.Value{Data: doc.Data, Default: defaultKey(doc.Data), Version: doc.Metadata.id()}
+	v.Created, _ = time.Parse(time.RFC3339Nano, doc.Metadata.Created)
+	v.Expires, _ = time.Parse(time.RFC3339Nano, doc.Metadata.Deletion)
+	return v, nil
+}
+
+// fetchKV1 reads a secret of a KV mount without versions.
+func (p *Provider) fetchKV1(ctx context.Context, m mount, rest string, w wanted) (secrets.Value, error) {
+	if w.version != "" {
+		return secrets.Value{}, invalid("the mount %s is KV version 1, which keeps no versions: drop ?version=", m.path)
+	}
+	a, _, err := p.get(ctx, m.path+"/"+rest, nil)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	if a.status != http.StatusOK {
+		return secrets.Value{}, p.kvRefusal(ctx, m, rest, a)
+	}
+	r, err := p.parse(a)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	if !isObject(r.Data) {
+		return secrets.Value{}, p.wrongVersion(m, rest)
+	}
+	return secrets.Value{Data: r.Data, Default: defaultKey(r.Data)}, nil
+}
+
+// kvRefusal is refusal, and looks twice where the mount may not be what it was
+// taken for.
+func (p *Provider) kvRefusal(ctx context.Context, m mount, rest string, a *answer) error {
+	err := refusal(a)
+	if a.status != http.StatusNotFound {
+		return err
+	}
+	if errors.Is(err, secrets.ErrInvalid) {
+		p.mounts.forget(m)
+		return err
+	}
+	if !m.asked && errors.Is(err, secrets.ErrNotFound) {
+		// On a version 1 mount, mount/data/x is just a secret that is not there.
+		if is, probeErr := p.probe(ctx, m.path+"/"+rest); probeErr == nil && (is.path != m.path || is.engine != m.engine || is.kv != m.kv) {
+			return p.wrongVersion(m, rest)
+		}
+	}
+	return err
+}
+
+// wrongVersion tells that a mount is no KV mount of the version it was taken
+// for, and forgets it.
+func (p *Provider) wrongVersion(m mount, rest string) error {
+	p.mounts.forget(m)
+	return invalid("the answer for %q at mount %q is not one of KV version %d: check ?mount= and ?kv=", rest, m.path, m.kv)
+}
+
+// gone tells a version that was deleted or destroyed from a secret that never
+// was; nil: it is the latter.
+func gone(a *answer) error {
+	var r struct {
+		Data *kv2 `json:"data"`
+	}
+	if json.Unmarshal(a.body, &r) != nil || r.Data == nil || r.Data.Metadata == nil {
+		return nil
+	}
+	m := r.Data.Metadata
+	msg := fmt.Sprintf("version %d was deleted on %s (vault kv undelete brings it back)", m.Version, m.Deletion)
+	if m.Destroyed {
+		msg = fmt.Sprintf("version %d was destroyed", m.Version)
+	}
+	return &fault.Error{Class: secrets.ErrNotFound, Msg: msg, Err: errorOf(a), Quiet: true}
+}
+
+// id is the version with the time it was made: a secret whose metadata was
+// deleted starts at 1 again.
+func (m *metadata) id() string {
+	n := strconv.FormatInt(m.Version, 10)
+	if m.Created == "" {
+		return n
+	}
+	return n + "@" + m.Created
+}
+
+// defaultKey is the key that stands for a document when no field is asked for.
+func defaultKey(data json.RawMessage) string {
+	const key = "value"
+	if !bytes.Contains(data, []byte(`"value"`)) {
+		return ""
+	}
+	var keys map[string]json.RawMessage
+	if json.Unmarshal(data, &keys) != nil {
+		return ""
+	}
+	if v, ok := keys[key]; ok && string(v) != "null" {
+		return key
+	}
+	return ""
+}
+
+func isObject(raw json.RawMessage) bool {
+	raw = bytes.TrimLeft(raw, " \t\r\n")
+	return len(raw) > 0 && raw[0] == '{'
+}

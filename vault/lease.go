@@ -1,0 +1,151 @@
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-secrets/secrets"
+)
+
+// A lease is what a Value carries of a secret that the server takes back.
+type lease struct {
+	id        string
+	token     *token        // it ends with this one, whatever its own time
+	ttl       time.Duration // as first granted
+	end       time.Time     // its own end
+	due       time.Time     // when to renew it
+	renewable bool
+}
+
+// leased completes a value with its lease.
+func (p *Provider) leased(ctx context.Context, v *secrets.Value, r reply, a *answer, t *token, asked time.Time) {
+	ttl := time.Duration(r.LeaseDuration) * time.Second
+	if ttl <= 0 { // it never ends by itself
+		p.session.leases(t)
+		v.Lease = &lease{id: r.LeaseID, token: t}
+		return
+	}
+	if p.session.agent() {
+		// The agent answers from its cache with the first duration, and keeps
+		// the lease alive itself: what has passed since is in the Age header.
+		// An agent that still has it after two thirds has renewed it.
+		left := max(ttl-a.age(), ttl/3)
+		l := &lease{token: t, ttl: ttl, end: asked.Add(left), due: asked.Add(spread(left, 0.62, 0.70))}
+		v.Lease, v.Expires, v.RefreshAt = l, l.end, l.due
+		return
+	}
+	p.session.leases(t)
+	p.session.ensureKnown(ctx, t)
+	l := &lease{id: r.LeaseID, token: t, ttl: ttl, renewable: r.Renewable}
+	l.granted(asked, ttl)
+	p.bound(v, l)
+}
+
+func (l *lease) granted(now time.Time, ttl time.Duration) {
+	l.end = now.Add(ttl)
+	l.due = now.Add(spread(ttl, 0.62, 0.70))
+}
+
+// bound sets a value's times: the lease ends with its token, so that the
+// earlier of the two ends counts, and the value is looked at again before
+// either, early enough for two credentials to overlap.
+func (p *Provider) bound(v *secrets.Value, l *lease) {
+	v.Lease, v.Expires, v.RefreshAt = l, l.end, l.due
+	end := p.session.end(l.token)
+	if end.IsZero() || !end.Before(l.end) {
+		return
+	}
+	v.Expires = end
+	// By then the token has been renewed, which moves its end, or replaced,
+	// which means to read again.
+	now := time.Now()
+	if look := now.Add(max(spread(end.Sub(now), 0.78, 0.84), minLook)); look.Before(l.due) {
+		v.RefreshAt = look
+	}
+}
+
+// minLook keeps looks apart while a token is not renewed and draws to its end.
+const minLook = 500 * time.Millisecond
+
+// Renew prolongs the lease of v. It returns [errors.ErrUnsupported], which
+// means to read again, if the lease cannot be renewed, or the server grants
+// less than it did at first because the greatest age is near (the rest of the
+// lease is for the old credentials to be phased out), or the token that it was
+// made under has been replaced and will lapse.
+func (p *Provider) Renew(ctx context.Context, v secrets.Value) (secrets.Value, error) {
+	if p.err != nil {
+		return v, p.err
+	}
+	held, ok := v.Lease.(*lease)
+	if !ok || !held.renewable || !p.session.current(held.token) {
+		return v, errors.ErrUnsupported
+	}
+	if _, err := p.session.token(ctx); err != nil {
+		return v, err
+	}
+	if !p.session.current(held.token) { // a source has changed, or the token had lapsed
+		return v, errors.ErrUnsupported
+	}
+	l := *held
+	if time.Now().Before(l.due) { // looked at because of its token only
+		p.bound(&v, &l)
+		return v, nil
+	}
+	asked := time.Now()
+	a, err := p.caller.put(ctx, l.token.id, "sys/leases/renew", map[string]any{
+		"lease_id": l.id, "increment": int64(l.ttl / time.Second),
+	})
+	switch {
+	case err != nil:
+		return v, err
+	case a.status == http.StatusTooManyRequests, a.status >= 500, a.status == http.StatusPreconditionFailed:
+		return v, refusal(a)
+	case a.status != http.StatusOK:
+		// Not found, not renewable, no policy for it, a token that is gone:
+		// whichever it is, new credentials are the answer.
+		return v, errors.ErrUnsupported
+	}
+	var granted struct {
+		LeaseDuration *int64 `json:"lease_duration"`
+		Renewable     bool   `json:"renewable"`
+	}
+	if json.Unmarshal(a.body, &granted) != nil || granted.LeaseDuration == nil {
+		return v, notVault(p.caller.host)
+	}
+	ttl := time.Duration(*granted.LeaseDuration) * time.Second
+	if ttl < l.ttl*9/10 {
+		return v, errors.ErrUnsupported
+	}
+	l.renewable = granted.Renewable
+	l.granted(asked, ttl)
+	p.bound(&v, &l)
+	return v, nil
+}
+
+// Revoke ends the lease of v. A token seldom has the right to (the default
+// policy lacks it); a lease made under a token of ours then ends with the
+// token, when the provider is closed.
+func (p *Provider) Revoke(ctx context.Context, v secrets.Value) error {
+	if p.err != nil {
+		return p.err
+	}
+	l, ok := v.Lease.(*lease)
+	if !ok || l.id == "" {
+		return nil
+	}
+	a, err := p.caller.put(ctx, l.token.id, "sys/leases/revoke", map[string]any{"lease_id": l.id, "sync": true})
+	switch {
+	case err != nil:
+		return err
+	case a.status < 300:
+		return nil
+	case a.status == http.StatusForbidden && l.token.ours:
+		return nil
+	case a.status == http.StatusBadRequest: // the lease has ended
+		return nil
+	}
+	return refusal(a)
+}

@@ -1,0 +1,241 @@
+package vault
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/go-secrets/secrets"
+)
+
+// Scheme is the scheme of this backend's URIs.
+const Scheme = "vault"
+
+// parallel is how many reads of a batch are under way at a time: Vault has no
+// batch of its own.
+const parallel = 8
+
+// closeTimeout bounds what Close says to the server.
+const closeTimeout = 2 * time.Second
+
+// A Provider reads secrets from one Vault server (or cluster) and namespace.
+// It implements [secrets.BatchProvider], [secrets.ListProvider],
+// [secrets.LeaseProvider] and [io.Closer], and is safe for concurrent use.
+type Provider struct {
+	caller  *caller
+	session *session
+	mounts  mounts
+	rotated rotations
+	err     error // what is wrong with how it was made; every method returns it
+}
+
+var (
+	_ secrets.BatchProvider = (*Provider)(nil)
+	_ secrets.ListProvider  = (*Provider)(nil)
+	_ secrets.LeaseProvider = (*Provider)(nil)
+)
+
+// An Option changes how [New] makes a provider.
+type Option func(*options)
+
+type options struct {
+	method    api.AuthMethod
+	source    func() (string, error)
+	agent     bool
+	plainHTTP bool
+	noRenewal bool
+}
+
+// WithAuth has the provider log in, with one of this package's methods, one of
+// vault/api/auth's, or your own: when the first secret is read, again when its
+// token ends, and once when a token is refused. The provider renews the token
+// in the background and revokes it when it is closed.
+func WithAuth(method api.AuthMethod) Option { return func(o *options) { o.method = method } }
+
+// WithToken has the provider use the token that a source yields, which is asked
+// before each read. With [TokenFile] it follows a file that an agent writes.
+// Such a token is renewed if it can be, and never revoked.
+func WithToken(source Source) Option { return func(o *options) { o.source = source } }
+
+// WithAgent says that the client's address is that of a Vault Agent or Proxy
+// with auto-auth: no token is sent, none is renewed, no lease is renewed or
+// revoked, for all that is the agent's.
+func WithAgent() Option { return func(o *options) { o.agent = true } }
+
+// WithPlainHTTP lets tokens and secrets go over http:// to another machine.
+// Without it only loopback addresses may be reached so.
+func WithPlainHTTP() Option { return func(o *options) { o.plainHTTP = true } }
+
+// WithoutRenewal starts no goroutine: the token is not renewed in the
+// background, but replaced by a login when it has lapsed.
+func WithoutRenewal() Option { return func(o *options) { o.noRenewal = true } }
+
+// TokenFile is a [Source] of a token in a file, read again when it changes.
+func TokenFile(path string) Source { return fileToken(path) }
+
+// New makes a provider over your own client, whose address, TLS settings,
+// namespace, headers, retries and timeout (as that of one request) it takes
+// over. The client is not changed, and its later SetNamespace or AddHeader are
+// not noticed. With neither [WithAuth], [WithToken] nor [WithAgent] it uses the
+// client's token, also one that you set later, and does not renew it: whoever
+// set it does.
+//
+// New does no I/O. What is wrong with its arguments is an error of class
+// [secrets.ErrInvalid] from every method.
+func New(client *api.Client, opts ...Option) *Provider {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if client == nil {
+		return &Provider{err: invalid("vault.New was given no client")}
+	}
+	renew := !o.noRenewal
+	if o.method == nil && o.source == nil && !o.agent {
+		renew = false
+		o.source = clientToken(client)
+	}
+	return newProvider(client, nil, o, renew)
+}
+
+// clientToken is the source of a token that the owner of a client looks after.
+func clientToken(client *api.Client) Source {
+	return func() (string, error) {
+		if token := client.Token(); token != "" {
+			return token, nil
+		}
+		return "", noCredentials("the client has no token: set one, or give vault.New a login (WithAuth)")
+	}
+}
+
+func newProvider(client *api.Client, retries *int, o options, renew bool) *Provider {
+	if host, plain := plainHTTP(client.Address()); plain && !o.plainHTTP {
+		return &Provider{err: invalid("the address is plain http:// to %s, which would send tokens and secrets in the clear: use https://, or say that it is meant (?allow_http=true, WithPlainHTTP)", host)}
+	}
+	if o.agent && (o.method != nil || o.source != nil) || o.method != nil && o.source != nil {
+		return &Provider{err: invalid("an agent, a login and a token exclude each other")}
+	}
+	reads, err := newCaller(client, retries)
+	if err != nil {
+		return &Provider{err: err}
+	}
+	none := 0
+	logins, err := newCaller(client, &none)
+	if err != nil {
+		return &Provider{err: err}
+	}
+	return &Provider{caller: reads, session: newSession(logins, o.method, o.source, renew)}
+}
+
+// Fetch reads one document. See the package's page for what a path stands for.
+func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
+	if p.err != nil {
+		return secrets.Value{}, p.err
+	}
+	path, err := documentPath(ref)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	want, err := documentOptions(ref.Options)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	m, err := p.mountOf(ctx, path, want)
+	if err != nil {
+		return secrets.Value{}, err
+	}
+	rest := m.rest(path)
+	if rest == "" {
+		return secrets.Value{}, unspellable("%q is a mount, and no secret", path)
+	}
+	if m.engine == engineKV {
+		return p.fetchKV(ctx, m, rest, want)
+	}
+	return p.fetchEngine(ctx, m, rest, want)
+}
+
+// FetchBatch reads several documents, eight at a time.
+func (p *Provider) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets.Result {
+	results := make([]secrets.Result, len(refs))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(parallel, len(refs)) {
+		wg.Go(func() {
+			for i := range next {
+				results[i].Value, results[i].Err = p.Fetch(ctx, refs[i])
+			}
+		})
+	}
+	for i := range refs {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	return results
+}
+
+// send makes a request with the session's token, and once more with another
+// token if that one was refused.
+func (p *Provider) send(ctx context.Context, request func(token string) (*answer, error)) (*answer, *token, error) {
+	t, err := p.session.token(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := request(t.id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.status == 403 {
+		next, err := p.session.refused(ctx, t, a.texts().has("invalid token"))
+		if err != nil {
+			return nil, nil, err
+		}
+		if next != nil {
+			t = next
+			if a, err = request(t.id); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if a.status < 300 {
+		p.session.worked(t)
+	}
+	return a, t, nil
+}
+
+// get reads a path with the session's token.
+func (p *Provider) get(ctx context.Context, path string, params map[string][]string) (*answer, *token, error) {
+	return p.send(ctx, func(token string) (*answer, error) { return p.caller.get(ctx, token, path, params) })
+}
+
+// put writes to a path with the session's token.
+func (p *Provider) put(ctx context.Context, path string, body any) (*answer, *token, error) {
+	return p.send(ctx, func(token string) (*answer, error) { return p.caller.put(ctx, token, path, body) })
+}
+
+// Close ends the provider's goroutine and revokes the tokens that it logged in
+// for, and with them what leases are left. It takes at most two seconds.
+func (p *Provider) Close() error {
+	if p.err != nil {
+		return nil
+	}
+	ours := p.session.close()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	err := p.session.revoke(ctx, ours)
+	p.caller.http.CloseIdleConnections()
+	return err
+}
+
+// Detach ends the provider's goroutine and revokes nothing: the token lives on
+// until its time is over, and so do the leases made under it. It is for a
+// process that is about to become another (exec).
+func (p *Provider) Detach() error {
+	if p.err != nil {
+		return nil
+	}
+	p.session.close()
+	return nil
+}
