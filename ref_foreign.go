@@ -6,6 +6,9 @@ import "strings"
 // is false if s is in none of them. Its errors quote nothing of s but schemes
 // and option names.
 func parseForeign(s string) (ref Ref, foreign bool, err error) {
+	if scheme, rest, ok := strings.Cut(s, "://"); ok && validScheme(strings.ToLower(scheme)) {
+		s = strings.ToLower(scheme) + "://" + rest
+	}
 	switch {
 	case strings.HasPrefix(s, "arn:"):
 		ref, err = parseARN("", s)
@@ -40,7 +43,7 @@ const gcpPrefix = "gcp:secretmanager:"
 // of a reference: of a foreign one, or of this package's own under a scheme
 // that is known. It may be malformed all the same.
 func looksLikeReference(s string) bool {
-	if scheme, _, ok := strings.Cut(s, "://"); ok && knownScheme(scheme) {
+	if scheme, _, ok := strings.Cut(s, "://"); ok && knownScheme(strings.ToLower(scheme)) {
 		return true
 	}
 	switch {
