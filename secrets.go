@@ -370,8 +370,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 	}
 	now := r.now()
 	for i, name := range names {
-		if first, twice := seen[name]; twice {
-			_ = first
+		if _, twice := seen[name]; twice {
 			continue
 		}
 		seen[name] = i
@@ -392,21 +391,31 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 	}
 	s := r.newSearch(targets, r.ttl == 0)
 	s.leases = true
-	r.unlock()
 	r.spawn(func() { r.run(s) })
+	r.unlock()
 	r.await(ctx, s)
 	select {
 	case <-s.done:
 	default:
 		return found, append(errs, &Error{Op: "preload", Err: r.gaveUp(ctx, targets)})
 	}
-	for i, t := range targets {
-		if t.snap != nil {
-			found[places[i]] = t.snap.secret
-		} else {
+	for _, t := range targets {
+		if t.snap == nil {
 			errs = append(errs, &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)})
 		}
 	}
+	// Names of one document are given as of one version.
+	r.mu.Lock()
+	for i, t := range targets {
+		if t.snap == nil {
+			continue
+		}
+		found[places[i]] = t.snap.secret
+		if e := r.names.find(t.name); e != nil && e.doc != nil {
+			found[places[i]] = e.last.secret
+		}
+	}
+	r.unlock()
 	return r.doubled(found, names, seen), errs
 }
 
@@ -514,5 +523,5 @@ func (r *Resolver) unlock() {
 }
 
 // spawn starts a goroutine that Close waits for. It is called with the lock
-// held, or by a goroutine that Close waits for.
+// held and the resolver open, or by a goroutine that Close waits for.
 func (r *Resolver) spawn(f func()) { r.work.Go(f) }

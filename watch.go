@@ -31,9 +31,14 @@ func (e *entry) notify() {
 // subscribe has the name refreshed, and its subscriber woken by changes, until
 // unsubscribe.
 func (r *Resolver) subscribe(name string) *subscription {
+	return r.subscribeTo(name, make(chan struct{}, 1))
+}
+
+// subscribeTo is subscribe with a channel that several subscriptions share.
+func (r *Resolver) subscribeTo(name string, woken chan struct{}) *subscription {
 	r.mu.Lock()
 	defer r.unlock()
-	s := &subscription{woken: make(chan struct{}, 1)}
+	s := &subscription{woken: woken}
 	if r.closed {
 		return s
 	}
@@ -94,13 +99,12 @@ func (r *Resolver) Watch(ctx context.Context, name string) iter.Seq2[Secret, err
 		}
 		s := r.subscribe(name)
 		defer r.unsubscribe(s)
-		r.follow(ctx, s, name, yield)
+		r.follow(ctx, s, name, Secret{}, yield)
 	}
 }
 
-// follow yields the current value of a name and each change of it.
-func (r *Resolver) follow(ctx context.Context, s *subscription, name string, yield func(Secret, error) bool) {
-	var last Secret
+// follow yields the value of a name, unless it is last, and each change of it.
+func (r *Resolver) follow(ctx context.Context, s *subscription, name string, last Secret, yield func(Secret, error) bool) {
 	missing := false // told that there is none
 	for failures := 0; ; {
 		secret, err := r.Get(ctx, name)
