@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/aws/smithy-go"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
@@ -68,9 +69,12 @@ func credentialsFailed(err error, o Options, chain []aws.CredentialSource) error
 		return slices.ContainsFunc(s, func(s aws.CredentialSource) bool { return slices.Contains(chain, s) })
 	}
 	var sso *ssocreds.InvalidTokenError
+	var operation *smithy.OperationError
 	switch {
-	case o.Role != "" && AnswerOf(err).Code != "":
-		f.Missing = "sts:AssumeRole"
+	case o.Role != "" && errors.As(err, &operation) && operation.ServiceID == "STS":
+		if AnswerOf(err).Class() == secrets.ErrPermission {
+			f.Missing = "sts:AssumeRole"
+		}
 		f.Msg = fmt.Sprintf("no AWS credentials: role %s was not given: %s; allow sts:AssumeRole and check the role's trust policy", o.Role, reason)
 	case errors.As(err, &sso), has(aws.CredentialSourceSSO, aws.CredentialSourceSSOLegacy, aws.CredentialSourceProfileSSO, aws.CredentialSourceProfileSSOLegacy):
 		f.Msg = fmt.Sprintf("no AWS credentials: the SSO session of profile %q is absent or expired: %s; run `aws sso login --profile %s`", o.profile(), reason, o.profile())
@@ -82,6 +86,8 @@ func credentialsFailed(err error, o Options, chain []aws.CredentialSource) error
 		f.Msg = fmt.Sprintf("no AWS credentials: credential_process of profile %q: %s; run the command by hand", o.profile(), reason)
 	case has(aws.CredentialSourceIMDS, aws.CredentialSourceHTTP):
 		f.Msg = fmt.Sprintf("no AWS credentials: %s; run `aws sso login`, set AWS_PROFILE, or check the service account's role", strings.Join(tried(o, has(aws.CredentialSourceHTTP), reason), ", "))
+	case o.Role != "":
+		f.Msg = fmt.Sprintf("no AWS credentials: role %s was not given: %s; check the credentials that assume it", o.Role, reason)
 	default:
 		f.Msg = fmt.Sprintf("no AWS credentials: the client's credential provider failed: %s", reason)
 	}

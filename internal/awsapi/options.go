@@ -10,10 +10,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
@@ -86,7 +84,7 @@ func (o Options) load(ctx context.Context) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(o.Region),
 		config.WithSharedConfigProfile(o.Profile),
-		config.WithRetryer(credentialRetryer),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // the Session and the resolver try again
 		// Credentials are fetched once an hour at most: no connection stays
 		// behind that nothing could close.
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
@@ -107,18 +105,6 @@ func (o Options) load(ctx context.Context) (aws.Config, error) {
 		cfg.Credentials = aws.NewCredentialsCache(role)
 	}
 	return cfg, nil
-}
-
-// credentialRetryer tries a credential source twice in quick succession: the
-// metadata service of a machine that just started drops a first request, and
-// a failed credential step is not tried again by anyone else for a while.
-func credentialRetryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 2
-		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) {
-			return 100 * time.Millisecond, nil
-		})
-	})
 }
 
 // profile is the name of the profile that the SDK would use.

@@ -210,7 +210,7 @@ func (s *Session[C]) credentials(ctx context.Context, st *step[C]) (*Conn[C], er
 	}
 	chain := sources(c.Credentials)
 	st.chain.Store(&chain)
-	got, err := c.Credentials.Retrieve(ctx)
+	got, err := retrieve(ctx, c.Credentials, chain)
 	if err != nil {
 		return nil, credentialsFailed(err, s.Options, chain)
 	}
@@ -220,6 +220,38 @@ func (s *Session[C]) credentials(ctx context.Context, st *step[C]) (*Conn[C], er
 	}
 	c.expires.Store(end)
 	return c, nil
+}
+
+// retrieve gets credentials, once more if a service that gives them failed at
+// once: the metadata service of a machine that just started drops a first
+// request, and the failure would be remembered. The SDK's own retries wait for
+// seconds.
+func retrieve(ctx context.Context, p aws.CredentialsProvider, chain []aws.CredentialSource) (aws.Credentials, error) {
+	start := time.Now()
+	got, err := p.Retrieve(ctx)
+	if err == nil || time.Since(start) > patience/4 || !remote(chain) {
+		return got, err
+	}
+	pause := time.NewTimer(patience / 10)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return p.Retrieve(ctx)
+	case <-ctx.Done():
+		return got, err
+	}
+}
+
+// remote reports whether a service gives the credentials, and not a file.
+func remote(chain []aws.CredentialSource) bool {
+	return slices.ContainsFunc(chain, func(s aws.CredentialSource) bool {
+		switch s {
+		case aws.CredentialSourceIMDS, aws.CredentialSourceHTTP, aws.CredentialSourceSTSAssumeRole,
+			aws.CredentialSourceSTSAssumeRoleWebID, aws.CredentialSourceEnvVarsSTSWebIDToken, aws.CredentialSourceProfileSTSWebIDToken:
+			return true
+		}
+		return false
+	})
 }
 
 // wait waits for a step within the caller's context and the budget.

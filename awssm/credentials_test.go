@@ -1,0 +1,282 @@
+package awssm
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/awsapi/awstest"
+)
+
+// refused reads a secret, and checks how long the refusal takes, what it says,
+// and that it is remembered.
+func refused(t *testing.T, p *Provider, within time.Duration, class error, says ...string) {
+	t.Helper()
+	start := time.Now()
+	_, err := fetch(t, p, referenced("db"))
+	took := time.Since(start)
+	require.ErrorIs(t, err, class)
+	t.Logf("after %v: %v", took.Round(time.Millisecond), err)
+	assert.Less(t, took, within)
+	for _, part := range says {
+		assert.Contains(t, err.Error(), part)
+	}
+	best := time.Hour // of three: the machine may be busy
+	for range 3 {
+		start = time.Now()
+		_, again := fetch(t, p, referenced("db"))
+		best = min(best, time.Since(start))
+		assert.Equal(t, err.Error(), again.Error())
+	}
+	assert.Less(t, best, time.Millisecond, "the next call is told what is remembered")
+}
+
+func TestWithoutCredentialsTheErrorSaysWhatWasTried(t *testing.T) {
+	awstest.Environment(t, "AWS_REGION=eu-west-1")
+	refused(t, fromURI(t, nil), 2*time.Second, secrets.ErrUnauthenticated,
+		"environment unset", "profile default absent", "AWS_EC2_METADATA_DISABLED", "aws sso login", "AWS_PROFILE", "service account's role")
+}
+
+func TestWithoutAMetadataServiceTheErrorSaysThatItIsUnreachable(t *testing.T) {
+	awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_EC2_METADATA_DISABLED=", "AWS_EC2_METADATA_SERVICE_ENDPOINT="+awstest.Unused(t))
+	refused(t, fromURI(t, nil), 2*time.Second, secrets.ErrUnauthenticated, "instance metadata unreachable", "connection refused")
+}
+
+func TestAHungMetadataServiceIsGivenUpWithinFiveSeconds(t *testing.T) {
+	for name, hang := range map[string]func(http.ResponseWriter, *http.Request){
+		"before the headers": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"within the body": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "60")
+			w.WriteHeader(http.StatusOK)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			metadata := httptest.NewServer(http.HandlerFunc(hang))
+			t.Cleanup(metadata.Close)
+			t.Cleanup(metadata.CloseClientConnections)
+			awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_EC2_METADATA_DISABLED=", "AWS_EC2_METADATA_SERVICE_ENDPOINT="+metadata.URL)
+			refused(t, fromURI(t, nil), 5*time.Second, secrets.ErrUnauthenticated, "instance metadata unreachable", "aws sso login")
+		})
+	}
+}
+
+func TestWithoutARegionTheErrorSaysWhereToSetIt(t *testing.T) {
+	awstest.Environment(t, awstest.Keys[0], awstest.Keys[1])
+	refused(t, fromURI(t, nil), 2*time.Second, secrets.ErrInvalid, "no AWS region", "AWS_REGION", "?region=")
+}
+
+func TestAnARNNeedsNoRegionBesides(t *testing.T) {
+	arn := "arn:aws:secretsmanager:us-west-2:123456789012:secret:db-AbCdEf"
+	s := awstest.NewServer(t, awstest.SecretsManager{arn: "a value"}.Handle)
+	awstest.Environment(t, awstest.Keys[0], awstest.Keys[1])
+	got, err := fetch(t, fromURI(t, map[string]string{"endpoint": s.URL}), referenced(arn))
+	require.NoError(t, err)
+	assert.Equal(t, "a value", got)
+}
+
+func TestAProfileThatIsNowhereIsNamed(t *testing.T) {
+	awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_PROFILE=prodd")
+	refused(t, fromURI(t, nil), 2*time.Second, secrets.ErrUnauthenticated, `profile "prodd"`, os.Getenv("AWS_CONFIG_FILE"), "AWS_PROFILE")
+	refused(t, fromURI(t, map[string]string{"profile": "other"}), 2*time.Second, secrets.ErrUnauthenticated, `profile "other"`)
+}
+
+func TestAnExpiredSSOSessionSaysHowToLogIn(t *testing.T) {
+	awstest.Environment(t, "AWS_PROFILE=dev")
+	write(t, os.Getenv("AWS_CONFIG_FILE"), `
+[profile dev]
+sso_session = corp
+sso_account_id = 123456789012
+sso_role_name = reader
+region = eu-west-1
+[sso-session corp]
+sso_region = eu-west-1
+sso_start_url = https://example.awsapps.com/start
+`)
+	refused(t, fromURI(t, nil), 2*time.Second, secrets.ErrUnauthenticated, `SSO session of profile "dev"`, "aws sso login --profile dev")
+
+	sum := sha1.Sum([]byte("corp"))
+	token := filepath.Join(os.Getenv("HOME"), ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json")
+	write(t, token, `{"accessToken":"canary-77aa","expiresAt":"2020-01-01T00:00:00Z","region":"eu-west-1","startUrl":"https://example.awsapps.com/start"}`)
+	p := fromURI(t, nil)
+	refused(t, p, 2*time.Second, secrets.ErrUnauthenticated, "expired", "aws sso login --profile dev")
+	_, err := fetch(t, p, referenced("db"))
+	awstest.NoCanary(t, err, "canary-77aa")
+}
+
+func TestACredentialProcessThatFailsPrintsNoneOfItsOutput(t *testing.T) {
+	awstest.Environment(t, "AWS_PROFILE=dev", "AWS_REGION=eu-west-1")
+	write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\ncredential_process = echo SecretAccessKey canary-31fe\n")
+	p := fromURI(t, nil)
+	refused(t, p, 2*time.Second, secrets.ErrUnauthenticated, `credential_process of profile "dev"`)
+	_, err := fetch(t, p, referenced("db"))
+	awstest.NoCanary(t, err, "canary-31fe")
+}
+
+func TestAHungSecurityTokenServiceIsGivenUpWithinTwoSeconds(t *testing.T) {
+	sts := hung(t)
+	awstest.Environment(t, append(awstest.Keys, "AWS_ENDPOINT_URL_STS="+sts)...)
+	refused(t, fromURI(t, map[string]string{"role": "arn:aws:iam::123456789012:role/reader"}), 2*time.Second, secrets.ErrUnauthenticated, "role arn:aws:iam::123456789012:role/reader", "no answer in time")
+}
+
+func TestARoleThatIsRefusedIsNamed(t *testing.T) {
+	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User: x is not authorized to perform: sts:AssumeRole</Message></Error></ErrorResponse>`)
+	}))
+	t.Cleanup(sts.Close)
+	awstest.Environment(t, append(awstest.Keys, "AWS_ENDPOINT_URL_STS="+sts.URL)...)
+	refused(t, fromURI(t, map[string]string{"role": "arn:aws:iam::123456789012:role/reader"}), 2*time.Second, secrets.ErrUnauthenticated,
+		"role arn:aws:iam::123456789012:role/reader", "AccessDenied", "sts:AssumeRole", "trust policy")
+}
+
+func TestARoleIsAssumedWithItsExternalID(t *testing.T) {
+	var id atomic.Value
+	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		id.Store(r.Form.Get("ExternalId"))
+		fmt.Fprintf(w, `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>y</SessionToken><Expiration>%s</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`,
+			time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	}))
+	t.Cleanup(sts.Close)
+	s := awstest.NewServer(t, awstest.SecretsManager{"db": "a value"}.Handle)
+	awstest.Environment(t, append(awstest.Keys, "AWS_ENDPOINT_URL_STS="+sts.URL)...)
+	p := fromURI(t, map[string]string{"role": "arn:aws:iam::123456789012:role/reader", "external_id": "abc", "endpoint": s.URL})
+	_, err := fetch(t, p, referenced("db"))
+	require.NoError(t, err)
+	assert.Equal(t, "ASIAROLE", s.Requests()[0].KeyID)
+	assert.Equal(t, "abc", id.Load())
+}
+
+func TestCredentialsThatAppearAreUsedAtOnce(t *testing.T) {
+	s := awstest.NewServer(t, awstest.SecretsManager{"db": "a value"}.Handle)
+	awstest.Environment(t, "AWS_REGION=eu-west-1")
+	p := fromURI(t, map[string]string{"endpoint": s.URL})
+	_, err := fetch(t, p, referenced("db"))
+	require.ErrorIs(t, err, secrets.ErrUnauthenticated)
+
+	t.Run("in the shared file", func(t *testing.T) {
+		write(t, os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), "[default]\naws_access_key_id = AKIDFILE\naws_secret_access_key = x\n")
+		_, err := fetch(t, p, referenced("db"))
+		require.NoError(t, err)
+		assert.Equal(t, "AKIDFILE", s.Requests()[0].KeyID)
+	})
+	t.Run("in the environment", func(t *testing.T) {
+		require.NoError(t, os.Remove(os.Getenv("AWS_SHARED_CREDENTIALS_FILE")))
+		p := fromURI(t, map[string]string{"endpoint": s.URL})
+		_, err := fetch(t, p, referenced("db"))
+		require.ErrorIs(t, err, secrets.ErrUnauthenticated)
+		t.Setenv("AWS_ACCESS_KEY_ID", "AKIDENV")
+		t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
+		s.Reset()
+		_, err = fetch(t, p, referenced("db"))
+		require.NoError(t, err)
+		assert.Equal(t, "AKIDENV", s.Requests()[0].KeyID)
+	})
+}
+
+func TestCredentialsThatTheServiceRefusesAreReadAnew(t *testing.T) {
+	m := awstest.SecretsManager{"db": "a value"}
+	s := awstest.NewServer(t, func(r awstest.Request) awstest.Reply {
+		if r.KeyID == "AKIDOLD" {
+			return awstest.Fail(400, "ExpiredTokenException", "The security token included in the request is expired")
+		}
+		return m.Handle(r)
+	})
+	awstest.Environment(t, "AWS_REGION=eu-west-1")
+	file := os.Getenv("AWS_SHARED_CREDENTIALS_FILE")
+	write(t, file, "[default]\naws_access_key_id = AKIDOLD\naws_secret_access_key = x\n")
+	p := fromURI(t, map[string]string{"endpoint": s.URL})
+	_, err := fetch(t, p, referenced("db"))
+	require.ErrorIs(t, err, secrets.ErrUnauthenticated)
+	assert.Contains(t, err.Error(), "ExpiredTokenException")
+
+	write(t, file, "[default]\naws_access_key_id = AKIDNEW\naws_secret_access_key = x\n")
+	_, err = fetch(t, p, referenced("db"))
+	require.NoError(t, err)
+}
+
+func TestCallersAtOnceShareOneCredentialStep(t *testing.T) {
+	t.Parallel()
+	s := awstest.NewServer(t, awstest.SecretsManager{"db": "a value"}.Handle)
+	var asked atomic.Int32
+	release := make(chan struct{})
+	p := New(clientOf(s, func(o *secretsmanager.Options) {
+		o.Credentials = aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			asked.Add(1)
+			<-release
+			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "x"}, nil
+		}))
+	}))
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			_, err := fetch(t, p, referenced("db"))
+			assert.NoError(t, err)
+		})
+	}
+	close(release)
+	wg.Wait()
+	assert.EqualValues(t, 1, asked.Load())
+}
+
+func TestACallerDoesNotWaitForCredentialsLongerThanItsContext(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	p := New(clientOf(&awstest.Server{URL: "http://127.0.0.1:1"}, func(o *secretsmanager.Options) {
+		o.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+			<-release
+			return aws.Credentials{}, context.Canceled
+		})
+	}))
+	t.Cleanup(func() { close(release); _ = p.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := p.Fetch(ctx, referenced("db"))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.NotErrorIs(t, err, secrets.ErrUnauthenticated, "it says nothing about the credentials")
+	assert.Less(t, time.Since(start), time.Second)
+}
+
+func TestAnOptionThatCannotBeRightIsRefusedAtOpening(t *testing.T) {
+	for _, options := range []map[string]string{
+		{"batch": "perhaps"}, {"endpoint": "localhost"}, {"endpoint": "ftp://x"}, {"role": "reader"}, {"external_id": "x"},
+	} {
+		_, err := open(t.Context(), secrets.Ref{Scheme: "awssm", Options: options})
+		assert.ErrorIs(t, err, secrets.ErrInvalid, "%v", options)
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(strings.TrimLeft(text, "\n")), 0o600))
+}
+
+// hung returns the URL of a server that accepts and never answers.
+func hung(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	return "http://" + l.Addr().String()
+}
