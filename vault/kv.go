@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/go-secrets/secrets"
@@ -81,7 +82,7 @@ func (p *Provider) fetchKV(ctx context.Context, m mount, rest string, w wanted) 
 	if json.Unmarshal(r.Data, &doc) != nil || doc.Metadata == nil || !isObject(doc.Data) {
 		return secrets.Value{}, p.wrongVersion(m, rest)
 	}
-	v := secrets.Value{Data: doc.Data, Default: defaultKey(doc.Data), Version: doc.Metadata.id()}
+	v := secrets.Value{Data: doc.Data, Default: defaultKey(doc.Data), Version: p.births.version(m.path+"/"+rest+"?"+w.version, doc.Metadata)}
 	v.Created, _ = time.Parse(time.RFC3339Nano, doc.Metadata.Created)
 	v.Expires, _ = time.Parse(time.RFC3339Nano, doc.Metadata.Deletion)
 	return v, nil
@@ -153,14 +154,41 @@ func gone(a *answer) error {
 	return &fault.Error{Class: secrets.ErrNotFound, Msg: msg, Err: errorOf(a), Quiet: true}
 }
 
-// id is the version with the time it was made: a secret whose metadata was
-// deleted starts at 1 again.
-func (m *metadata) id() string {
+// births tells versions apart whose number is the same: deleting the metadata
+// of a secret makes it start at 1 again. It holds numbers and times of what was
+// read, no values.
+type births struct {
+	mu   sync.Mutex
+	seen map[string]birth
+}
+
+type birth struct {
+	version int64
+	created string
+	again   bool // the numbers started over: they say too little by themselves
+}
+
+// maxBirths bounds the memory. What is forgotten is at worst a restart of the
+// numbers that happens to meet the number that is held.
+const maxBirths = 100_000
+
+// version is the version's number, with its time from the moment on when the
+// numbers of this document started over.
+func (bs *births) version(document string, m *metadata) string {
 	n := strconv.FormatInt(m.Version, 10)
-	if m.Created == "" {
-		return n
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	last, known := bs.seen[document]
+	if bs.seen == nil || !known && len(bs.seen) >= maxBirths {
+		bs.seen = make(map[string]birth)
 	}
-	return n + "@" + m.Created
+	restarted := known && (m.Version < last.version || m.Version == last.version && m.Created != last.created)
+	now := birth{version: m.Version, created: m.Created, again: last.again || restarted}
+	bs.seen[document] = now
+	if now.again {
+		return n + "@" + m.Created
+	}
+	return n
 }
 
 // defaultKey is the key that stands for a document when no field is asked for.

@@ -27,6 +27,7 @@ type Provider struct {
 	caller  *caller
 	session *session
 	mounts  mounts
+	births  births
 	rotated rotations
 	err     error // what is wrong with how it was made; every method returns it
 }
