@@ -2,14 +2,23 @@
 //
 // # Tests of a program
 //
-// A [Provider] holds documents in memory, is changed while the program runs,
-// fails as told, and counts what it was asked:
+// [Context] gives a test secrets of its own in one line; the program reads
+// them with [secrets.Get] as ever, and such tests run in parallel:
 //
-//	p := secretstest.NewProvider(map[string]string{"db": `{"user":"app","password":"one"}`})
-//	r := secrets.New(p)
-//	…
+//	ctx := secretstest.Context(t, map[string]string{"db/password": "one"})
+//	err := run(ctx)
+//
+// [New] gives the resolver, for a program that takes one, and the [Provider],
+// by which the test rotates secrets, has reads fail, block or take their time,
+// and counts them:
+//
+//	r, p := secretstest.New(t, map[string]string{"db": `{"user":"app","password":"one"}`})
 //	p.Set("db", `{"user":"app","password":"two"}`) // rotated
 //	p.Fail("db", secrets.ErrUnavailable)           // and then down
+//
+// [Set] makes such a resolver the default one, for a program that hands no
+// context down. [AssertEqual] compares without printing, and [Value] makes a
+// Secret out of nothing.
 //
 // # Tests of a backend
 //
