@@ -102,7 +102,7 @@ type rule struct {
 	run     func(s *suite)
 }
 
-var rules = concat(readRules, versionRules, concurrencyRules, capabilityRules, leakRules)
+var rules = concat(readRules, versionRules, concurrencyRules, capabilityRules, leakRules, resolverRules)
 
 func concat(lists ...[]rule) (all []rule) {
 	for _, list := range lists {

@@ -574,6 +574,32 @@ var faults = map[string]map[string]func(b *broken){
 			}
 		},
 	},
+	"a resolver finds a document by its name, and a field by its parent": {
+		"refuses names below a document": func(b *broken) {
+			b.fetch = failed(b.Provider, func(ref secrets.Ref, err error) (secrets.Value, error) {
+				if strings.Count(ref.Path, "/") > 1 {
+					err = secrets.ErrInvalid
+				}
+				return secrets.Value{}, err
+			})
+		},
+		"says unavailable of what is missing": func(b *broken) {
+			b.fetch = failed(b.Provider, func(secrets.Ref, error) (secrets.Value, error) { return secrets.Value{}, secrets.ErrUnavailable })
+		},
+	},
+	"a resolver sees a rotation at its next read": {
+		"keeps the first": cached,
+	},
+	"what a resolver says of the provider holds no secret": {
+		"an error with the document": leaking(func(data string) error { return fmt.Errorf("%w: read %q", secrets.ErrNotFound, data) }),
+		"a cause that is not printed": leaking(func(data string) error {
+			return &fault.Error{Class: secrets.ErrNotFound, Err: errors.New(data), Quiet: true}
+		}),
+		"a log line": leaking(func(data string) error { log.Print("read ", data); return secrets.ErrNotFound }),
+		"the version": func(b *broken) {
+			b.fetch = fetched(b.Provider, func(_ secrets.Ref, v *secrets.Value) { v.Version = string(v.Data) })
+		},
+	},
 	"no error, log line or version holds the secret": {
 		"an error with the document": leaking(func(data string) error { return fmt.Errorf("%w: read %q", secrets.ErrNotFound, data) }),
 		"an error with half of it":   leaking(func(data string) error { return fmt.Errorf("%w: read %.30q…", secrets.ErrNotFound, data) }),
