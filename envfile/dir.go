@@ -81,17 +81,24 @@ func (d *Dir) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error)
 // place returns where the document of ref is: below the provider's directory
 // or the base, or, of a reference, at the whole path.
 func (d *Dir) place(ref secrets.Ref) (place, error) {
+	p := place{dir: d.dir, name: ref.Join()}
 	switch {
 	case d.dir != "":
-		return place{dir: d.dir, name: ref.Join()}, nil
 	case ref.Base != "" && ref.Path != "":
-		return place{dir: osPath(ref.Base), name: ref.Path}, nil
-	case ref.Join() == "":
-		return place{}, fault.New(secrets.ErrInvalid, "no path is given; a reference reads file:///directory/name", nil)
+		p = place{dir: osPath(ref.Base), name: ref.Path}
+	case ref.IsName() && ref.Base == "", ref.Join() == "":
+		return place{}, fault.New(secrets.ErrInvalid, "file:// has no path; write file:///run/secrets, or file://. for the working directory", nil)
 	case strings.IndexByte(ref.Join(), 0) >= 0:
 		return place{}, unspellable(ref.Join(), "/")
+	default:
+		return placeOf(ref.Join()), nil
 	}
-	return placeOf(ref.Join()), nil
+	for segment := range strings.SplitSeq(p.name, "/") {
+		if segment == "" || segment == "." || segment == ".." {
+			return place{}, fault.New(secrets.ErrInvalid, "the name "+strconv.Quote(p.name)+" has a segment that is empty, . or ..; names stay below "+strconv.Quote(p.dir), nil)
+		}
+	}
+	return p, nil
 }
 
 // Watch calls changed when what Fetch would return changes: by a swapped
@@ -153,6 +160,9 @@ func (l *lister) listPath(prefix string) {
 	dir, start := path.Split(prefix)
 	if start == "" {
 		l.list(osPath(dir), prefix, "")
+		if isNotFound(l.err) {
+			l.err = nil // as is a prefix that nothing starts with
+		}
 		return
 	}
 	isDir := false
@@ -174,7 +184,7 @@ func (l *lister) listPath(prefix string) {
 		beside.list(osPath(parent), dir, start)
 	}
 	l.stopped = l.stopped || beside.stopped
-	if !isDir {
+	if !isDir && !isNotFound(beside.err) {
 		l.err = beside.err
 	}
 }

@@ -25,8 +25,8 @@
 // without its last newline. A variable that is set and empty is a secret that
 // is empty. Two names that stand for one variable (db/password and
 // db-password) are two secrets elsewhere, so the one that is asked for later is
-// refused, with both names told. The same goes for a reference: env://DB_PASSWORD
-// is another name for what db/password stands for, so write env://db/password.
+// refused, with both names told. A reference may write the variable itself,
+// env://DB_PASSWORD.
 //
 // The variables DB_USER and DB_PASSWORD are a document of the name db, unless a
 // variable DB is set: a JSON object with the keys user and password. On env://

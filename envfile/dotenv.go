@@ -83,7 +83,7 @@ func (d *Dotenv) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, err
 		return secrets.Value{}, err
 	}
 	if name != "" {
-		value, err := d.vars.fetch(ctx, src, name)
+		value, err := d.vars.fetch(ctx, src, name, true)
 		if err == nil && value.Created.IsZero() {
 			value.Created = c.modTime
 		}
@@ -109,7 +109,7 @@ func (d *Dotenv) split(ref secrets.Ref) (path, name string, err error) {
 		return d.path, ref.Join(), nil
 	case ref.Base != "":
 		return ref.Base, ref.Path, nil
-	case ref.Path == "":
+	case ref.Path == "" || ref.IsName():
 		return "", "", errNoDotenv
 	case strings.IndexByte(ref.Path, 0) >= 0:
 		return "", "", unspellable(ref.Path, "/")

@@ -67,7 +67,7 @@ func (e *Env) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error)
 		}
 		return secrets.Value{Data: jsonObject(doc)}, nil
 	}
-	return e.vars.fetch(ctx, e.environment, ref.Join())
+	return e.vars.fetch(ctx, e.environment, ref.Join(), ref.IsName())
 }
 
 // List yields the names that variables stand for. Their slashes are those of

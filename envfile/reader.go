@@ -161,7 +161,7 @@ func (r *reader) settle(ctx context.Context, p place) (c content, err error) {
 		}
 	}
 	if err == nil && c.path == "" {
-		err = fault.New(secrets.ErrUnavailable, strconv.Quote(p.path())+" kept changing while it was read", nil)
+		err = fault.New(secrets.ErrUnavailable, strconv.Quote(p.path())+" kept changing while it was read, or is behind a ..data that leads nowhere", nil)
 	}
 	return c, err
 }
@@ -177,7 +177,11 @@ var (
 func (r *reader) once(p place) (c content, unsettled, err error) {
 	v, err := openView(p.dir)
 	if err != nil {
-		return content{}, nil, classify(err, p.dir, p.dir)
+		missing := p
+		if !p.whole {
+			missing.name = "."
+		}
+		return content{}, nil, classify(err, missing.path(), p.dir)
 	}
 	defer v.close()
 	path := p.path()
@@ -204,9 +208,7 @@ func (r *reader) once(p place) (c content, unsettled, err error) {
 
 // directory reads every file of the directory that v is at.
 func (r *reader) directory(v *view, path, base string) (c content, unsettled, err error) {
-	if err := v.enterData(); err != nil {
-		return content{}, nil, classify(err, path, base)
-	}
+	v.enterData()
 	names, err := v.files()
 	if err != nil {
 		return content{}, nil, classify(err, path, base)

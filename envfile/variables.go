@@ -71,16 +71,21 @@ type variables struct {
 const fileSuffix = "_FILE"
 
 // fetch finds the document of a name: its variable, then the file that the
-// variable's _FILE names, then the variables that start with it.
-func (v *variables) fetch(ctx context.Context, src source, name string) (secrets.Value, error) {
-	variable, err := checkVariableName(name)
+// variable's _FILE names, then the variables that start with it. A reference
+// (isName false) may write the variable itself, which is no second name for
+// it.
+func (v *variables) fetch(ctx context.Context, src source, name string, isName bool) (secrets.Value, error) {
+	spelled, err := checkVariableName(name)
 	if err != nil {
 		return secrets.Value{}, err
 	}
-	variable = v.prefix + variable
+	variable := v.prefix + spelled
 	value, err := v.find(ctx, src, variable)
 	if err != nil {
 		return secrets.Value{}, err
+	}
+	if !isName && spelled == name {
+		return value, nil
 	}
 	if err := v.claims.claim(src.String(), variable, name); err != nil {
 		return secrets.Value{}, err

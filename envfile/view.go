@@ -26,6 +26,7 @@ type view struct {
 
 	opened     []*os.Root
 	pins       []func() bool // each reports whether what was opened is still there
+	lost       bool          // a ..data led nowhere
 	behindData bool
 	dataDir    fs.FileInfo // what the innermost ..data points to
 	read       []readFile
@@ -41,15 +42,14 @@ func openView(dir string) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{rel: "."}
-	v.enter(root, func() (fs.FileInfo, error) { return os.Stat(dir) })
+	v := &view{root: root, rel: "."}
+	v.pin(root, func() (fs.FileInfo, error) { return os.Stat(dir) })
 	return v, nil
 }
 
-// enter makes root the place to read in, and pins it: found tells what is now
-// where root was opened.
-func (v *view) enter(root *os.Root, found func() (fs.FileInfo, error)) {
-	v.root, v.rel = root, "."
+// pin remembers that root was read; found tells what is now where root was
+// opened.
+func (v *view) pin(root *os.Root, found func() (fs.FileInfo, error)) {
 	v.opened = append(v.opened, root)
 	v.pins = append(v.pins, func() bool {
 		// While root is open, no other directory can have its identity.
@@ -67,7 +67,7 @@ func (v *view) close() {
 
 // swapped reports whether a directory that v went through was replaced since.
 func (v *view) swapped() bool {
-	return slices.ContainsFunc(v.pins, func(same func() bool) bool { return !same() })
+	return v.lost || slices.ContainsFunc(v.pins, func(same func() bool) bool { return !same() })
 }
 
 // moved reports whether a file that was read is another by now, or was written
@@ -89,9 +89,7 @@ func (v *view) join(name string) string { return path.Join(v.rel, name) }
 func (v *view) walk(name string) (fs.FileInfo, error) {
 	if name != "." {
 		for segment := range strings.SplitSeq(path.Clean(name), "/") {
-			if err := v.enterDataWith(segment); err != nil {
-				return nil, err
-			}
+			v.enterDataWith(segment)
 			v.rel = v.join(segment)
 		}
 	}
@@ -100,44 +98,44 @@ func (v *view) walk(name string) (fs.FileInfo, error) {
 
 // enterDataWith goes through the ..data of the directory that v is at, if it
 // has one with segment in it.
-func (v *view) enterDataWith(segment string) error {
-	if segment == dataLink || !v.hasData() {
-		return nil
+func (v *view) enterDataWith(segment string) {
+	if data := v.openData(); data != nil && segment != dataLink {
+		if _, err := data.Lstat(segment); err == nil {
+			v.enterOpened(data)
+		}
 	}
-	data, err := v.root.OpenRoot(v.join(dataLink))
-	if err != nil {
-		return err
-	}
-	if _, err := data.Lstat(segment); err != nil {
-		return data.Close()
-	}
-	return v.enterOpened(data)
 }
 
 // enterData goes through the ..data of the directory that v is at, if any.
-func (v *view) enterData() error {
-	if !v.hasData() {
+func (v *view) enterData() {
+	if data := v.openData(); data != nil {
+		v.enterOpened(data)
+	}
+}
+
+// openData opens and pins what the ..data of the directory that v is at points
+// to; nil: it has none, or one whose target went away before it was opened.
+func (v *view) openData() *os.Root {
+	outer, link := v.root, v.join(dataLink)
+	fi, err := outer.Lstat(link)
+	if err != nil || fi.Mode()&fs.ModeSymlink == 0 {
 		return nil
 	}
-	data, err := v.root.OpenRoot(v.join(dataLink))
+	data, err := outer.OpenRoot(link)
 	if err != nil {
-		return err
+		v.lost = true
+		return nil
 	}
-	return v.enterOpened(data)
+	v.pin(data, func() (fs.FileInfo, error) { return outer.Stat(link) })
+	return data
 }
 
-func (v *view) hasData() bool {
-	fi, err := v.root.Lstat(v.join(dataLink))
-	return err == nil && fi.Mode()&fs.ModeSymlink != 0
-}
-
-func (v *view) enterOpened(data *os.Root) error {
-	outer, link := v.root, v.join(dataLink)
-	v.enter(data, func() (fs.FileInfo, error) { return outer.Stat(link) })
-	v.behindData = true
+func (v *view) enterOpened(data *os.Root) {
+	v.root, v.rel, v.behindData = data, ".", true
 	var err error
-	v.dataDir, err = data.Stat(".")
-	return err
+	if v.dataDir, err = data.Stat("."); err != nil {
+		v.lost = true
+	}
 }
 
 // dangling reports whether v stands at a link that leads nowhere: a name that
