@@ -187,7 +187,8 @@ func (r *Resolver) settleSome(rd *reading, docs []*document, flights []*flight, 
 func (r *Resolver) settleAll(rd *reading, results []Result) {
 	r.mu.Lock()
 	defer r.unlock()
-	now := r.now()
+	now := max(r.now(), r.lastRead+1) // so that every search knows which reads came after it
+	r.lastRead = now
 	r.judge(rd, results, now)
 	for i, d := range rd.docs {
 		f := rd.flights[i]

@@ -14,15 +14,23 @@ import (
 type search struct {
 	targets []*target
 	done    chan struct{}
-	start   int64
-	anew    bool // what was read or remembered before the start does not count
-	leases  bool // but a leased document does
+	start   int64 // the last read that was settled before it
+	need    freshness
 	eager   bool // several names: their tries go together
 
 	// Guarded by Resolver.mu.
 	waiters int
 	gone    chan struct{} // closed when nobody waits any more
 }
+
+// A freshness says what a search may take for known.
+type freshness uint8
+
+const (
+	needHeld  freshness = iota // what is held or remembered
+	needRead                   // what was read since its start, or is leased: a TTL of zero
+	needFresh                  // what was read since its start
+)
 
 // A target is one name of a search. Its outcome is set when the search is done.
 type target struct {
@@ -137,18 +145,14 @@ func (r *Resolver) document(at *try) *document {
 // look tells what is known of a document: its version, why it has none, or
 // (known is false) that it must be read.
 func (s *search) look(d *document, now int64) (v *version, err error, known bool) {
-	since := int64(0)
-	if s.anew {
-		since = s.start
-	}
-	if d.usable(now) && !d.gone() && (d.value.mono >= since || s.leases && d.leased()) {
+	if d.usable(now) && !d.gone() && (s.need == needHeld || d.value.mono > s.start || s.need == needRead && d.leased()) {
 		return d.value, nil, true
 	}
 	if t := d.trouble; t != nil && t.err != nil {
 		switch {
-		case t.at >= s.start:
+		case t.at > s.start:
 			return nil, t.err, true
-		case !s.anew && now < t.until && d.flight == nil:
+		case s.need == needHeld && now < t.until && d.flight == nil:
 			return nil, &remembered{err: t.err, age: time.Duration(now - t.at)}, true
 		}
 	}
@@ -294,8 +298,8 @@ func (r *Resolver) detach(e *entry) {
 
 // joinSearch returns the search for a name, started if there is none. It is
 // called with the lock held, and the caller counts as waiting.
-func (r *Resolver) joinSearch(name string, anew bool) (*search, error) {
-	if s, ok := r.searches[name]; ok && (!anew || s.anew) {
+func (r *Resolver) joinSearch(name string, need freshness) (*search, error) {
+	if s, ok := r.searches[name]; ok && s.need >= need {
 		s.waiters++
 		return s, nil
 	}
@@ -303,10 +307,10 @@ func (r *Resolver) joinSearch(name string, anew bool) (*search, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := r.newSearch([]*target{t}, anew)
+	s := r.newSearch([]*target{t}, need)
 	r.searches[name] = s
 	// What is known already costs no goroutine.
-	if need := r.step(s, t, s.start); len(need) == 0 {
+	if need := r.step(s, t, r.now()); len(need) == 0 {
 		r.finish(s)
 		return s, nil
 	}
@@ -314,9 +318,9 @@ func (r *Resolver) joinSearch(name string, anew bool) (*search, error) {
 	return s, nil
 }
 
-func (r *Resolver) newSearch(targets []*target, anew bool) *search {
+func (r *Resolver) newSearch(targets []*target, need freshness) *search {
 	return &search{
-		targets: targets, start: r.now(), anew: anew, eager: len(targets) > 1,
+		targets: targets, start: r.lastRead, need: need, eager: len(targets) > 1,
 		done: make(chan struct{}), gone: make(chan struct{}), waiters: 1,
 	}
 }
@@ -442,7 +446,5 @@ func (r *Resolver) await(ctx context.Context, s *search) {
 // relocate searches for a name that is gone from its document. It is called
 // with the lock held.
 func (r *Resolver) relocate(e *entry) {
-	if s, err := r.joinSearch(e.name, false); err == nil {
-		s.leases = true
-	}
+	_, _ = r.joinSearch(e.name, needHeld) // the name is one that was found before
 }

@@ -46,6 +46,7 @@ type Resolver struct {
 	held           int        // documents with a value
 	named          int        // names
 	sweepAfter     int64
+	lastRead       int64 // when a read was last settled; each is later than the one before
 	drift          driftMeter
 	retired        []retired
 	subs           map[*subscription]struct{}
@@ -228,11 +229,11 @@ func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
 // getSearched returns what a search for the name finds. It is called with the
 // lock held, and releases it.
 func (r *Resolver) getSearched(ctx context.Context, name string, e *entry) (Secret, error) {
-	anew := r.ttl == 0 || e != nil && e.doc != nil && e.doc.ttl == 0
-	s, err := r.joinSearch(name, anew)
-	if err == nil {
-		s.leases = true
+	need := needHeld
+	if e != nil && e.doc != nil && e.doc.ttl == 0 || r.ttl == 0 {
+		need = needRead
 	}
+	s, err := r.joinSearch(name, need)
 	r.unlock()
 	if err != nil {
 		return Secret{}, &Error{Op: "get", Name: name, Err: err}
@@ -389,8 +390,11 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 		r.unlock()
 		return r.doubled(found, names, seen), errs
 	}
-	s := r.newSearch(targets, r.ttl == 0)
-	s.leases = true
+	need := needHeld
+	if r.ttl == 0 {
+		need = needRead
+	}
+	s := r.newSearch(targets, need)
 	r.spawn(func() { r.run(s) })
 	r.unlock()
 	r.await(ctx, s)
@@ -439,7 +443,7 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 		r.unlock()
 		return Secret{}, &Error{Op: "refresh", Name: name, Err: ErrClosed}
 	}
-	s, err := r.joinSearch(name, true)
+	s, err := r.joinSearch(name, needFresh)
 	r.unlock()
 	if err != nil {
 		return Secret{}, &Error{Op: "refresh", Name: name, Err: err}

@@ -23,7 +23,7 @@ func (r *Resolver) settle(d *document, res Result, now int64, spread float64) {
 		return
 	}
 	if res.Err == nil {
-		v := r.newVersion(res.Value, d.value)
+		v := r.newVersion(res.Value, d.value, now)
 		res.Err = r.validate(d, v, now)
 		if res.Err == nil {
 			r.accept(d, v, now, spread)

@@ -30,10 +30,10 @@ type versionExtra struct {
 	refresh int64 // Value.RefreshAt, likewise; 0: the TTL decides
 }
 
-// newVersion makes a version of what a provider returned. Bytes that are those
-// of old are shared with it.
-func (r *Resolver) newVersion(v Value, old *version) *version {
-	now, wall := r.now(), r.clock.wall()
+// newVersion makes a version of what a provider returned now. Bytes that are
+// those of old are shared with it.
+func (r *Resolver) newVersion(v Value, old *version, now int64) *version {
+	wall := r.clock.wall()
 	n := &version{data: string(v.Data), version: v.Version, mono: now, wall: wall.UnixNano()}
 	if n.version == "" {
 		n.version = derivedVersion(v.Data)

@@ -1,0 +1,510 @@
+package secrets_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+// polled returns a provider in memory that does not tell of changes by itself,
+// as most backends do not, and a resolver on it that ends with the test.
+func polled(t testing.TB, docs map[string]string, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
+	p := secretstest.NewProvider(docs)
+	p.Disable(secretstest.Watch)
+	r := secrets.New(p, append([]secrets.Option{secrets.WithLogger(nil)}, opts...)...)
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	return r, p
+}
+
+// in runs a test in a bubble of fake time.
+func in(f func(t *testing.T)) func(*testing.T) {
+	return func(t *testing.T) { synctest.Test(t, f) }
+}
+
+func value(t testing.TB, r *secrets.Resolver, name string) string {
+	t.Helper()
+	s, err := r.Get(t.Context(), name)
+	require.NoError(t, err)
+	return s.Reveal()
+}
+
+// keepUsing asks for the names once a second until the test ends or stop is
+// called.
+func keepUsing(t testing.TB, r *secrets.Resolver, names ...string) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil {
+			for _, name := range names {
+				_, _ = r.Get(ctx, name)
+			}
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+			}
+		}
+	}()
+	stop = func() { cancel(); <-done }
+	t.Cleanup(stop)
+	return stop
+}
+
+func TestColdGet(t *testing.T) {
+	t.Run("of ten thousand goroutines is one read", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		p.Delay("db", 10*time.Millisecond)
+		var wg sync.WaitGroup
+		var wrong atomic.Int32
+		for range 10_000 {
+			wg.Go(func() {
+				if s, err := r.Get(t.Context(), "db"); err != nil || s.Reveal() != "one" {
+					wrong.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		assert.Zero(t, wrong.Load())
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("survives the cancellation of the one who asked first", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		release := p.Block("db")
+		ctx, cancel := context.WithCancel(t.Context())
+		first := make(chan error)
+		go func() {
+			_, err := r.Get(ctx, "db")
+			first <- err
+		}()
+		synctest.Wait()
+		second := make(chan error)
+		go func() {
+			_, err := r.Get(t.Context(), "db")
+			second <- err
+		}()
+		synctest.Wait()
+		cancel()
+		require.ErrorIs(t, <-first, context.Canceled)
+		release()
+		require.NoError(t, <-second)
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("goes on after every caller has left, so that the impatient get a value in the end", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"password":"one"}`})
+		p.Delay(secretstest.All, 300*time.Millisecond)
+		for i := 0; ; i++ {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			s, err := r.Get(ctx, "db/password")
+			cancel()
+			if err == nil {
+				assert.Equal(t, "one", s.Reveal())
+				break
+			}
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.Less(t, i, 20)
+		}
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("tries three times when the backend is unavailable, and tells its last word", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		p.Fail("db", fmt.Errorf("%w: sealed", secrets.ErrUnavailable))
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.ErrorContains(t, err, "sealed")
+		assert.Equal(t, 3, p.Reads("db"))
+	}))
+
+	t.Run("succeeds when the second try does", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		p.FailTimes("db", 1, secrets.ErrThrottled)
+		assert.Equal(t, "one", value(t, r, "db"))
+	}))
+
+	t.Run("tells a caller whose deadline passes what the backend said, not the bare deadline", in(func(t *testing.T) {
+		r, p := polled(t, nil, secrets.WithTimeout(10*time.Second))
+		p.Fail("db", &secretsRetryAfter{err: fmt.Errorf("%w: sealed", secrets.ErrUnavailable), after: 2 * time.Second})
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		_, err := r.Get(ctx, "db")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.ErrorContains(t, err, "sealed")
+	}))
+
+	t.Run("of a provider that hangs ends with the resolver's timeout and says so", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(3*time.Second))
+		defer p.Block("db")()
+		start := time.Now()
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.InDelta(t, 3, time.Since(start).Seconds(), 0.5)
+	}))
+
+	t.Run("of a provider that panics is an error without the panic's value, and not tried again", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		p.Panic("db", "hunter2")
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.ErrorContains(t, err, "panicked")
+		assert.NotContains(t, err.Error(), "hunter2")
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("runs at most 32 reads of a provider, and callers who queue leave by their own context", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		defer p.Block(secretstest.All)()
+		for i := range 100 {
+			go func() { _, _ = r.Get(t.Context(), fmt.Sprint("name", i)) }()
+		}
+		synctest.Wait()
+		assert.Equal(t, 32, p.Calls().InFlight)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		_, err := r.Get(ctx, "late")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 100*time.Millisecond, time.Since(start))
+		assert.Zero(t, p.Reads("late"))
+	}))
+
+	t.Run("of an empty value is a value, not a missing one", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db": ""})
+		s, err := r.Get(t.Context(), "db")
+		require.NoError(t, err)
+		assert.False(t, s.IsZero())
+		assert.Empty(t, s.Reveal())
+	}))
+
+	t.Run("of a malformed name is an error before any read", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		for _, name := range []string{"", "/db", "db/", "a//b", ".", "../x", "a/../b", "a/./b", "a\x00b", "db#", "#f"} {
+			_, err := r.Get(t.Context(), name)
+			require.ErrorIs(t, err, secrets.ErrInvalid, "%q", name)
+		}
+		_, err := r.Get(t.Context(), "/db")
+		assert.ErrorContains(t, err, "drop it, the base supplies it")
+		assert.Zero(t, p.Calls().Reads)
+	}))
+}
+
+// secretsRetryAfter is an error with the backend's word on when to ask again.
+type secretsRetryAfter struct {
+	err   error
+	after time.Duration
+}
+
+func (e *secretsRetryAfter) Error() string             { return e.err.Error() }
+func (e *secretsRetryAfter) Unwrap() error             { return e.err }
+func (e *secretsRetryAfter) RetryAfter() time.Duration { return e.after }
+
+func TestFields(t *testing.T) {
+	docs := func() map[string]string {
+		var b strings.Builder
+		b.WriteString("{")
+		for i := range 100 {
+			if i > 0 {
+				b.WriteString(",")
+			}
+			fmt.Fprintf(&b, `"f%d":"v%d"`, i, i)
+		}
+		return map[string]string{"db": b.String() + "}"}
+	}
+
+	t.Run("a hundred fields by # are one read", in(func(t *testing.T) {
+		r, p := polled(t, docs())
+		for i := range 100 {
+			assert.Equal(t, fmt.Sprint("v", i), value(t, r, fmt.Sprint("db#f", i)))
+		}
+		assert.Equal(t, 1, p.Calls().Reads)
+	}))
+
+	t.Run("a hundred fields by / are one read of the document and an exact try each, once", in(func(t *testing.T) {
+		r, p := polled(t, docs())
+		for range 2 {
+			for i := range 100 {
+				assert.Equal(t, fmt.Sprint("v", i), value(t, r, fmt.Sprint("db/f", i)))
+			}
+		}
+		assert.Equal(t, 1, p.Reads("db"))
+		assert.Equal(t, 101, p.Calls().Reads)
+	}))
+
+	t.Run("a pointer reaches into the document and an exact key goes before it", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db": `{"a":{"b":["x",{"c":12345678901234567890}]},"/a/b":"key"}`})
+		assert.Equal(t, "key", value(t, r, "db#/a/b"))
+		assert.Equal(t, "x", value(t, r, "db#/a/b/0"))
+		assert.Equal(t, "12345678901234567890", value(t, r, "db#/a/b/1/c"))
+	}))
+}
+
+func TestHeldGet(t *testing.T) {
+	t.Run("allocates nothing", func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db/password": "one"})
+		for range 3 {
+			value(t, r, "db/password")
+		}
+		ctx := t.Context()
+		assert.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = r.Get(ctx, "db/password") }))
+	})
+
+	t.Run("is answered to a context that is done", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		s, err := r.Get(ctx, "db")
+		require.NoError(t, err)
+		assert.Equal(t, "one", s.Reveal())
+	}))
+
+	t.Run("of a thousand goroutines at the TTL is one read, and nobody waits", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		value(t, r, "db")
+		p.Delay("db", 500*time.Millisecond)
+		p.Set("db", "two")
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		var waited atomic.Int32
+		for range 1000 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					start := time.Now()
+					if _, err := r.Get(ctx, "db"); err != nil || time.Since(start) > 0 {
+						waited.Add(1)
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+			})
+		}
+		time.Sleep(61 * time.Second)
+		assert.Equal(t, "two", value(t, r, "db"))
+		cancel()
+		wg.Wait()
+		assert.Equal(t, 2, p.Reads("db"))
+		assert.Zero(t, waited.Load())
+	}))
+
+	t.Run("that is in use is not delayed by a backend that hangs", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
+		value(t, r, "db")
+		defer p.Block(secretstest.All)()
+		for range 1000 {
+			start := time.Now()
+			assert.Equal(t, "one", value(t, r, "db"))
+			assert.Zero(t, time.Since(start))
+			time.Sleep(100 * time.Millisecond)
+		}
+	}))
+
+	t.Run("that was idle waits a second at most for a backend that hangs, once", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
+		value(t, r, "db")
+		time.Sleep(2 * time.Minute)
+		reads := p.Reads("db")
+		time.Sleep(10 * time.Minute)
+		assert.Equal(t, reads, p.Reads("db"), "an idle document is left alone")
+		defer p.Block(secretstest.All)()
+		start := time.Now()
+		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, time.Second, time.Since(start))
+		for range 300 {
+			start = time.Now()
+			assert.Equal(t, "one", value(t, r, "db"))
+			assert.Zero(t, time.Since(start), "after the first second nobody waits")
+			time.Sleep(100 * time.Millisecond)
+		}
+	}))
+
+	t.Run("that was idle is read again, and what it waits for is the new value", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
+		value(t, r, "db")
+		time.Sleep(10 * time.Minute)
+		p.Set("db", "two")
+		p.Delay("db", 200*time.Millisecond)
+		start := time.Now()
+		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, 200*time.Millisecond, time.Since(start))
+	}))
+
+	t.Run("that was idle is not waited for by a context that is done", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
+		value(t, r, "db")
+		time.Sleep(10 * time.Minute)
+		p.Set("db", "two")
+		p.Delay("db", 200*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		start := time.Now()
+		s, err := r.Get(ctx, "db")
+		require.NoError(t, err)
+		assert.Equal(t, "one", s.Reveal())
+		assert.Zero(t, time.Since(start))
+		time.Sleep(time.Second)
+		assert.Equal(t, "two", value(t, r, "db"), "the read went on")
+	}))
+}
+
+func TestNoTTL(t *testing.T) {
+	t.Run("keeps nothing: every Get reads", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
+		for range 3 {
+			value(t, r, "db")
+		}
+		p.Set("db", "two")
+		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, 4, p.Reads("db"))
+		documents, names, _ := r.Held()
+		assert.Zero(t, documents+names)
+		p.Fail("db", secrets.ErrPermission)
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrPermission)
+	}))
+
+	t.Run("shares the read that is under way", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
+		p.Delay("db", time.Second)
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() { _, _ = r.Get(t.Context(), "db") })
+		}
+		wg.Wait()
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+}
+
+func TestOnDemand(t *testing.T) {
+	t.Run("reads in the caller's path past the TTL, and has no goroutine", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithOnDemand())
+		assert.Equal(t, "one", value(t, r, "db"))
+		p.Set("db", "two")
+		time.Sleep(30 * time.Second)
+		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, 1, p.Reads("db"))
+		time.Sleep(time.Hour)
+		assert.Equal(t, 1, p.Reads("db"), "nothing is read while nobody asks")
+		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, 2, p.Reads("db"))
+	}))
+
+	t.Run("serves the held value when the backend fails, and leaves it alone between", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithOnDemand())
+		value(t, r, "db")
+		p.Fail("db", secrets.ErrUnavailable)
+		for range 600 {
+			time.Sleep(time.Second)
+			assert.Equal(t, "one", value(t, r, "db"))
+		}
+		assert.Less(t, p.Reads("db"), 120)
+	}))
+}
+
+func TestFailingGetInALoop(t *testing.T) {
+	for _, class := range []error{secrets.ErrUnavailable, secrets.ErrThrottled, secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrNotFound, errors.New("no class")} {
+		t.Run("of a minute costs at most 150 reads: "+class.Error(), in(func(t *testing.T) {
+			r, p := polled(t, nil)
+			p.Fail(secretstest.All, class)
+			for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(time.Millisecond) {
+				_, err := r.Get(t.Context(), "app/db")
+				require.Error(t, err)
+			}
+			assert.LessOrEqual(t, p.Calls().Reads, 150)
+			assert.Greater(t, p.Calls().Reads, 10, "it is tried again")
+		}))
+	}
+
+	t.Run("is told how old the answer is", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		p.Fail(secretstest.All, secrets.ErrPermission)
+		_, _ = r.Get(t.Context(), "db")
+		time.Sleep(100 * time.Millisecond)
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrPermission)
+		assert.ErrorContains(t, err, "as of 100ms ago")
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("does not keep Refresh from asking", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		p.Set("db", "one")
+		_, err = r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		s, err := r.Refresh(t.Context(), "db")
+		require.NoError(t, err)
+		assert.Equal(t, "one", s.Reveal())
+		assert.Equal(t, "one", value(t, r, "db"))
+	}))
+}
+
+func TestPreload(t *testing.T) {
+	t.Run("reads a hundred documents in one batch", in(func(t *testing.T) {
+		docs := map[string]string{}
+		var names []string
+		for i := range 100 {
+			name := fmt.Sprint("s", i)
+			docs[name], names = "v", append(names, name)
+		}
+		r, p := polled(t, docs)
+		require.NoError(t, r.Preload(t.Context(), names...))
+		assert.Equal(t, 1, p.Calls().Batches)
+		assert.Equal(t, 100, p.Calls().Reads)
+		assert.Equal(t, "v", value(t, r, "s42"))
+		assert.Equal(t, 100, p.Calls().Reads)
+	}))
+
+	t.Run("tries names and their parents together, each parent once", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`, "api/key": "k"})
+		require.NoError(t, r.Preload(t.Context(), "db/user", "db/password", "api/key", "db/user"))
+		assert.Equal(t, 1, p.Calls().Batches)
+		assert.Equal(t, 1, p.Reads("db"))
+		assert.Equal(t, "p", value(t, r, "db/password"))
+	}))
+
+	t.Run("joins every failure by name", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"a": "1"})
+		p.Fail("b", secrets.ErrPermission)
+		err := r.Preload(t.Context(), "a", "b", "c", "/bad")
+		require.ErrorIs(t, err, secrets.ErrPermission)
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		require.ErrorIs(t, err, secrets.ErrInvalid)
+		for _, name := range []string{`"b"`, `"c"`, `"/bad"`} {
+			assert.ErrorContains(t, err, name)
+		}
+		assert.Equal(t, "1", value(t, r, "a"))
+	}))
+
+	t.Run("takes a short answer of a batch for a failure of all of it", in(func(t *testing.T) {
+		r := secrets.New(shortBatch{}, secrets.WithLogger(nil))
+		defer r.Close()
+		err := r.Preload(t.Context(), "a", "b")
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.ErrorContains(t, err, "answered 1 of a batch of 2")
+	}))
+}
+
+// shortBatch answers one of each batch.
+type shortBatch struct{}
+
+func (shortBatch) Fetch(context.Context, secrets.Ref) (secrets.Value, error) {
+	return secrets.Value{Data: []byte("x")}, nil
+}
+
+func (shortBatch) FetchBatch(_ context.Context, refs []secrets.Ref) []secrets.Result {
+	return make([]secrets.Result, 1)
+}
