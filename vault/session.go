@@ -53,6 +53,7 @@ type token struct {
 	next      time.Time // when the loop acts on it; zero: never
 	fails     int       // renewals or logins that failed in a row
 	denied    bool      // a 403 under it was looked into: the next ones are believed
+	second    bool      // made because another was refused
 	leased    bool      // leases were made under it
 }
 
@@ -317,9 +318,10 @@ func (s *session) refused(ctx context.Context, t *token, certain bool) (*token, 
 		s.mu.Unlock()
 		return next, nil
 	}
-	// A login that is under way is worth waiting for. Otherwise a token that was
-	// refused before it is a second old is no reason for another.
-	stop := s.flight == nil && (certain && time.Since(t.made) < time.Second || !certain && t.denied)
+	// A login that is under way is worth waiting for. Otherwise a token that took
+	// the place of a refused one and is refused within a second is no reason for
+	// yet another.
+	stop := s.flight == nil && (certain && t.second && time.Since(t.made) < time.Second || !certain && t.denied)
 	t.denied = true
 	s.mu.Unlock()
 	if stop {
@@ -332,11 +334,10 @@ func (s *session) refused(ctx context.Context, t *token, certain bool) (*token, 
 		}
 		return nil, nil
 	}
-	if !certain {
-		s.mu.Lock()
-		next.denied = true
-		s.mu.Unlock()
-	}
+	s.mu.Lock()
+	next.second = true
+	next.denied = next.denied || !certain
+	s.mu.Unlock()
 	return next, nil
 }
 
