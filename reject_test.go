@@ -1,0 +1,265 @@
+package secrets_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+var errWrongPassword = errors.New("password authentication failed")
+
+func isWrongPassword(err error) bool { return errors.Is(err, errWrongPassword) }
+
+// database accepts one password at a time and counts the tries of each.
+type database struct {
+	mu       sync.Mutex
+	password string
+	tries    map[string]int
+}
+
+func newDatabase(password string) *database {
+	return &database{password: password, tries: map[string]int{}}
+}
+
+func (db *database) set(password string) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.password = password
+}
+
+func (db *database) login(_ context.Context, s secrets.Secret) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.tries[s.Reveal()]++
+	if s.Reveal() != db.password {
+		return errWrongPassword
+	}
+	return nil
+}
+
+func (db *database) tried(password string) int {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.tries[password]
+}
+
+func TestInvalidate(t *testing.T) {
+	t.Run("of the held version reads again, and Get waits for that", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		s, err := r.Get(t.Context(), "db")
+		require.NoError(t, err)
+		p.Set("db", "two")
+		p.Delay("db", 300*time.Millisecond)
+		r.Invalidate(s)
+		start := time.Now()
+		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, 300*time.Millisecond, time.Since(start))
+		r.Invalidate(s)
+		time.Sleep(time.Minute)
+		assert.Equal(t, 2, p.Reads("db"), "a newer version is held: nothing happens")
+	}))
+
+	t.Run("of a backend that hangs delays Get by a second at most", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		s, _ := r.Get(t.Context(), "db")
+		defer p.Block("db")()
+		r.Invalidate(s)
+		start := time.Now()
+		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, time.Second, time.Since(start))
+	}))
+
+	t.Run("of a version that the backend still has reads a few times more, within ten seconds", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		s, _ := r.Get(t.Context(), "db")
+		r.Invalidate(s)
+		time.Sleep(4 * time.Second)
+		p.Set("db", "two")
+		time.Sleep(5 * time.Second)
+		assert.Equal(t, "two", value(t, r, "db"))
+		assert.LessOrEqual(t, p.Reads("db"), 9)
+	}))
+
+	t.Run("is told in Status", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db": `{"password":"one"}`})
+		s, _ := r.Get(t.Context(), "db")
+		f, err := s.Field("password")
+		require.NoError(t, err)
+		r.Invalidate(f)
+		assert.Equal(t, time.Now(), stateOf(t, r, "db").RejectedAt)
+	}))
+
+	t.Run("of a secret that came from elsewhere does nothing", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		other, _ := polled(t, map[string]string{"db": "two", "x": "y"})
+		_, _ = other.Refresh(t.Context(), "db")
+		s, _ := other.Get(t.Context(), "x")
+		r.Invalidate(s)
+		r.Invalidate(secrets.Secret{})
+		time.Sleep(time.Minute)
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+}
+
+func TestRetry(t *testing.T) {
+	t.Run("of a thousand goroutines that reject one version is one read once it has changed, and no failure", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		db := newDatabase("two")
+		p.Set("db", "two")
+		var wg sync.WaitGroup
+		var failed atomic.Int32
+		for range 1000 {
+			wg.Go(func() {
+				if r.Retry(t.Context(), "db", isWrongPassword, db.login) != nil {
+					failed.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		assert.Zero(t, failed.Load())
+		assert.Equal(t, 2, p.Reads("db"))
+	}))
+
+	t.Run("outlasts a manager that has the new version two seconds after the database", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		db := newDatabase("one")
+		require.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
+		db.set("two")
+		go func() {
+			time.Sleep(2 * time.Second)
+			p.Set("db", "two")
+		}()
+		var wg sync.WaitGroup
+		var failed atomic.Int32
+		for range 50 {
+			wg.Go(func() {
+				if r.Retry(t.Context(), "db", isWrongPassword, db.login) != nil {
+					failed.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		assert.Zero(t, failed.Load())
+		assert.LessOrEqual(t, p.Reads("db"), 8)
+	}))
+
+	t.Run("with a password that is simply wrong tries it rarely, however many workers there are", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "wrong"})
+		db := newDatabase("right")
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		var wg sync.WaitGroup
+		var last atomic.Value
+		for range 50 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					if err := r.Retry(ctx, "db", isWrongPassword, db.login); err != nil && ctx.Err() == nil {
+						last.Store(err)
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+			})
+		}
+		wg.Wait()
+		assert.LessOrEqual(t, db.tried("wrong"), 50+8)
+		assert.LessOrEqual(t, p.Reads("db"), 60)
+		err := last.Load().(error)
+		require.ErrorIs(t, err, errWrongPassword)
+		assert.ErrorContains(t, err, "was rejected")
+
+		db.set("wrong") // somebody mended the database instead
+		time.Sleep(6 * time.Minute)
+		require.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
+		require.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login), "an accepted version is free again")
+	}))
+
+	t.Run("gives a different version at once, also one that comes after the window", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		db := newDatabase("two")
+		require.Error(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
+		time.Sleep(30 * time.Second)
+		keepUsing(t, r, "db")
+		p.Set("db", "two")
+		time.Sleep(time.Minute)
+		start := time.Now()
+		require.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
+		assert.Zero(t, time.Since(start))
+	}))
+
+	t.Run("sees a rotation that happened during an outage within five seconds of its end", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		db := newDatabase("two")
+		p.Set("db", "two")
+		p.Fail("db", secrets.ErrUnavailable)
+		ctx, cancel := context.WithCancel(t.Context())
+		var ok atomic.Int32
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					if r.Retry(ctx, "db", isWrongPassword, db.login) == nil {
+						ok.Add(1)
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+			})
+		}
+		time.Sleep(3 * time.Minute)
+		assert.Zero(t, ok.Load())
+		assert.LessOrEqual(t, p.Reads("db"), 150)
+		p.Heal()
+		time.Sleep(5 * time.Second)
+		assert.Positive(t, ok.Load())
+		cancel()
+		wg.Wait()
+	}))
+
+	t.Run("returns an error of fn that is no rejection, and does not read again", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		boom := errors.New("boom")
+		err := r.Retry(t.Context(), "db", isWrongPassword, func(context.Context, secrets.Secret) error { return boom })
+		require.ErrorIs(t, err, boom)
+		time.Sleep(time.Minute)
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("obeys its context while it waits for another version, and tells the rejection", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db": "one"})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		err := r.Retry(ctx, "db", isWrongPassword, newDatabase("two").login)
+		require.ErrorIs(t, err, errWrongPassword)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, time.Second, time.Since(start))
+	}))
+
+	t.Run("gives the turn back when fn panics or fails otherwise", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db": "one"})
+		db := newDatabase("two")
+		require.Error(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
+		time.Sleep(10 * time.Second)
+		assert.Panics(t, func() {
+			_ = r.Retry(t.Context(), "db", isWrongPassword, func(context.Context, secrets.Secret) error { panic("x") })
+		})
+		time.Sleep(2 * time.Second)
+		db.set("one")
+		require.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
+	}))
+
+	t.Run("needs both functions", in(func(t *testing.T) {
+		r, _ := polled(t, nil)
+		require.ErrorIs(t, r.Retry(t.Context(), "db", nil, nil), secrets.ErrInvalid)
+	}))
+}
