@@ -48,7 +48,11 @@ func (r Ref) String() string {
 		b.WriteString(r.Scheme)
 		b.WriteString("://")
 	}
-	b.WriteString(escape(r.Join(), "?#%"))
+	path := escape(r.Join(), "?#%")
+	if credentialInPath(path) {
+		path = strings.ReplaceAll(path, "@", "%40") // it was a name that holds an @
+	}
+	b.WriteString(path)
 	sep := byte('?')
 	for _, k := range slices.Sorted(maps.Keys(r.Options)) {
 		b.WriteByte(sep)
@@ -140,7 +144,7 @@ func parseOptions(query string) (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("option %s: %v", k, err)
 		}
-		if credentialOptions[strings.ReplaceAll(k, "-", "_")] {
+		if credentialOptions[bareOption.Replace(strings.ToLower(k))] {
 			return nil, fmt.Errorf("option %s is a credential, which no URI may hold; set it in the environment or a file", k)
 		}
 		if at := strings.IndexByte(v, '@'); at >= 0 && strings.Contains(v, "://") {
@@ -151,20 +155,28 @@ func parseOptions(query string) (map[string]string, error) {
 	return options, nil
 }
 
-// credentialOptions are never accepted in a URI, whatever the backend.
+// credentialOptions are never accepted in a URI, whatever the backend and
+// however they are spelled: capitals, dashes and underscores don't count.
 var credentialOptions = map[string]bool{
-	"access_key": true, "access_key_id": true, "api_key": true, "apikey": true, "aws_access_key_id": true,
-	"aws_secret_access_key": true, "credential": true, "credentials": true, "jwt": true, "key": true,
-	"passwd": true, "password": true, "private_key": true, "secret": true, "secret_access_key": true,
-	"secret_id": true, "secret_key": true, "session_token": true, "token": true, "wrapped_token": true,
+	"accesskey": true, "accesskeyid": true, "apikey": true, "awsaccesskeyid": true, "awssecretaccesskey": true,
+	"awssessiontoken": true, "clientsecret": true, "credential": true, "credentials": true, "jwt": true, "key": true,
+	"passwd": true, "password": true, "privatekey": true, "pwd": true, "secret": true, "secretaccesskey": true,
+	"secretid": true, "secretkey": true, "sessiontoken": true, "token": true, "vaulttoken": true, "wrappedtoken": true,
 }
 
+var bareOption = strings.NewReplacer("-", "", "_", "", ".", "")
+
 // credentialInPath reports whether a raw path holds user:password@ in its
-// first segment. An ARN has colons and may have an @, and is none.
+// first segment, or in that of a URL that it holds. An ARN has colons and may
+// have an @, and is none.
 func credentialInPath(path string) bool {
-	first, _, _ := strings.Cut(path, "/")
-	before, _, at := strings.Cut(first, "@")
-	return at && strings.Contains(before, ":") && !strings.HasPrefix(first, "arn:")
+	for more := !strings.HasPrefix(path, "arn:"); more; _, path, more = strings.Cut(path, "://") {
+		first, _, _ := strings.Cut(path, "/")
+		if before, _, at := strings.Cut(first, "@"); at && strings.Contains(before, ":") {
+			return true
+		}
+	}
+	return false
 }
 
 func validScheme(s string) bool {
