@@ -28,23 +28,23 @@ const globalHost = "secretmanager.googleapis.com"
 // location, made when it is first needed. Regional secrets are served by
 // their location's endpoint only.
 type clients struct {
-	users        *secretmanager.Client // not ours to close; nil: we make them
-	endpoint     string                // host:port in place of Google's; may be empty
+	users        *connection // over the user's client, not ours to close; nil: we make them
+	endpoint     string      // host:port in place of Google's; may be empty
 	quotaProject string
 	login        login
 
 	mu     sync.Mutex
-	open   map[string]*secretmanager.Client // by location
+	open   map[string]*connection // by location
 	closed bool
 }
 
 // get returns the client for a location, with credentials at hand.
-func (c *clients) get(ctx context.Context, location string) (*secretmanager.Client, error) {
+func (c *clients) get(ctx context.Context, location string) (*connection, error) {
 	if c.users != nil {
 		return c.users, nil
 	}
 	c.mu.Lock()
-	client, closed := c.open[location], c.closed
+	conn, closed := c.open[location], c.closed
 	c.mu.Unlock()
 	if closed {
 		return nil, errClosed()
@@ -56,14 +56,14 @@ func (c *clients) get(ctx context.Context, location string) (*secretmanager.Clie
 			return nil, err
 		}
 	}
-	if client != nil {
-		return client, nil
+	if conn != nil {
+		return conn, nil
 	}
 	return c.dial(ctx, location)
 }
 
 // dial makes the client for a location, unless another goroutine was faster.
-func (c *clients) dial(ctx context.Context, location string) (*secretmanager.Client, error) {
+func (c *clients) dial(ctx context.Context, location string) (*connection, error) {
 	client, err := c.newClient(ctx, location)
 	if err != nil {
 		return nil, fault.New(secrets.ErrUnavailable, "the client for "+c.host(location)+" cannot be made", err)
@@ -78,10 +78,11 @@ func (c *clients) dial(ctx context.Context, location string) (*secretmanager.Cli
 		return first, nil
 	}
 	if c.open == nil {
-		c.open = make(map[string]*secretmanager.Client)
+		c.open = make(map[string]*connection)
 	}
-	c.open[location] = client
-	return client, nil
+	conn := connect(client)
+	c.open[location] = conn
+	return conn, nil
 }
 
 // host returns the endpoint of a location, without the default port.
@@ -163,8 +164,8 @@ func (c *clients) close() error {
 	c.mu.Unlock()
 	c.login.close()
 	var first error
-	for _, client := range open {
-		if err := client.Close(); err != nil && first == nil {
+	for _, conn := range open {
+		if err := conn.close(); err != nil && first == nil {
 			first = err
 		}
 	}

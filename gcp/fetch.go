@@ -6,15 +6,11 @@ import (
 	"fmt"
 	"hash/crc32"
 	"hash/maphash"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 
-	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
-	"github.com/googleapis/gax-go/v2"
-	"google.golang.org/api/iterator"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
@@ -47,14 +43,14 @@ func (p *Provider) prepare(ref secrets.Ref) (at place, done func(found bool), er
 }
 
 func (p *Provider) read(ctx context.Context, at place) (secrets.Value, error) {
-	client, err := p.clients.get(ctx, at.location)
+	conn, err := p.clients.get(ctx, at.location)
 	if err != nil {
 		return secrets.Value{}, err
 	}
-	answer, err := p.access(ctx, client, at)
+	answer, err := p.access(ctx, conn, at)
 	if at.enabled && errors.Is(err, errNotEnabled) {
-		if at.version, err = p.newestEnabled(ctx, client, at); err == nil {
-			answer, err = p.access(ctx, client, at)
+		if at.version, err = p.newestEnabled(ctx, conn, at); err == nil {
+			answer, err = p.access(ctx, conn, at)
 		}
 	}
 	if err != nil {
@@ -67,9 +63,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // access reads a version and verifies its checksum, which the client does not.
 // A mismatch is read once more, for it may have happened on the way.
-func (p *Provider) access(ctx context.Context, client *secretmanager.Client, at place) (*secretmanagerpb.AccessSecretVersionResponse, error) {
+func (p *Provider) access(ctx context.Context, conn *connection, at place) (*secretmanagerpb.AccessSecretVersionResponse, error) {
 	for range 2 {
-		answer, err := p.call(ctx, client, at)
+		answer, err := conn.access(ctx, at.resource(), p.attempt)
 		if err != nil {
 			return nil, p.failure(ctx, err, at, permAccess)
 		}
@@ -84,62 +80,13 @@ func (p *Provider) access(ctx context.Context, client *secretmanager.Client, at 
 	return nil, fault.New(secrets.ErrUnavailable, "the payload of "+at.String()+" does not fit its checksum (CRC32C), twice in a row", nil)
 }
 
-// call calls AccessSecretVersion with the client's connection, credentials
-// and call options.
-//
-// It goes around the client's method, whose logger would print the payload
-// where the environment or the client's options say so, and which forgets the
-// cause when the time for its retries is up.
-func (p *Provider) call(ctx context.Context, client *secretmanager.Client, at place) (*secretmanagerpb.AccessSecretVersionResponse, error) {
-	req := &secretmanagerpb.AccessSecretVersionRequest{Name: at.resource()}
-	//lint:ignore SA1019 Any connection of the pool will do, and it is asked for at every call.
-	conn := client.Connection()
-	if conn == nil { // a client that talks REST
-		ctx, cancel := context.WithTimeout(ctx, p.attempt)
-		defer cancel()
-		return client.AccessSecretVersion(ctx, req)
-	}
-	stub := secretmanagerpb.NewSecretManagerServiceClient(conn)
-	// The service routes by this header.
-	ctx = gax.InsertMetadataIntoOutgoingContext(ctx, "x-goog-request-params", "name="+url.QueryEscape(req.Name))
-	var answer *secretmanagerpb.AccessSecretVersionResponse
-	var cause error // of the last attempt
-	err := gax.Invoke(ctx, func(ctx context.Context, settings gax.CallSettings) error {
-		ctx, cancel := context.WithTimeout(ctx, p.attempt)
-		defer cancel()
-		answer, cause = stub.AccessSecretVersion(ctx, req, settings.GRPC...)
-		return cause
-	}, client.CallOptions.AccessSecretVersion...)
-	if err != nil && cause != nil && !errors.Is(err, cause) {
-		err = &interrupted{cause: cause, err: err}
-	}
-	return answer, err
-}
-
-// interrupted is a read whose time was up between two attempts.
-type interrupted struct{ cause, err error }
-
-func (e *interrupted) Error() string   { return e.cause.Error() }
-func (e *interrupted) Unwrap() []error { return []error{e.cause, e.err} }
-
 // newestEnabled finds the newest version that is enabled.
-func (p *Provider) newestEnabled(ctx context.Context, client *secretmanager.Client, at place) (string, error) {
+func (p *Provider) newestEnabled(ctx context.Context, conn *connection, at place) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.attempt)
 	defer cancel()
-	newest := 0
-	it := client.ListSecretVersions(ctx, &secretmanagerpb.ListSecretVersionsRequest{Parent: at.secret(), Filter: "state:ENABLED"})
-	for {
-		v, err := it.Next()
-		if errors.Is(err, iterator.Done) {
-			break
-		}
-		if err != nil {
-			return "", p.failure(ctx, err, at, permListVersions)
-		}
-		_, number, _ := strings.Cut(v.GetName(), "/versions/")
-		if n, err := strconv.Atoi(number); err == nil && v.GetState() == secretmanagerpb.SecretVersion_ENABLED {
-			newest = max(newest, n)
-		}
+	newest, err := conn.newestEnabled(ctx, at.secret())
+	if err != nil {
+		return "", p.failure(ctx, err, at, permListVersions)
 	}
 	if newest == 0 {
 		return "", fault.New(secrets.ErrNotFound, "no version of "+at.String()+" is enabled", nil)

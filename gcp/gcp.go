@@ -71,11 +71,12 @@ func New(client *secretmanager.Client, opts ...Option) *Provider {
 	for _, opt := range opts {
 		opt(p)
 	}
-	p.clients.users = client
 	p.invalid = p.check()
 	if client == nil {
 		p.invalid = fault.New(secrets.ErrInvalid, "gcp.New needs a client", nil)
+		return p
 	}
+	p.clients.users = connect(client)
 	return p
 }
 

@@ -7,10 +7,6 @@ import (
 	"strings"
 	"time"
 
-	secretmanager "cloud.google.com/go/secretmanager/apiv1"
-	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
-	"google.golang.org/api/iterator"
-
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
 )
@@ -45,17 +41,16 @@ func (p *Provider) list(ctx context.Context, prefix string, yield func(string, e
 		return err
 	}
 	wanted := strings.ReplaceAll(start, "/", p.separator)
-	client, err := p.clients.get(ctx, at.location)
+	conn, err := p.clients.get(ctx, at.location)
 	if err != nil {
 		return err
 	}
 	for token := ""; ; {
-		var page []*secretmanagerpb.Secret
-		if page, token, err = p.page(ctx, client, at, token); err != nil {
+		var ids []string
+		if ids, token, err = p.page(ctx, conn, at, token); err != nil {
 			return err
 		}
-		for _, s := range page {
-			id := s.GetName()[strings.LastIndexByte(s.GetName(), '/')+1:]
+		for _, id := range ids {
 			rest, ok := strings.CutPrefix(id, wanted)
 			if !ok || (rest == "" && (start == "" || strings.HasSuffix(start, "/"))) {
 				continue
@@ -89,14 +84,12 @@ func (p *Provider) listing(prefix string) (at place, head, start string, err err
 	return at, head, start, err
 }
 
-// page reads one page of secrets.
-func (p *Provider) page(ctx context.Context, client *secretmanager.Client, at place, token string) (page []*secretmanagerpb.Secret, next string, err error) {
+// page reads one page of ids.
+func (p *Provider) page(ctx context.Context, conn *connection, at place, token string) (ids []string, next string, err error) {
 	pageCtx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
-	it := client.ListSecrets(pageCtx, &secretmanagerpb.ListSecretsRequest{Parent: at.parent()})
-	next, err = iterator.NewPager(it, pageSize, token).NextPage(&page)
-	if err != nil {
+	if ids, next, err = conn.page(pageCtx, at.parent(), token); err != nil {
 		return nil, "", p.failure(ctx, err, at, permListSecrets)
 	}
-	return page, next, nil
+	return ids, next, nil
 }

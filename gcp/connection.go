@@ -1,0 +1,127 @@
+package gcp
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/api/iterator"
+	"google.golang.org/grpc"
+)
+
+// A connection is what a provider needs of a client.
+//
+// It is made of funcs because a Provider is looked at through interfaces: with
+// the client in it, the linker would have to keep every method of the client,
+// its IAM and location services included.
+type connection struct {
+	// access reads a version. Each attempt of the client has the time attempt.
+	access func(ctx context.Context, resource string, attempt time.Duration) (*secretmanagerpb.AccessSecretVersionResponse, error)
+	// newestEnabled returns the number of a secret's newest enabled version;
+	// 0: none is.
+	newestEnabled func(ctx context.Context, secret string) (int, error)
+	// page returns the ids on the page at token of a parent's secrets, and the
+	// next page's token, which is empty at the end.
+	page  func(ctx context.Context, parent, token string) (ids []string, next string, err error)
+	close func() error
+}
+
+func connect(client *secretmanager.Client) *connection {
+	return &connection{
+		access: func(ctx context.Context, resource string, attempt time.Duration) (*secretmanagerpb.AccessSecretVersionResponse, error) {
+			return access(ctx, client, resource, attempt)
+		},
+		newestEnabled: func(ctx context.Context, secret string) (int, error) {
+			return newestEnabled(ctx, client, secret)
+		},
+		page: func(ctx context.Context, parent, token string) ([]string, string, error) {
+			return page(ctx, client, parent, token)
+		},
+		close: func() error { return client.Close() },
+	}
+}
+
+// access calls AccessSecretVersion with the client's connection, credentials
+// and call options.
+//
+// It goes around the client's method, whose logger would print the payload
+// where the environment or the client's options say so, and which forgets the
+// cause when the time for its retries is up.
+func access(ctx context.Context, client *secretmanager.Client, resource string, attempt time.Duration) (*secretmanagerpb.AccessSecretVersionResponse, error) {
+	req := &secretmanagerpb.AccessSecretVersionRequest{Name: resource}
+	conn := grpcConn(client)
+	if conn == nil {
+		ctx, cancel := context.WithTimeout(ctx, attempt)
+		defer cancel()
+		return client.AccessSecretVersion(ctx, req)
+	}
+	stub := secretmanagerpb.NewSecretManagerServiceClient(conn)
+	// The service routes by this header.
+	ctx = gax.InsertMetadataIntoOutgoingContext(ctx, "x-goog-request-params", "name="+url.QueryEscape(resource))
+	var answer *secretmanagerpb.AccessSecretVersionResponse
+	var cause error // of the last attempt
+	err := gax.Invoke(ctx, func(ctx context.Context, settings gax.CallSettings) error {
+		ctx, cancel := context.WithTimeout(ctx, attempt)
+		defer cancel()
+		answer, cause = stub.AccessSecretVersion(ctx, req, settings.GRPC...)
+		return cause
+	}, client.CallOptions.AccessSecretVersion...)
+	if err != nil && cause != nil && !errors.Is(err, cause) {
+		err = &interrupted{cause: cause, err: err}
+	}
+	return answer, err
+}
+
+// grpcConn returns a connection of the client, or nil if it talks REST.
+func grpcConn(client *secretmanager.Client) *grpc.ClientConn {
+	//lint:ignore SA1019 Any connection of the pool will do, and it is asked for at every call.
+	return client.Connection()
+}
+
+// interrupted is a read whose time was up between two attempts.
+type interrupted struct{ cause, err error }
+
+func (e *interrupted) Error() string   { return e.cause.Error() }
+func (e *interrupted) Unwrap() []error { return []error{e.cause, e.err} }
+
+func newestEnabled(ctx context.Context, client *secretmanager.Client, secret string) (int, error) {
+	newest := 0
+	it := client.ListSecretVersions(ctx, &secretmanagerpb.ListSecretVersionsRequest{Parent: secret, Filter: "state:ENABLED"})
+	for {
+		v, err := it.Next()
+		if errors.Is(err, iterator.Done) {
+			return newest, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		_, number, _ := strings.Cut(v.GetName(), "/versions/")
+		// Not every emulator knows the filter.
+		if n, err := strconv.Atoi(number); err == nil && v.GetState() == secretmanagerpb.SecretVersion_ENABLED {
+			newest = max(newest, n)
+		}
+	}
+}
+
+func page(ctx context.Context, client *secretmanager.Client, parent, token string) (ids []string, next string, err error) {
+	it := client.ListSecrets(ctx, &secretmanagerpb.ListSecretsRequest{Parent: parent, PageSize: pageSize, PageToken: token})
+	for {
+		s, err := it.Next()
+		if errors.Is(err, iterator.Done) {
+			return ids, "", nil
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		ids = append(ids, s.GetName()[strings.LastIndexByte(s.GetName(), '/')+1:])
+		if it.PageInfo().Remaining() == 0 {
+			return ids, it.PageInfo().Token, nil
+		}
+	}
+}
