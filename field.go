@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // An object is a parsed JSON object: a document, cut into its fields.
@@ -88,9 +89,11 @@ var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
 func fieldText(raw json.RawMessage) (string, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) > 0 && raw[0] == '"' {
+		// encoding/json would replace what is no UTF-8, and so change a
+		// password in silence.
 		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return "", invalid("a field is malformed")
+		if !utf8.Valid(raw) || json.Unmarshal(raw, &s) != nil {
+			return "", invalid("a field is malformed, or no UTF-8")
 		}
 		return s, nil
 	}
