@@ -142,7 +142,8 @@ func (u *unwrapped) open(ctx context.Context, client *api.Client, wrapping strin
 	if u.secretID != "" && u.from == from {
 		return u.secretID, nil
 	}
-	secret, err := client.Logical().WriteWithContext(ctx, "sys/wrapping/unwrap", map[string]any{"token": wrapping})
+	as := client.WithRequestCallbacks(func(r *api.Request) { r.ClientToken, r.WrapTTL = wrapping, "" })
+	secret, err := as.Logical().WriteWithContext(ctx, "sys/wrapping/unwrap", nil)
 	if err != nil {
 		var refused *api.ResponseError
 		if errors.As(err, &refused) && (refused.StatusCode == http.StatusBadRequest || refused.StatusCode == http.StatusForbidden) {
