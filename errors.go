@@ -10,8 +10,9 @@ import (
 )
 
 // The classes of failure. Every error that a [Resolver] or a [Provider]
-// returns is of one of them; test for it with [errors.Is]. The backend's own
-// error stays within reach of [errors.As].
+// returns is of one of them, unless the caller's context ended before the
+// backend said anything; test for it with [errors.Is]. The backend's own error
+// stays within reach of [errors.As].
 var (
 	// ErrNotFound: the backend answered, and it has no such secret, version
 	// or field. Only this class lets a [Chain] ask its next member.

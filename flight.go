@@ -79,10 +79,7 @@ func (r *Resolver) read(rd *reading, gone <-chan struct{}) bool {
 			r.settleAll(&part, sameResult(len(part.docs), Result{Err: err}))
 			return
 		}
-		defer func() {
-			<-slots
-			r.wakeNow()
-		}()
+		defer func() { <-slots }()
 		r.readChunk(&part)
 	})
 	return abandoned.Load()

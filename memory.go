@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 )
@@ -32,6 +33,19 @@ func (r *Resolver) rememberMissing(d *document) {
 // minMissing is how many missing documents are remembered at least: searches
 // that are under way rely on it.
 const minMissing = 64
+
+// forgetExpiredMissing forgets the missing documents whose memory has run out:
+// most were tried as somebody's parent, or for somebody's document.
+func (r *Resolver) forgetExpiredMissing(now int64) {
+	for el := r.missing.Front(); el != nil; el = r.missing.Front() {
+		d := el.Value.(*document)
+		t := d.trouble
+		if d.flight != nil || t == nil || now < t.until || !errors.Is(t.err, ErrNotFound) && now-d.lastUsed < r.idleAfter(d) {
+			return // those behind it were asked for later
+		}
+		r.dropDocument(d)
+	}
+}
 
 func (r *Resolver) forgetMissing(d *document) {
 	if d.missing != nil {

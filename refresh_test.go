@@ -3,6 +3,7 @@ package secrets_test
 import (
 	"encoding/base64"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -248,14 +249,16 @@ func TestPrevious(t *testing.T) {
 // sleep.
 type steps struct {
 	start time.Time
-	wall  time.Duration
+	wall  atomic.Int64 // how far wall time is ahead
 }
+
+func (s *steps) step(d time.Duration) { s.wall.Add(int64(d)) }
 
 func newSteps() *steps { return &steps{start: time.Now()} }
 
 func (s *steps) option() secrets.Option {
 	return secrets.WithClock(
-		func() time.Time { return time.Now().Add(s.wall).Round(0) },
+		func() time.Time { return time.Now().Add(time.Duration(s.wall.Load())).Round(0) },
 		func() time.Duration { return time.Since(s.start) },
 	)
 }
@@ -274,7 +277,7 @@ func TestClockSteps(t *testing.T) {
 		p.Set("db", "two")
 		time.Sleep(3 * time.Second)
 		assert.Equal(t, "one", value(t, r, "db"))
-		c.wall += 24 * time.Hour
+		c.step(24 * time.Hour)
 		assert.Equal(t, "one", value(t, r, "db"))
 		time.Sleep(7 * time.Second)
 		assert.Equal(t, "two", value(t, r, "db"))
@@ -284,7 +287,7 @@ func TestClockSteps(t *testing.T) {
 	t.Run("two days ahead expires a value only once its read has failed", in(func(t *testing.T) {
 		r, p, c := held(t, secrets.WithMaxStale(24*time.Hour))
 		release := p.Block("db")
-		c.wall += 48 * time.Hour
+		c.step(48 * time.Hour)
 		time.Sleep(8 * time.Second)
 		assert.Equal(t, "one", value(t, r, "db"), "the read is under way")
 		p.Fail("db", secrets.ErrUnavailable)
@@ -296,7 +299,7 @@ func TestClockSteps(t *testing.T) {
 
 	t.Run("a day back changes nothing", in(func(t *testing.T) {
 		r, p, c := held(t)
-		c.wall -= 24 * time.Hour
+		c.step(-24 * time.Hour)
 		time.Sleep(time.Minute)
 		assert.Equal(t, 1, p.Reads("db"))
 		assert.Equal(t, "one", value(t, r, "db"))
@@ -308,7 +311,7 @@ func TestClockSteps(t *testing.T) {
 		r, p, c := held(t, secrets.WithOnDemand())
 		p.Set("db", "two")
 		time.Sleep(1500 * time.Millisecond)
-		c.wall += time.Hour
+		c.step(time.Hour)
 		assert.Equal(t, "two", value(t, r, "db"))
 	}))
 }

@@ -60,8 +60,9 @@ func (r *Resolver) refresher() {
 		if first := r.expiring.first(); first != nil {
 			next = min(next, first.expires)
 		}
-		if r.names.misses > 0 {
-			r.names.promote() // names that are asked for again need not wait for their turn
+		if now >= r.tidyAt {
+			r.tidyAt = now + lookEvery
+			r.tidy(now)
 		}
 		if r.held == 0 {
 			r.running = false // the next document that is held starts it again
@@ -72,6 +73,14 @@ func (r *Resolver) refresher() {
 		r.unlock()
 		timer.Reset(time.Duration(next - now))
 	}
+}
+
+// tidy does what is worth doing once a second.
+func (r *Resolver) tidy(now int64) {
+	if r.names.misses > 0 {
+		r.names.promote() // names that are asked for again need not wait for their turn
+	}
+	r.forgetExpiredMissing(now)
 }
 
 // expire takes out of Get's sight what may no longer be served.
@@ -105,7 +114,7 @@ func (r *Resolver) refreshDue(p *provider, now int64) (next int64) {
 		if p.retryAt > now {
 			return min(next, p.retryAt)
 		}
-		if p.probing || p.groups+len(p.refresh) >= maxRefreshes {
+		if p.probing || p.groups >= maxRefreshes {
 			return next // the end of a read wakes the refresher
 		}
 		rd := &reading{provider: p, refresh: true}
@@ -135,8 +144,11 @@ func (r *Resolver) gather(rd *reading, first *document, now int64) {
 		most = 1
 	}
 	for d := p.due.first(); d != nil && d.next <= horizon && len(rd.docs) < most; d = p.due.first() {
+		if d.leased() && len(rd.docs) > 0 {
+			return // renewed by itself
+		}
 		p.due.remove(d)
-		if d.next > now && (d.leased() || d.value != nil && d.value.extra != nil && d.value.extra.refresh != 0) {
+		if d.next > now && d.value.extra != nil && d.value.extra.refresh != 0 {
 			// The backend said when, and it is not yet.
 			defer p.due.fix(d)
 			continue
@@ -152,7 +164,7 @@ func (r *Resolver) gather(rd *reading, first *document, now int64) {
 		}
 		rd.docs, rd.flights = append(rd.docs, d), append(rd.flights, f)
 		if d.leased() {
-			return // renewed by itself
+			return
 		}
 		if d.rounds++; d.rounds%recheck == 0 {
 			r.gatherExact(rd, d)

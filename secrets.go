@@ -53,6 +53,7 @@ type Resolver struct {
 	told           []Event // emitted when the lock is released
 	running        bool    // the refresher runs
 	wakeAt         int64   // when it looks next
+	tidyAt         int64   // when it tidies next
 	closed         bool
 	hint           string // added to what a missing name is told
 }
