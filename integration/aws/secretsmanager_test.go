@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,15 +44,14 @@ func provider(t testing.TB, calls map[string]int, opts ...awssm.Option) *awssm.P
 	return p
 }
 
-// counting counts the calls of a client by operation. It expects them in turn
-// or, as batches send them, guarded by the middleware's lock.
+// counting counts the calls of a client by operation, also of several at once.
 func counting(calls map[string]int) func(*middleware.Stack) error {
-	lock := make(chan struct{}, 1)
+	var lock sync.Mutex
 	return func(s *middleware.Stack) error {
 		return s.Initialize.Add(middleware.InitializeMiddlewareFunc("count", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-			lock <- struct{}{}
+			lock.Lock()
 			calls[middleware.GetOperationName(ctx)]++
-			<-lock
+			lock.Unlock()
 			return next.HandleInitialize(ctx, in)
 		}), middleware.Before)
 	}
@@ -73,20 +73,22 @@ func TestSecretsManagerByNameAndByParentAndField(t *testing.T) {
 }
 
 func TestSecretsManagerByARN(t *testing.T) {
-	arn, version := create(t, "byarn/db", "by ARN")
-	r, err := secrets.Open(t.Context(), "awssm://?endpoint="+server.URL, secrets.WithReferences(map[string]string{
-		"whole": arn + "?endpoint=" + server.URL, "uri": "awssm://" + arn + "?endpoint=" + server.URL + "&version=" + version,
+	arn, version := create(t, "byarn/db", `{"password":"by ARN"}`)
+	t.Setenv("AWS_ENDPOINT_URL", server.URL) // an ARN has no place for options
+	t.Setenv("AWS_REGION", "")               // it has its region
+	r, err := secrets.Open(t.Context(), "awssm://", secrets.WithReferences(map[string]string{
+		"bare":     arn,
+		"ecs":      arn + ":password::" + version,
+		"uri":      "awssm://" + arn + "?version=" + version + "#password",
+		"parented": "awssm://" + arn,
 	}))
-	if err != nil { // a bare ARN takes no options
-		r, err = secrets.Open(t.Context(), "awssm://?endpoint="+server.URL, secrets.WithReferences(map[string]string{
-			"uri": "awssm://" + arn + "?endpoint=" + server.URL + "&version=" + version,
-		}))
-	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.Close()) })
-	got, err := get(t, r, "uri")
-	require.NoError(t, err)
-	assert.Equal(t, "by ARN", got)
+	for name, want := range map[string]string{"bare": `{"password":"by ARN"}`, "ecs": "by ARN", "uri": "by ARN", "parented#password": "by ARN"} {
+		got, err := get(t, r, name)
+		require.NoError(t, err, name)
+		assert.Equal(t, want, got, name)
+	}
 }
 
 func TestSecretsManagerAnARNOfAnotherRegionIsReadThere(t *testing.T) {
