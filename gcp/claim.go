@@ -1,11 +1,7 @@
 package gcp
 
 import (
-	"fmt"
 	"sync"
-
-	"github.com/go-secrets/secrets"
-	"github.com/go-secrets/secrets/internal/fault"
 )
 
 // claims remembers which name stands for which secret. Slashes become
@@ -48,8 +44,8 @@ func (c *claims) take(at place) (done func(found bool), err error) {
 		held = &claim{name: name}
 		c.by[key] = held
 	case held.name != name:
-		return nil, fault.New(secrets.ErrInvalid, fmt.Sprintf(
-			"the names %s and %s both stand for %s; use one of them, or set ?separator= to what no name holds", quote(held.name), quote(name), at), nil)
+		return nil, invalid(
+			"the names %s and %s both stand for %s; use one of them, or set ?separator= to what no name holds", quote(held.name), quote(name), at)
 	}
 	held.reading++
 	return func(found bool) {

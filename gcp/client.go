@@ -2,7 +2,6 @@ package gcp
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
@@ -185,8 +184,8 @@ func parseEndpoint(s string) (string, error) {
 	}
 	number, portErr := strconv.ParseUint(port, 10, 16)
 	if err != nil || host == "" || portErr != nil || number == 0 || strings.ContainsAny(host, "/ @?#%") {
-		return "", fault.New(secrets.ErrInvalid, fmt.Sprintf(
-			"option endpoint reads host:port, without http:// or a path, not %s; it is dialled without TLS on a loopback host, with TLS elsewhere", quote(s)), nil)
+		return "", invalid(
+			"option endpoint reads host:port, without http:// or a path, not %s; it is dialled without TLS on a loopback host, with TLS elsewhere", quote(s))
 	}
 	return net.JoinHostPort(host, port), nil
 }

@@ -32,6 +32,19 @@ var roles = map[string]string{
 // destroyed.
 var errNotEnabled = errors.New("the version is not enabled")
 
+func invalid(format string, args ...any) error {
+	return fault.New(secrets.ErrInvalid, fmt.Sprintf(format, args...), nil)
+}
+
+func unavailable(format string, args ...any) error {
+	return fault.New(secrets.ErrUnavailable, fmt.Sprintf(format, args...), nil)
+}
+
+// unspellable is the error of a name that no secret can have.
+func unspellable(format string, args ...any) error {
+	return &fault.Error{Class: secrets.ErrInvalid, Msg: fmt.Sprintf(format, args...), CannotSpell: true}
+}
+
 // failure turns the error of a call into one of a class. ctx is the caller's.
 func (p *Provider) failure(ctx context.Context, err error, at place, permission string) error {
 	sdk := sdkError(err)
@@ -62,9 +75,9 @@ func (p *Provider) failure(ctx context.Context, err error, at place, permission 
 	case codes.NotFound:
 		e.Class, e.Msg = secrets.ErrNotFound, "no "+where
 	case codes.FailedPrecondition:
-		p.precondition(e, where, text, sdk)
+		precondition(e, where, text)
 	case codes.PermissionDenied:
-		p.denied(e, at, where, permission, text, sdk.Reason())
+		denied(e, at, where, permission, text, sdk.Reason())
 	case codes.Unauthenticated:
 		e.Class = secrets.ErrUnauthenticated
 		e.Msg = sentence(where+": "+host+" does not accept the credentials", text) + "; " + howToLogIn
@@ -88,33 +101,33 @@ func (p *Provider) failure(ctx context.Context, err error, at place, permission 
 
 // precondition classifies the answer for a version that exists and cannot be
 // read. Which of the reasons it is, only the text tells.
-func (p *Provider) precondition(e *fault.Error, where, text string, sdk *apierror.APIError) {
+func precondition(e *fault.Error, where, text string) {
 	lower := strings.ToLower(text)
-	switch {
-	case strings.Contains(lower, "cryptokey") || strings.Contains(lower, "kms"):
+	if strings.Contains(lower, "cryptokey") || strings.Contains(lower, "kms") {
 		e.Class = secrets.ErrPermission
 		e.Msg = sentence(where+": its encryption key in Cloud KMS cannot be used", text)
+		return
+	}
+	e.Class, e.Err = secrets.ErrNotFound, errors.Join(e.Err, errNotEnabled)
+	switch {
 	case strings.Contains(lower, "destroyed"):
-		e.Class, e.Err = secrets.ErrNotFound, errors.Join(sdk, errNotEnabled)
 		e.Msg = where + " is destroyed; ask for another version"
 	case strings.Contains(lower, "disabled"):
-		e.Class, e.Err = secrets.ErrNotFound, errors.Join(sdk, errNotEnabled)
 		e.Msg = where + " is disabled; enable it, or set ?latest=enabled to read the newest version that is enabled"
 	default:
-		e.Class, e.Err = secrets.ErrNotFound, errors.Join(sdk, errNotEnabled)
 		e.Msg = sentence(where+" is disabled or destroyed", text)
 	}
 }
 
 // denied says which of the reasons for PERMISSION_DENIED it is. Reasons are
 // those of https://cloud.google.com/apis/docs/reference/rest/google.api.ErrorReason.
-func (p *Provider) denied(e *fault.Error, at place, where, permission, text, reason string) {
+func denied(e *fault.Error, at place, where, permission, text, reason string) {
 	e.Class = secrets.ErrPermission
 	switch reason {
 	case "SERVICE_DISABLED":
-		e.Msg = fmt.Sprintf("%s: the Secret Manager API is not enabled (SERVICE_DISABLED); run gcloud services enable secretmanager.googleapis.com --project %s", where, at.project)
+		e.Msg = where + ": the Secret Manager API is not enabled (SERVICE_DISABLED); run gcloud services enable secretmanager.googleapis.com --project " + at.project
 	case "BILLING_DISABLED":
-		e.Msg = fmt.Sprintf("%s: billing is not enabled for the project (BILLING_DISABLED)", where)
+		e.Msg = where + ": billing is not enabled for the project (BILLING_DISABLED)"
 	case "USER_PROJECT_DENIED":
 		e.Missing = "serviceusage.services.use"
 		e.Msg = where + ": the quota project may not be charged (USER_PROJECT_DENIED); grant roles/serviceusage.serviceUsageConsumer on it, or set ?quota_project="

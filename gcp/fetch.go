@@ -3,7 +3,6 @@ package gcp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"hash/maphash"
 	"strconv"
@@ -71,13 +70,13 @@ func (p *Provider) access(ctx context.Context, conn *connection, at place) (*sec
 		}
 		payload := answer.GetPayload()
 		if payload == nil {
-			return nil, fault.New(secrets.ErrUnavailable, "the answer for "+at.String()+" has no payload", nil)
+			return nil, unavailable("the answer for %s has no payload", at)
 		}
 		if payload.DataCrc32C == nil || payload.GetDataCrc32C() == int64(crc32.Checksum(payload.GetData(), castagnoli)) {
 			return answer, nil
 		}
 	}
-	return nil, fault.New(secrets.ErrUnavailable, "the payload of "+at.String()+" does not fit its checksum (CRC32C), twice in a row", nil)
+	return nil, unavailable("the payload of %s does not fit its checksum (CRC32C), twice in a row", at)
 }
 
 // newestEnabled finds the newest version that is enabled.
@@ -101,7 +100,7 @@ func (p *Provider) newestEnabled(ctx context.Context, conn *connection, at place
 func (p *Provider) value(at place, answer *secretmanagerpb.AccessSecretVersionResponse) (secrets.Value, error) {
 	resource, number, _ := strings.Cut(answer.GetName(), "/versions/")
 	if id := resource[strings.LastIndexByte(resource, '/')+1:]; id != at.id {
-		return secrets.Value{}, fault.New(secrets.ErrUnavailable, fmt.Sprintf("asked for %s, got an answer for %s", at, quote(id)), nil)
+		return secrets.Value{}, unavailable("asked for %s, got an answer for %s", at, quote(id))
 	}
 	data := answer.GetPayload().GetData()
 	if data == nil {
@@ -113,7 +112,7 @@ func (p *Provider) value(at place, answer *secretmanagerpb.AccessSecretVersionRe
 		return secrets.Value{Data: data}, nil
 	}
 	if isNumber(at.version) && number != at.version {
-		return secrets.Value{}, fault.New(secrets.ErrUnavailable, fmt.Sprintf("asked for %s, got version %s", at, number), nil)
+		return secrets.Value{}, unavailable("asked for %s, got version %s", at, number)
 	}
 	return secrets.Value{Data: data, Version: p.seen.version(at.resource(), number, data)}, nil
 }

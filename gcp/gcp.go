@@ -8,7 +8,6 @@ import (
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 
 	"github.com/go-secrets/secrets"
-	"github.com/go-secrets/secrets/internal/fault"
 )
 
 // attemptTimeout bounds one call: the client has no timeout of its own that is
@@ -73,7 +72,7 @@ func New(client *secretmanager.Client, opts ...Option) *Provider {
 	}
 	p.invalid = p.check()
 	if client == nil {
-		p.invalid = fault.New(secrets.ErrInvalid, "gcp.New needs a client", nil)
+		p.invalid = invalid("gcp.New needs a client")
 		return p
 	}
 	p.clients.users = connect(client)
@@ -97,7 +96,7 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 	}
 	if l, ok := base.Options["location"]; ok {
 		if p.location = l; l == "" {
-			return nil, fault.New(secrets.ErrInvalid, "option location is empty; drop it to read global secrets", nil)
+			return nil, invalid("option location is empty; drop it to read global secrets")
 		}
 	}
 	if err := p.check(); err != nil {
@@ -111,7 +110,7 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 	}
 	if q, ok := base.Options["quota_project"]; ok {
 		if !validProject(q) {
-			return nil, fault.New(secrets.ErrInvalid, "option quota_project is no project id: lower-case letters, digits and hyphens", nil)
+			return nil, invalid("option quota_project is no project id: lower-case letters, digits and hyphens")
 		}
 		p.clients.quotaProject = q
 	}
@@ -121,10 +120,10 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 // check reports what is wrong with the options that New and open share.
 func (p *Provider) check() error {
 	if p.separator == "" || strings.IndexFunc(p.separator, notInID) >= 0 {
-		return fault.New(secrets.ErrInvalid, "option separator must be one or more letters, digits, - or _, what a secret's id may hold", nil)
+		return invalid("option separator must be one or more letters, digits, - or _, what a secret's id may hold")
 	}
 	if p.location != "" && !validLocation(p.location) {
-		return fault.New(secrets.ErrInvalid, "option location is no location such as europe-west1", nil)
+		return invalid("option location is no location such as europe-west1")
 	}
 	return nil
 }

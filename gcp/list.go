@@ -2,13 +2,9 @@ package gcp
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"strings"
 	"time"
-
-	"github.com/go-secrets/secrets"
-	"github.com/go-secrets/secrets/internal/fault"
 )
 
 const (
@@ -75,11 +71,11 @@ func (p *Provider) listing(prefix string) (at place, head, start string, err err
 	start = strings.Join(rest, "/")
 	switch {
 	case !validProject(at.project):
-		err = fault.New(secrets.ErrInvalid, fmt.Sprintf("a list needs a project, and %s is none; write gcp://PROJECT", quote(at.project)), nil)
+		err = invalid("a list needs a project, and %s is none; write gcp://PROJECT", quote(at.project))
 	case at.location == "":
 		at.location = p.location
 	case !validLocation(at.location), p.location != "" && p.location != at.location:
-		err = fault.New(secrets.ErrInvalid, fmt.Sprintf("location %s is malformed or not the one of the option location", quote(at.location)), nil)
+		err = invalid("location %s is malformed or not the one of the option location", quote(at.location))
 	}
 	return at, head, start, err
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/go-secrets/secrets"
-	"github.com/go-secrets/secrets/internal/fault"
 )
 
 // maxID is the longest secret id that the service accepts.
@@ -101,15 +100,15 @@ func (p *Provider) complete(at *place, segments []string) error {
 		return unspellable("the path names no secret in a project; write gcp://PROJECT as the base, or gcp://PROJECT/SECRET as a reference")
 	}
 	if !validProject(at.project) {
-		return fault.New(secrets.ErrInvalid, fmt.Sprintf("%s is no project id; write gcp://PROJECT", quote(at.project)), nil)
+		return invalid("%s is no project id; write gcp://PROJECT", quote(at.project))
 	}
 	switch {
 	case at.location == "":
 		at.location = p.location
 	case !validLocation(at.location):
-		return fault.New(secrets.ErrInvalid, fmt.Sprintf("%s is no location such as europe-west1", quote(at.location)), nil)
+		return invalid("%s is no location such as europe-west1", quote(at.location))
 	case p.location != "" && p.location != at.location:
-		return fault.New(secrets.ErrInvalid, fmt.Sprintf("the path says location %s, the option location says %s", at.location, p.location), nil)
+		return invalid("the path says location %s, the option location says %s", at.location, p.location)
 	}
 	for _, s := range segments {
 		if s == "" {
@@ -119,10 +118,10 @@ func (p *Provider) complete(at *place, segments []string) error {
 	at.path = strings.Join(segments, "/")
 	at.id = strings.Join(segments, p.separator)
 	if len(at.id) > maxID {
-		return unspellable(fmt.Sprintf("the secret's id would have %d characters; %d is the most", len(at.id), maxID))
+		return unspellable("the secret's id would have %d characters; %d is the most", len(at.id), maxID)
 	}
 	if strings.IndexFunc(at.id, notInID) >= 0 {
-		return unspellable(fmt.Sprintf("%s can be no secret's id: letters, digits, - and _ only", quote(at.id)))
+		return unspellable("%s can be no secret's id: letters, digits, - and _ only", quote(at.id))
 	}
 	return nil
 }
@@ -133,21 +132,21 @@ const latest = "latest"
 func (at *place) choose(options map[string]string) error {
 	if v, ok := options["version"]; ok {
 		if at.version != "" && at.version != v {
-			return fault.New(secrets.ErrInvalid, "the path says one version and the option version another", nil)
+			return invalid("the path says one version and the option version another")
 		}
 		at.version = v
 	} else if at.version == "" {
 		at.version = latest
 	}
 	if !validVersion.MatchString(at.version) {
-		return fault.New(secrets.ErrInvalid, "a version is a number, an alias (letters, digits, - and _) or latest", nil)
+		return invalid("a version is a number, an alias (letters, digits, - and _) or latest")
 	}
 	if which, ok := options["latest"]; ok {
 		if which != "enabled" {
-			return fault.New(secrets.ErrInvalid, "the one value of option latest is enabled", nil)
+			return invalid("the one value of option latest is enabled")
 		}
 		if at.version != latest {
-			return fault.New(secrets.ErrInvalid, "option latest=enabled goes with no other version than latest", nil)
+			return invalid("option latest=enabled goes with no other version than latest")
 		}
 		at.enabled = true
 	}
@@ -169,11 +168,6 @@ func validLocation(s string) bool { return locationGrammar.MatchString(s) }
 // notInID reports whether a secret's id cannot hold r.
 func notInID(r rune) bool {
 	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_')
-}
-
-// unspellable is the error of a name that no secret can have.
-func unspellable(msg string) error {
-	return &fault.Error{Class: secrets.ErrInvalid, Msg: msg, CannotSpell: true}
 }
 
 // quote makes input safe to print, and short.
