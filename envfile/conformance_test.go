@@ -20,13 +20,16 @@ func TestConformanceOfFile(t *testing.T) {
 	for _, base := range []bool{false, true} {
 		t.Run(fmt.Sprintf("with a base: %v", base), func(t *testing.T) {
 			dir := t.TempDir()
+			var last *Dir
 			h := secretstest.Harness{
 				New: func(t testing.TB) secrets.Provider {
+					last = NewDir(dir, DirOptions{KeepNewline: true})
 					if base {
-						return closed(t, openDir(DirOptions{KeepNewline: true}))
+						last = openDir(DirOptions{KeepNewline: true})
 					}
-					return closed(t, NewDir(dir, DirOptions{KeepNewline: true}))
+					return closed(t, last)
 				},
+				Stall:  func(testing.TB) func() { return stall(last.files) },
 				Put:    func(t testing.TB, path string, data []byte) { put(t, filepath.Join(dir, path), data) },
 				Delete: func(t testing.TB, path string) { require.NoError(t, os.Remove(filepath.Join(dir, path))) },
 			}
@@ -50,15 +53,19 @@ func TestConformanceOfDotenv(t *testing.T) {
 				}
 				put(t, file, []byte(b.String()))
 			}
-			save(t)
+			var last *Dotenv
 			h := secretstest.Harness{
 				New: func(t testing.TB) secrets.Provider {
+					clear(vars) // of the case before
+					save(t)
 					// Beside the largest document, the file has others.
+					last = NewDotenv(file, DotenvOptions{MaxSize: 4 << 20})
 					if base {
-						return closed(t, openDotenv(DotenvOptions{MaxSize: 4 << 20}))
+						last = openDotenv(DotenvOptions{MaxSize: 4 << 20})
 					}
-					return closed(t, NewDotenv(file, DotenvOptions{MaxSize: 4 << 20}))
+					return closed(t, last)
 				},
+				Stall: func(testing.TB) func() { return stall(last.dotenv) },
 				Put: func(t testing.TB, path string, data []byte) {
 					vars[variable(t, path)] = string(data)
 					save(t)
@@ -103,6 +110,18 @@ func TestConformanceOfEnv(t *testing.T) {
 				NoWatch:  true, // a variable cannot be watched
 			})
 		})
+	}
+}
+
+// stall is a file system that hangs, with as many reads in it as there may be.
+func stall(r *reader) (resume func()) {
+	for range maxReads {
+		r.slots <- struct{}{}
+	}
+	return func() {
+		for range maxReads {
+			<-r.slots
+		}
 	}
 }
 

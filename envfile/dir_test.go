@@ -176,6 +176,9 @@ func TestDirRefuses(t *testing.T) {
 		assert.Equal(t, "hunter2", get(t, d, name(dir+"/escape")))
 		assert.Equal(t, "hunter2", get(t, d, name(dir+"/absolute")))
 	})
+	t.Run("a base that is a file", func(t *testing.T) {
+		assert.Contains(t, refuses(t, NewDir(filepath.Join(dir, "inside"), DirOptions{}), name("a"), secrets.ErrInvalid), "is a file")
+	})
 	t.Run("links to nothing and in circles", func(t *testing.T) {
 		refuses(t, p, name("dangling"), secrets.ErrNotFound)
 		refuses(t, p, name("loop"), secrets.ErrInvalid)
@@ -314,4 +317,36 @@ func TestDirHasNoMoreReadsThanSlots(t *testing.T) {
 	assert.True(t, errors.Is(err, context.Canceled) && errors.Is(err, secrets.ErrUnavailable), err)
 	<-p.files.slots
 	assert.Equal(t, "x", get(t, p, name("a")), "one has come back")
+}
+
+// Whatever the name, what is read is below the directory, and what is refused
+// is refused with a class.
+func FuzzDirNames(f *testing.F) {
+	for _, seed := range []string{"inside", "../outside", "db/../../outside", "/outside", "link", "db/link", "..data/x", "db//user", "db/", "a\x00b", "C:outside", `..\outside`, "", ".", "db/user", strings.Repeat("x/", 300)} {
+		f.Add(seed)
+	}
+	top := f.TempDir()
+	write(f, top, map[string]string{"outside": "outside", "base/inside": "inside", "base/db/user": "inside"})
+	base := filepath.Join(top, "base")
+	for _, link := range []string{"link", "db/link"} {
+		require.NoError(f, os.Symlink(filepath.Join(top, "outside"), filepath.Join(base, filepath.FromSlash(link))))
+	}
+	providers := map[*Dir]string{NewDir(base, DirOptions{}): "", openDir(DirOptions{}): base}
+	classes := []error{secrets.ErrNotFound, secrets.ErrInvalid}
+	f.Fuzz(func(t *testing.T, path string) {
+		for p, base := range providers {
+			if base != "" && path == "" {
+				continue // the base itself, as a reference
+			}
+			v, err := p.Fetch(t.Context(), below(base, path))
+			switch {
+			case strings.Contains(string(v.Data), "outside"):
+				t.Fatalf("%q leads out", path)
+			case err != nil && !slices.ContainsFunc(classes, func(class error) bool { return errors.Is(err, class) }):
+				t.Fatalf("%q: %v", path, err)
+			case err == nil && !strings.Contains(string(v.Data), "inside"):
+				t.Fatalf("%q is not one of the files", path)
+			}
+		}
+	})
 }

@@ -173,20 +173,23 @@ func (p *dotenvParser) take(raw, rest string) {
 
 func (p *dotenvParser) doubleQuoted() (string, bool) {
 	var b strings.Builder
-	for i := 0; i < len(p.text); i++ {
-		c := p.text[i]
-		switch {
-		case c == '"':
+	for i := 0; ; {
+		n := strings.IndexAny(p.text[i:], `"\`)
+		if n < 0 {
+			return "", false
+		}
+		b.WriteString(p.text[i : i+n])
+		i += n
+		if p.text[i] == '"' {
 			p.take(p.text[:i], p.text[i+1:])
 			return b.String(), true
-		case c == '\\' && i+1 < len(p.text):
-			i++
-			b.WriteString(unescape(p.text[i]))
-		default:
-			b.WriteByte(c)
 		}
+		if i+1 == len(p.text) {
+			return "", false
+		}
+		b.WriteString(unescape(p.text[i+1]))
+		i += 2
 	}
-	return "", false
 }
 
 // unescape returns what a backslash and c stand for in double quotes.

@@ -181,6 +181,9 @@ func (r *reader) once(p place) (c content, unsettled, err error) {
 		if !p.whole {
 			missing.name = "."
 		}
+		if fi, e := os.Stat(p.dir); e == nil && !fi.IsDir() && !p.whole {
+			return content{}, nil, fault.New(secrets.ErrInvalid, strconv.Quote(missing.path())+" is a file, and names are looked for in a directory; refer to the file itself, or to the directory that it is in", nil)
+		}
 		return content{}, nil, classify(err, missing.path(), p.dir)
 	}
 	defer v.close()

@@ -134,8 +134,8 @@ func TestWatchHearsEveryRotation(t *testing.T) {
 		p := NewDotenv(file, DotenvOptions{})
 		token, other := listen(t, p, name("token")), listen(t, p, name("other"))
 		token.hears("a file that comes", func() { replace(t, file, "TOKEN=1\n") })
-		token.hears("a rename", func() { replace(t, file, "TOKEN=2\nOTHER=1\n") })
-		other.waitFor(1) // an error told of the missing file, then of the missing variable
+		other.waitFor(0) // the file was missing, now the variable is
+		other.hears("a rename", func() { replace(t, file, "TOKEN=1\nOTHER=1\n") })
 		before := other.calls.Load()
 		token.hears("a write", func() { require.NoError(t, os.WriteFile(file, []byte("OTHER=1\nTOKEN=3\n"), 0o600)) })
 		assert.LessOrEqual(t, other.calls.Load(), before+1, "a write in place may pass through an empty file")
