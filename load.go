@@ -3,8 +3,8 @@ package secrets
 import (
 	"context"
 	"encoding"
+	"encoding/json"
 	"errors"
-	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -77,6 +77,8 @@ func taggedFields(t reflect.Type) ([]taggedField, error) {
 			case !tagged || strings.HasSuffix(tag, "/"):
 				inner := sf.Type.Kind() == reflect.Struct && !isLeaf(sf.Type) && !contains(within, sf.Type)
 				switch {
+				case tagged && inner && !sf.IsExported() && !sf.Anonymous:
+					errs = append(errs, tagError(where, "the field is not exported, so it cannot be set"))
 				case tagged && !inner:
 					errs = append(errs, tagError(where, "the tag ends in a slash, which is for a struct, and this is a %s", sf.Type))
 				case inner && (sf.IsExported() || sf.Anonymous):
@@ -86,12 +88,12 @@ func taggedFields(t reflect.Type) ([]taggedField, error) {
 				errs = append(errs, tagError(where, "%s", err))
 			case !sf.IsExported():
 				errs = append(errs, tagError(where, "the field is not exported, so it cannot be set"))
-			case !decodable(sf.Type):
+			case !decodable(held(sf.Type)):
 				errs = append(errs, tagError(where, "a %s cannot hold a secret", sf.Type))
 			default:
 				f.index, f.path = at, where
-				if f.fallback != nil && !isLive(sf.Type) {
-					if err := decodeText(reflect.New(sf.Type).Elem(), *f.fallback); err != nil {
+				if f.fallback != nil {
+					if err := decodeText(reflect.New(held(sf.Type)).Elem(), *f.fallback); err != nil {
 						errs = append(errs, tagError(where, "the default does not fit: %s", reason(err)))
 						continue
 					}
@@ -161,11 +163,22 @@ func (r *Resolver) fill(ctx context.Context, v reflect.Value, fields []taggedFie
 	filled := reflect.New(v.Type()).Elem()
 	filled.Set(v)
 	var live []interface{ Stop() }
+	bindLive := func(into reflect.Value, f taggedField) error {
+		l := reflect.New(into.Type().Elem())
+		if err := l.Interface().(binder).bind(ctx, r, f); err != nil {
+			return err
+		}
+		live = append(live, l.Interface().(interface{ Stop() }))
+		into.Set(l)
+		return nil
+	}
 	for i, f := range fields {
 		into := filled.FieldByIndex(f.index)
 		var err error
 		switch {
-		case missing[f.name] && f.fallback != nil && !isLive(into.Type()):
+		case missing[f.name] && f.fallback != nil && isLive(into.Type()):
+			err = bindLive(into, f)
+		case missing[f.name] && f.fallback != nil:
 			err = decodeText(into, *f.fallback)
 		case missing[f.name] && f.optional:
 			continue
@@ -174,11 +187,7 @@ func (r *Resolver) fill(ctx context.Context, v reflect.Value, fields []taggedFie
 		case found[i].IsZero():
 			continue // its failure is told
 		case isLive(into.Type()):
-			l := reflect.New(into.Type().Elem())
-			if err = l.Interface().(binder).bind(ctx, r, f.name); err == nil {
-				live = append(live, l.Interface().(interface{ Stop() }))
-				into.Set(l)
-			}
+			err = bindLive(into, f)
 		default:
 			err = decodeSecret(into, found[i])
 		}
@@ -213,25 +222,40 @@ func missingError(errs []error, name string) error {
 var (
 	secretType   = reflect.TypeFor[Secret]()
 	durationType = reflect.TypeFor[time.Duration]()
-	urlType      = reflect.TypeFor[url.URL]()
-	bytesType    = reflect.TypeFor[[]byte]()
 	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
+	jsonType     = reflect.TypeFor[json.Unmarshaler]()
 	binderType   = reflect.TypeFor[binder]()
 )
+
+// isURL reports whether t is net/url.URL, without linking that package into
+// programs that have no such field: it weighs 0.1 MB. Its UnmarshalBinary
+// parses.
+func isURL(t reflect.Type) bool { return t.Name() == "URL" && t.PkgPath() == "net/url" }
 
 // isLeaf reports whether a struct type is a value rather than a group of
 // fields.
 func isLeaf(t reflect.Type) bool {
-	return t == secretType || t == urlType || reflect.PointerTo(t).Implements(textType)
+	return t == secretType || isURL(t) || reflect.PointerTo(t).Implements(textType)
+}
+
+// isBytes reports whether a value of type t is the text's bytes: a []byte, or a
+// key type made of one, unless it says how it is read.
+func isBytes(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !reflect.PointerTo(t).Implements(jsonType)
 }
 
 func isLive(t reflect.Type) bool { return t.Kind() == reflect.Pointer && t.Implements(binderType) }
 
+// held returns what a field of type t holds: t, or the T of a *Live[T].
+func held(t reflect.Type) reflect.Type {
+	if isLive(t) {
+		return reflect.Zero(t).Interface().(binder).holds()
+	}
+	return t
+}
+
 // decodable reports whether a field of type t can be filled.
 func decodable(t reflect.Type) bool {
-	if isLive(t) {
-		return true
-	}
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -270,12 +294,11 @@ func decodeText(v reflect.Value, text string) error {
 	t := v.Type()
 	misfit := func(want string) error { return invalid("the value is no %s, which a %s needs", want, t) }
 	switch {
-	case t == urlType:
-		u, err := url.Parse(text)
-		if err != nil {
-			return misfit("URL") // its error quotes the URL, password included
+	case isURL(t) && v.CanAddr():
+		// Its error quotes the URL, password included.
+		if v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary([]byte(text)) != nil {
+			return misfit("URL")
 		}
-		v.Set(reflect.ValueOf(*u))
 		return nil
 	case v.CanAddr() && v.Addr().Type().Implements(textType):
 		if v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)) != nil {
@@ -289,7 +312,7 @@ func decodeText(v reflect.Value, text string) error {
 		}
 		v.SetInt(int64(d))
 		return nil
-	case t == bytesType:
+	case isBytes(t):
 		v.SetBytes([]byte(text))
 		return nil
 	}
