@@ -26,7 +26,7 @@ type document struct {
 
 // locate reads a reference, or a name under its base.
 func (p *Provider) locate(ref secrets.Ref) (document, error) {
-	if ref.Base != "" && awsapi.IsARN(ref.Path) {
+	if ref.IsName() && awsapi.IsARN(ref.Path) {
 		return document{}, unspellable("a name does not start with arn: (a reference may)")
 	}
 	d := document{id: ref.Join(), stage: ref.Options["stage"], version: ref.Options["version"]}

@@ -71,6 +71,16 @@ func TestANameThatSecretsManagerCannotHoldIsUnspellableAndNotAskedFor(t *testing
 	assert.Empty(t, s.Calls())
 }
 
+func TestAnARNIsNoNameAlsoWithoutABase(t *testing.T) {
+	t.Parallel()
+	s := awstest.NewServer(t, awstest.SecretsManager{}.Handle)
+	r := secrets.New(over(t, s))
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	_, err := r.Get(t.Context(), "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x")
+	require.ErrorIs(t, err, secrets.ErrInvalid)
+	assert.Empty(t, s.Calls())
+}
+
 func TestTheARNOfSomethingElseIsInvalid(t *testing.T) {
 	t.Parallel()
 	p := over(t, awstest.NewServer(t, awstest.SecretsManager{}.Handle))

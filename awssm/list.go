@@ -17,7 +17,7 @@ import (
 func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		start := p.session.Options.Prefix
-		full := start + prefix
+		full := p.session.Options.Path(prefix)
 		if full != "" && spell(full) != nil {
 			if strings.HasPrefix(full, "arn:") {
 				yield("", errors.ErrUnsupported) // the service lists no ARNs by their start

@@ -110,13 +110,18 @@ func TestVersionsAndLabelsGoIntoBatchesButNoNameTwiceInACall(t *testing.T) {
 	}
 }
 
-func TestSlashlessNamesOfABatchFindWhatASingleReadFinds(t *testing.T) {
+func TestPreloadFindsSlashlessNamesToo(t *testing.T) {
 	t.Parallel()
 	s := awstest.NewServer(t, awstest.ParameterStore{"a": "value of a", "/b": "value of b"}.Handle)
-	refs := references("a", "b", "c")
-	results := over(t, s).FetchBatch(t.Context(), refs)
-	requireAll(t, refs[:2], results[:2])
-	assert.ErrorIs(t, results[2].Err, secrets.ErrNotFound)
+	r := secrets.New(over(t, s))
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	err := r.Preload(t.Context(), "a", "b", "c")
+	require.ErrorIs(t, err, secrets.ErrNotFound)
+	for _, name := range []string{"a", "b"} {
+		got, err := r.Get(t.Context(), name)
+		require.NoError(t, err)
+		assert.Equal(t, "value of "+name, got.Reveal())
+	}
 }
 
 func TestABatchDeniedForOneNameFallsBackToSinglesThatNameTheCulprit(t *testing.T) {

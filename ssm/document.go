@@ -18,12 +18,12 @@ type document struct {
 	name     string // with its leading slash, if it has one, or an ARN
 	region   string // of the ARN; empty: the client's
 	selector string // a version or a label; empty: the newest version
-	loose    bool   // if there is no parameter of that name, the one with a leading slash is meant
+	loose    bool   // if there is no parameter of that name, the one without the leading slash is meant
 }
 
 // locate reads a reference, or a name under its base.
 func (p *Provider) locate(ref secrets.Ref) (document, error) {
-	if ref.Base != "" && strings.Contains(ref.Path, ":") {
+	if ref.IsName() && strings.Contains(ref.Path, ":") {
 		return document{}, unspellable("a name has no : in it; a version or label is asked for in a reference (?version=, ?label=)")
 	}
 	d := document{name: ref.Join()}
@@ -45,7 +45,7 @@ func (p *Provider) locate(ref secrets.Ref) (document, error) {
 	if d.region != "" {
 		return d, nil
 	}
-	return d, d.spell()
+	return d, d.spell(ref.IsName())
 }
 
 // cutSelector takes the selector from the name (after the last slash: an ARN
@@ -82,17 +82,19 @@ func (d *document) cutSelector(options map[string]string) error {
 	return nil
 }
 
-// spell checks that Parameter Store can hold a parameter of that name, and
-// gives a name with levels its leading slash, without which there is none.
-func (d *document) spell() error {
+// spell checks that Parameter Store can hold a parameter of that name. It
+// gives a name its leading slash, and a reference with levels too, since there
+// is no parameter with levels and without the slash. A name of one level may
+// stand for one without.
+func (d *document) spell(name bool) error {
+	levels := strings.Contains(d.name, "/")
 	switch {
 	case d.name == "" || d.name == "/":
 		return unspellable("the name of the parameter is empty")
 	case strings.HasPrefix(d.name, "/"):
-	case strings.Contains(d.name, "/"):
+	case levels || name:
 		d.name = "/" + d.name
-	default:
-		d.loose = true
+		d.loose = !levels
 	}
 	if len(d.name) > 1011 {
 		return unspellable("a parameter's name has at most 1011 characters")
@@ -121,9 +123,9 @@ func (d document) String() string {
 	return d.name + ":" + d.selector
 }
 
-// slashed is the document with the leading slash that a loose one may have.
-func (d document) slashed() document {
-	d.name, d.loose = "/"+d.name, false
+// slashless is the document that a loose one may stand for.
+func (d document) slashless() document {
+	d.name, d.loose = strings.TrimPrefix(d.name, "/"), false
 	return d
 }
 

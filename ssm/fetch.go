@@ -29,14 +29,13 @@ func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, e
 	return p.read(ctx, c, d)
 }
 
-// read reads a document: the parameter of its name, or of its name with a
-// leading slash, or else, with tree=true, its children.
+// read reads a document: the parameter of its name, or of its name without
+// the leading slash, or else, with tree=true, its children.
 func (p *Provider) read(ctx context.Context, c *conn, d document) (secrets.Value, error) {
 	v, err := p.get(ctx, c, d)
 	if d.loose && errors.Is(err, secrets.ErrNotFound) {
-		d = d.slashed()
 		var second error
-		if v, second = p.get(ctx, c, d); !errors.Is(second, secrets.ErrNotFound) {
+		if v, second = p.get(ctx, c, d.slashless()); !errors.Is(second, secrets.ErrNotFound) {
 			err = second
 		}
 	}

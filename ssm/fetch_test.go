@@ -71,25 +71,41 @@ func TestAnARNIsReadInItsOwnRegionInEveryPartition(t *testing.T) {
 	}
 }
 
-func TestASlashlessNameIsTriedAsItIsAndThenWithASlash(t *testing.T) {
+func TestASlashlessNameIsLiteralInAReferenceAndASecondChoiceForAName(t *testing.T) {
 	t.Parallel()
-	s := awstest.NewServer(t, awstest.ParameterStore{"both": "without", "/both": "with", "/one": "with"}.Handle)
+	s := awstest.NewServer(t, awstest.ParameterStore{"both": "without", "/both": "with", "bare": "without", "/slashed": "with"}.Handle)
 	p := over(t, s)
-	for name, want := range map[string]string{"both": "without", "/both": "with", "one": "with", "/one": "with"} {
-		got, err := fetch(t, p, referenced(name))
+	for path, want := range map[string]string{"both": "without", "/both": "with", "bare": "without", "/slashed": "with"} {
+		got, err := fetch(t, p, referenced(path))
 		require.NoError(t, err)
-		assert.Equal(t, want, got, name)
+		assert.Equal(t, want, got, path)
 	}
-	_, err := fetch(t, p, referenced("none"))
+	for _, path := range []string{"/bare", "slashed", "none"} {
+		_, err := fetch(t, p, referenced(path))
+		require.ErrorIs(t, err, secrets.ErrNotFound, path)
+	}
+	r := secrets.New(p)
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	for name, want := range map[string]string{"both": "with", "bare": "without", "slashed": "with"} {
+		got, err := r.Get(t.Context(), name)
+		require.NoError(t, err)
+		assert.Equal(t, want, got.Reveal(), name)
+	}
+	_, err := r.Get(t.Context(), "none")
 	require.ErrorIs(t, err, secrets.ErrNotFound)
 }
 
 func TestASelectorIsRefusedInANameAndNotAskedFor(t *testing.T) {
 	t.Parallel()
 	s := awstest.NewServer(t, awstest.ParameterStore{"/prod/db": "x"}.Handle)
-	_, err := fetch(t, over(t, s), named("db:1"))
+	p := over(t, s)
+	_, err := fetch(t, p, named("db:1"))
 	require.ErrorIs(t, err, secrets.ErrInvalid)
 	assert.Contains(t, err.Error(), "?version=")
+	r := secrets.New(p) // with no base, too
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	_, err = r.Get(t.Context(), "db:1")
+	require.ErrorIs(t, err, secrets.ErrInvalid)
 	assert.Empty(t, s.Calls())
 }
 

@@ -33,7 +33,7 @@ func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, er
 			return
 		}
 		start := p.session.Options.Prefix
-		full := start + prefix
+		full := p.session.Options.Path(prefix)
 		in := &ssm.DescribeParametersInput{MaxResults: aws.Int32(50)}
 		if f := filter(full); f != nil {
 			in.ParameterFilters = []types.ParameterStringFilter{*f}
