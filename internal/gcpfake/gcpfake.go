@@ -92,11 +92,15 @@ func (s *Server) Put(resource string, data []byte) int {
 	defer s.mu.Unlock()
 	sec := s.secrets[resource]
 	if sec == nil {
-		sec = &secret{aliases: make(map[string]int), created: time.Now()}
+		sec = newSecret()
 		s.secrets[resource] = sec
 	}
 	sec.versions = append(sec.versions, &version{data: data, state: secretmanagerpb.SecretVersion_ENABLED})
 	return len(sec.versions)
+}
+
+func newSecret() *secret {
+	return &secret{aliases: make(map[string]int), created: time.Now()}
 }
 
 // Delete removes a secret with all its versions: put again, it starts with
