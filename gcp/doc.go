@@ -135,7 +135,10 @@
 // to [New]. A client of secretmanager.NewRESTClient cannot be read past: make
 // it with option.WithLogger(slog.New(slog.DiscardHandler)).
 //
-// Most of what a program grows by is gRPC and Google's client. The build tag
-// grpcnotrace (go build -tags grpcnotrace) leaves out gRPC's trace pages, which
-// use golang.org/x/net/trace and so html/template. SIZE
+// A stripped program for linux/amd64 that reads one secret has 16.2 MB with
+// Google's client alone and about half a megabyte more with this package and
+// the resolver: nearly all of it is gRPC and the client. The build tag
+// grpcnotrace (go build -tags grpcnotrace) leaves out gRPC's request traces
+// and saves 0.45 MB; html/template, which they bring along, stays, for the
+// client links it by net/rpc as well.
 package gcp

@@ -2,6 +2,8 @@ package gcp
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -293,6 +295,40 @@ func TestAUsersClient(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAUsersClientThatTalksREST(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/v1/projects/my-project/secrets/db/versions/latest:access":
+			_, _ = w.Write([]byte(`{"name":"projects/1/secrets/db/versions/4","payload":{"data":"dmFsdWU="}}`))
+		case "/v1/projects/my-project/secrets":
+			_, _ = w.Write([]byte(`{"secrets":[{"name":"projects/1/secrets/db"}]}`))
+		case "/v1/projects/my-project/secrets/denied/versions/latest:access":
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"error":{"code":403,"status":"PERMISSION_DENIED","message":"denied","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"SERVICE_DISABLED","domain":"googleapis.com"}]}}`))
+		default:
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = w.Write([]byte(`{"error":{"code":404,"status":"NOT_FOUND","message":"no"}}`))
+		}
+	}))
+	t.Cleanup(web.Close)
+	client, err := secretmanager.NewRESTClient(t.Context(), option.WithEndpoint(web.URL), option.WithoutAuthentication(), option.WithHTTPClient(web.Client()))
+	require.NoError(t, err)
+	p := New(client)
+
+	v, err := p.Fetch(soon(t), named("db"))
+	require.NoError(t, err)
+	assert.Equal(t, "value", string(v.Data))
+	assert.Equal(t, "4", v.Version)
+	_, err = p.Fetch(soon(t), named("missing"))
+	onlyClass(t, err, secrets.ErrNotFound)
+	_, err = p.Fetch(soon(t), named("denied"))
+	onlyClass(t, err, secrets.ErrPermission)
+	assert.ErrorContains(t, err, "gcloud services enable")
+	assert.Equal(t, []string{"my-project/db"}, list(t, p, project))
 }
 
 func TestAClosedProviderSaysSo(t *testing.T) {
