@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,7 +19,11 @@ type version struct {
 	wall    int64         // the same in wall time, ns since 1970
 	extra   *versionExtra // what few versions have; nil: none of it
 
-	parse  sync.Once
+	parsed atomic.Pointer[parsed] // its fields; nil: not needed so far
+}
+
+// parsed is what came of reading a document as a JSON object.
+type parsed struct {
 	object object
 	err    error
 }
@@ -71,10 +76,18 @@ func (v *version) value() Value {
 
 func (v *version) leased() bool { return v.extra != nil && v.extra.Lease != nil }
 
-// fields parses the document once.
+// fields parses the document when first needed. Those who come at the same
+// time each parse it, and the first to be done is who counts.
 func (v *version) fields() (object, error) {
-	v.parse.Do(func() { v.object, v.err = parseObject(v.data) })
-	return v.object, v.err
+	p := v.parsed.Load()
+	if p == nil {
+		p = new(parsed)
+		p.object, p.err = parseObject(v.data)
+		if !v.parsed.CompareAndSwap(nil, p) {
+			p = v.parsed.Load()
+		}
+	}
+	return p.object, p.err
 }
 
 // field returns a field of the document, by key or pointer.
