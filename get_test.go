@@ -489,6 +489,21 @@ func TestPreload(t *testing.T) {
 		assert.Equal(t, "1", value(t, r, "a"))
 	}))
 
+	t.Run("goes on with the names of a later member when an earlier one has failed for another name", in(func(t *testing.T) {
+		first := secretstest.NewProvider(map[string]string{"x": "1"})
+		second := secretstest.NewProvider(map[string]string{"a/b": "2"})
+		first.Fail("c/d", secrets.ErrPermission)
+		first.Fail("e", secrets.ErrUnavailable)
+		r := secrets.New(secrets.Chain(first, second), secrets.WithLogger(nil))
+		defer r.Close()
+		err := r.Preload(t.Context(), "x", "a/b", "c/d", "e", "f/g")
+		require.ErrorIs(t, err, secrets.ErrPermission)
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		assert.Equal(t, "2", value(t, r, "a/b"))
+		assert.Zero(t, second.Reads("c/d")+second.Reads("e"), "only what was not found goes on")
+	}))
+
 	t.Run("takes a short answer of a batch for a failure of all of it", in(func(t *testing.T) {
 		r := secrets.New(shortBatch{}, secrets.WithLogger(nil))
 		defer r.Close()

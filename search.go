@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -39,6 +38,8 @@ type target struct {
 	at                int     // the member that is being asked
 	exactErr          error   // what the exact document of that member said
 	tried             []error // what the members before it said, all of it "not found"
+	settled           bool
+	settled           bool    // there is nothing more to ask
 
 	snap *snapshot
 	err  error
@@ -162,7 +163,23 @@ func (s *search) look(d *document, now int64) (v *version, err error, known bool
 // step goes on with a target as far as what is known allows. It returns the
 // documents that must be read before it can go further; none: the target is
 // settled. It is called with the lock held.
-func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
+func (r *Resolver) step(s *search, t *target, now int64) []*document {
+	if t.settled {
+		return nil
+	}
+	need := r.advance(s, t, now)
+	t.settled = len(need) == 0
+	return need
+}
+
+func (r *Resolver) advance(s *search, t *target, now int64) (need []*document) {
+	if t.settled {
+		return nil
+	}
+	defer func() { t.settled = len(need) == 0 }()
+	if len(t.sites) == 0 {
+		t.err = notFound("no provider is configured, and the name is no reference")
+	}
 	for ; t.at < len(t.sites); t.at++ {
 		site := t.sites[t.at]
 		exact, parent := t.tries(site)
@@ -251,6 +268,7 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 		r.names.add(e)
 		r.named++
 	}
+	found := e.doc == nil
 	if e.doc != d {
 		r.detach(e)
 		e.doc = d
@@ -259,11 +277,11 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 	}
 	e.site, e.field, e.how = at.site, at.field, at.how
 	if e.last == nil || e.last.from != v || e.last.value != text {
-		before := e.last
+		found = found || e.last == nil || e.last.value != text
 		e.renew(v, text)
-		if before == nil || before.value != text {
-			e.notify()
-		}
+	}
+	if found {
+		e.notify()
 	}
 	t.snap, t.err = e.last, nil
 	d.lastUsed = r.now()
@@ -335,9 +353,6 @@ func (r *Resolver) run(s *search) {
 		r.mu.Lock()
 		now := r.now()
 		for _, t := range s.targets {
-			if t.snap != nil {
-				continue
-			}
 			for _, d := range r.step(s, t, now) {
 				if seen[d] {
 					continue
@@ -362,24 +377,35 @@ func (r *Resolver) run(s *search) {
 		}
 		r.unlock()
 
-		var abandoned atomic.Bool
-		parallel(len(readings), len(readings), func(i int) {
-			if r.read(readings[i], s.gone) {
-				abandoned.Store(true)
-			}
-		})
-		for _, f := range others {
+		// The reads have goroutines of their own: one that never returns, its
+		// provider being deaf to its context, is late and holds up nobody.
+		for _, rd := range readings {
+			r.spawn(func() { r.read(rd, s.gone) })
+		}
+		abandoned := false
+		for _, f := range append(others, mine...) {
 			select {
 			case <-f.done:
+				abandoned = abandoned || f.abandoned
 			case <-r.ctx.Done():
 			}
 		}
-		if abandoned.Load() {
+		if abandoned && s.deserted() {
 			r.mu.Lock()
 			r.finish(s)
 			r.unlock()
 			return
 		}
+	}
+}
+
+// deserted reports whether nobody waits for the search any more.
+func (s *search) deserted() bool {
+	select {
+	case <-s.gone:
+		return true
+	default:
+		return false
 	}
 }
 
