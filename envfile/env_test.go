@@ -137,6 +137,24 @@ func TestVariablesAsADocument(t *testing.T) {
 		assert.Equal(t, map[string]string{"tls.crt": "CERT"}, getFields(t, tree, name("tls")), "what is no text is left out")
 		assert.Equal(t, map[string]string{"a_file": dir + "/nope", "b": "b"}, getFields(t, tree, name("log")), "a file that does not exist is left out")
 	})
+	t.Run("files of many places, links and kinds", func(t *testing.T) {
+		write(t, dir, map[string]string{"one/a": "a", "one/b": "b\n", "two/c": "c", "binary": "\xff"})
+		require.NoError(t, os.Symlink(dir+"/two/c", dir+"/one/link"))
+		require.NoError(t, os.Symlink(dir+"/two", dir+"/three"))
+		e := fakeEnv(EnvOptions{Tree: true}, map[string]string{
+			"X_A_FILE": dir + "/one/a", "X_B_FILE": dir + "/one/b", "X_LINK_FILE": dir + "/one/link", "X_C_FILE": dir + "/three/c",
+			"X_NO_FILE": dir + "/one/no", "X_NODIR_FILE": dir + "/no/no", "X_BINARY_FILE": dir + "/binary", "X_EMPTY_FILE": "",
+			"Y_A_FILE": dir + "/one/a", "Y_DIR_FILE": dir + "/one",
+		})
+		got := getFields(t, e, name("x"))
+		for key := range got {
+			if strings.HasSuffix(key, "_file") {
+				delete(got, key)
+			}
+		}
+		assert.Equal(t, map[string]string{"a": "a", "b": "b", "link": "c", "c": "c"}, got)
+		assert.Contains(t, refuses(t, e, name("y"), secrets.ErrInvalid), "is a directory")
+	})
 	t.Run("a variable of the name itself comes first", func(t *testing.T) {
 		assert.JSONEq(t, `{"a":1}`, get(t, tree, name("whole")))
 	})

@@ -72,6 +72,8 @@ type place struct {
 	// whole says that the whole path was given, not only its name: a link may
 	// lead out of dir.
 	whole bool
+	// only are the files of a directory that are wanted; nil: all.
+	only []string
 }
 
 // placeOf returns the place of a path that was given whole.
@@ -145,7 +147,9 @@ func (r *reader) settle(ctx context.Context, p place) (c content, err error) {
 		if p.whole && isEscape(err) {
 			// Links of a path that was given whole are part of what was given.
 			if real, e := filepath.EvalSymlinks(p.path()); e == nil {
-				c, unsettled, err = r.once(placeOf(real))
+				at := placeOf(real)
+				at.only = p.only
+				c, unsettled, err = r.once(at)
 			}
 		}
 		if unsettled == nil {
@@ -196,7 +200,7 @@ func (r *reader) once(p place) (c content, unsettled, err error) {
 			unsettled = errWriting
 		}
 	case fi.IsDir():
-		c, unsettled, err = r.directory(v, path, p.dir)
+		c, unsettled, err = r.directory(v, p)
 	default:
 		c.path = path
 		c.data, c.modTime, unsettled, err = r.file(v, v.rel, path, p.dir, r.maxSize)
@@ -209,12 +213,15 @@ func (r *reader) once(p place) (c content, unsettled, err error) {
 	return c, unsettled, err
 }
 
-// directory reads every file of the directory that v is at.
-func (r *reader) directory(v *view, path, base string) (c content, unsettled, err error) {
+// directory reads the files of the directory that v is at, which is p.
+func (r *reader) directory(v *view, p place) (c content, unsettled, err error) {
+	path, base := p.path(), p.dir
 	v.enterData()
-	names, err := v.files()
-	if err != nil {
-		return content{}, nil, classify(err, path, base)
+	names := p.only
+	if names == nil {
+		if names, err = v.files(); err != nil {
+			return content{}, nil, classify(err, path, base)
+		}
 	}
 	if v.swapped() {
 		// The listing may be of a version half removed.
@@ -230,13 +237,15 @@ func (r *reader) directory(v *view, path, base string) (c content, unsettled, er
 		file := filepath.Join(path, name)
 		data, modTime, wait, err := r.file(v, v.join(name), file, base, left)
 		switch {
-		case errors.Is(err, errNotRegular):
+		case errors.Is(err, errNotRegular) && p.only == nil:
 			continue
 		case isNotFound(err):
-			if v.behindData {
+			if v.swapped() {
 				return content{}, errSwapped, nil
 			}
-			unsettled = errWriting // a link to nothing, or gone since the listing
+			if isLink(v.root, v.join(name)) {
+				unsettled = errWriting // made before what it points to, perhaps
+			}
 			continue
 		case err != nil:
 			return content{}, wait, err

@@ -146,37 +146,47 @@ func (v *variables) children(ctx context.Context, src source, prefix string, fol
 	return doc, nil
 }
 
-// readFiles reads the files of one document. Those that belong together may be
-// swapped together, so more than one are read until two passes agree.
+// readFiles reads the files of one document, by key. Those of one directory
+// are swapped together, and so they are read together. A file that does not
+// exist is left out.
 func (v *variables) readFiles(ctx context.Context, files map[string]string) (map[string]string, error) {
-	pass := func() (map[string]string, error) {
-		contents := make(map[string]string, len(files))
-		for _, key := range slices.Sorted(maps.Keys(files)) {
+	dirs := make(map[string][]string) // directory → keys
+	for key, file := range files {
+		dir := placeOf(file).dir
+		dirs[dir] = append(dirs[dir], key)
+	}
+	contents := make(map[string]string, len(files))
+	for dir, keys := range dirs {
+		p := placeOf(dir)
+		for _, key := range keys {
+			p.only = append(p.only, placeOf(files[key]).name)
+		}
+		c, err := v.files.read(ctx, p)
+		if err == nil {
+			for i, key := range keys {
+				if data, ok := c.files[p.only[i]]; ok {
+					contents[key] = data
+				}
+			}
+			continue
+		}
+		if isNotFound(err) {
+			continue
+		}
+		if !isEscape(err) {
+			return nil, &named{variable: "a " + fileSuffix + " variable", err: err}
+		}
+		// A link that leads elsewhere: these files are not swapped together.
+		for _, key := range keys {
 			data, _, err := v.readFile(ctx, "a "+fileSuffix+" variable", files[key])
-			switch {
-			case err == nil:
+			if err == nil {
 				contents[key] = string(data)
-			case !isNotFound(err):
+			} else if !isNotFound(err) {
 				return nil, err
 			}
 		}
-		return contents, nil
 	}
-	last, err := pass()
-	if err != nil || len(files) == 1 {
-		return last, err
-	}
-	for range 20 {
-		next, err := pass()
-		if err != nil {
-			return nil, err
-		}
-		if maps.Equal(last, next) {
-			return next, nil
-		}
-		last = next
-	}
-	return nil, fault.New(secrets.ErrUnavailable, "the files that the "+fileSuffix+" variables name kept changing while they were read", nil)
+	return contents, nil
 }
 
 // readFile reads the file that a variable names, as file:// would.

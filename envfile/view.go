@@ -117,8 +117,7 @@ func (v *view) enterData() {
 // to; nil: it has none, or one whose target went away before it was opened.
 func (v *view) openData() *os.Root {
 	outer, link := v.root, v.join(dataLink)
-	fi, err := outer.Lstat(link)
-	if err != nil || fi.Mode()&fs.ModeSymlink == 0 {
+	if !isLink(outer, link) {
 		return nil
 	}
 	data, err := outer.OpenRoot(link)
@@ -140,8 +139,10 @@ func (v *view) enterOpened(data *os.Root) {
 
 // dangling reports whether v stands at a link that leads nowhere: a name that
 // was made before what it points to.
-func (v *view) dangling() bool {
-	fi, err := v.root.Lstat(v.rel)
+func (v *view) dangling() bool { return isLink(v.root, v.rel) }
+
+func isLink(root *os.Root, rel string) bool {
+	fi, err := root.Lstat(rel)
 	return err == nil && fi.Mode()&fs.ModeSymlink != 0
 }
 
