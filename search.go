@@ -38,7 +38,6 @@ type target struct {
 	at                int     // the member that is being asked
 	exactErr          error   // what the exact document of that member said
 	tried             []error // what the members before it said, all of it "not found"
-	settled           bool
 	settled           bool    // there is nothing more to ask
 
 	snap *snapshot
@@ -163,16 +162,7 @@ func (s *search) look(d *document, now int64) (v *version, err error, known bool
 // step goes on with a target as far as what is known allows. It returns the
 // documents that must be read before it can go further; none: the target is
 // settled. It is called with the lock held.
-func (r *Resolver) step(s *search, t *target, now int64) []*document {
-	if t.settled {
-		return nil
-	}
-	need := r.advance(s, t, now)
-	t.settled = len(need) == 0
-	return need
-}
-
-func (r *Resolver) advance(s *search, t *target, now int64) (need []*document) {
+func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
 	if t.settled {
 		return nil
 	}
