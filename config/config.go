@@ -1,0 +1,99 @@
+// Package config reads the settings of a resolver from a YAML file.
+//
+// A blank import is enough for the default resolver to read the file that
+// SECRETS_CONFIG names:
+//
+//	import _ "github.com/go-secrets/secrets/config"
+//
+// A program that opens its own resolver calls [Read]:
+//
+//	cfg, err := config.Read("secrets.yaml")
+//	…
+//	r, err := secrets.OpenConfig(ctx, cfg)
+//
+// # The file
+//
+//	providers: ["env://", "vault://secret/${APP_ENV:-dev}"]   # searched in order
+//	references:                                              # names that live elsewhere
+//	  stripe/key: awssm://prod/stripe?region=eu-west-1#key
+//	  legacy/: ssm:///legacy                                 # all names below legacy/
+//	cache:
+//	  ttl: 5m
+//	  max_stale: 24h
+//	  timeout: 10s
+//	  idle: 15m
+//	  negative_ttl: 2s
+//	  max_entries: 100000
+//	refresh: background                                      # or on_demand
+//
+// Every key may be left out, but for one of providers and references. The
+// fields of [secrets.Config] tell what they mean. JSON is YAML, too.
+//
+// In every value, ${VAR} stands for an environment variable, which must be
+// set, and ${VAR:-text} for the variable, or for the text if it is unset or
+// empty. $${ is a plain ${. What a variable holds is part of a value, never of
+// the file's structure. Relative paths are relative to the working directory,
+// as in SECRETS_URL.
+//
+// # Errors
+//
+// Every error is [secrets.ErrInvalid]. It names the file and tells every
+// mistake with its line: what is no YAML, unknown and doubled keys, values of
+// the wrong kind, variables that are unset, URIs and references that are
+// malformed. Values are not quoted, since one may hold a credential that got
+// into the wrong place. Whether a URI's scheme is linked and its options are
+// known is told by [secrets.OpenConfig].
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+func init() { secrets.RegisterConfig(Read) }
+
+// maxSize is far above any file that a person wrote.
+const maxSize = 1 << 20
+
+// Read reads a YAML file, with the variables of the environment.
+func Read(path string) (secrets.Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return secrets.Config{}, &secrets.Error{Op: "read configuration", Err: fault.New(secrets.ErrInvalid, "", err)} // err has the path
+	}
+	cfg, err := parse(data, os.LookupEnv)
+	if err != nil {
+		return secrets.Config{}, &secrets.Error{Op: "read configuration", Ref: path, Err: err}
+	}
+	return cfg, nil
+}
+
+// Parse reads YAML. lookup returns the value of a variable, and whether it is
+// set; nil is [os.LookupEnv].
+func Parse(data []byte, lookup func(name string) (string, bool)) (secrets.Config, error) {
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	cfg, err := parse(data, lookup)
+	if err != nil {
+		return secrets.Config{}, &secrets.Error{Op: "parse configuration", Err: err}
+	}
+	return cfg, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err == nil && len(data) > maxSize {
+		err = fmt.Errorf("%s is larger than %d bytes, which no configuration is", path, maxSize)
+	}
+	return data, err
+}
