@@ -1,0 +1,35 @@
+# Sourced by .ci/run: runs suites one after the other, goes on after a failure,
+# and reports at the end.
+
+passed=0
+failed=()
+logs=$(mktemp -d)
+
+# suite NAME COMMAND… runs a command and prints a line with its result and its
+# time. Of one that fails it prints the output, too.
+suite() {
+	local name=$1 start=$SECONDS result=ok
+	local log=$logs/$((passed + ${#failed[@]}))
+	shift
+	if "$@" >"$log" 2>&1 </dev/null; then
+		passed=$((passed + 1))
+	else
+		result=FAIL
+		failed+=("$name")
+	fi
+	printf '%-4s %4d s  %s\n' "$result" $((SECONDS - start)) "$name"
+	if [ "$result" = FAIL ]; then
+		tail -n 400 "$log" | sed 's/^/    | /'
+	fi
+}
+
+# report prints the count of suites, and fails if one of them did.
+report() {
+	rm -rf "$logs"
+	printf '\n%d s in all\n' "$SECONDS"
+	if [ ${#failed[@]} -gt 0 ]; then
+		printf 'failed: %s\n' "${failed[@]}"
+	fi
+	printf '%d passed, %d failed\n' "$passed" ${#failed[@]}
+	[ ${#failed[@]} -eq 0 ]
+}
