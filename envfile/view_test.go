@@ -59,6 +59,16 @@ func TestVolumes(t *testing.T) {
 		assert.Equal(t, map[string]string{"user": "one", "password": "p1"}, getFields(t, p, name("db")))
 	})
 
+	t.Run("a volume whose ..data leads nowhere is unavailable, not empty: its secrets were not deleted", func(t *testing.T) {
+		t.Parallel()
+		m := newMount(t, filepath.Join(t.TempDir(), "db"))
+		m.swap(map[string]string{"user": "one"})
+		require.NoError(t, os.RemoveAll(filepath.Join(m.dir, "..2024_05_17_1")))
+		p := NewDir(filepath.Dir(m.dir), DirOptions{})
+		for _, path := range []string{"db", "db/user", "db/nope"} {
+			refuses(t, p, name(path), secrets.ErrUnavailable)
+		}
+	})
 	t.Run("a base that is a link to a generation is followed to the next", func(t *testing.T) {
 		t.Parallel()
 		top := t.TempDir()

@@ -111,6 +111,24 @@ func TestWatchHearsEveryRotation(t *testing.T) {
 		l.hears("a directory that is moved away", func() { require.NoError(t, os.Rename(dir+"/c", dir+"/old")) })
 		l.hears("another in its place", func() { require.NoError(t, os.Rename(dir+"/new", dir+"/c")) })
 		l.hears("a write in that", func() { write(t, dir, map[string]string{"c/token": "3"}) })
+		for i := range 5 {
+			l.hears("a directory that is removed and made again at once", func() {
+				require.NoError(t, os.RemoveAll(dir))
+				write(t, dir, map[string]string{"c/token": fmt.Sprint("at once ", i)})
+			})
+			l.hears("a write in it", func() { write(t, dir, map[string]string{"c/token": fmt.Sprint("and then ", i)}) })
+		}
+	})
+	t.Run("of a file whose directory's directory is replaced", func(t *testing.T) {
+		t.Parallel()
+		top := t.TempDir()
+		write(t, top, map[string]string{"x/a/b/token": "0", "x/new/b/token": "1"})
+		l := listen(t, NewDir(top, DirOptions{}), name("x/a/b/token"))
+		l.hears("a directory above", func() {
+			require.NoError(t, os.Rename(filepath.Join(top, "x", "a"), filepath.Join(top, "x", "old")))
+			require.NoError(t, os.Rename(filepath.Join(top, "x", "new"), filepath.Join(top, "x", "a")))
+		})
+		l.hears("a write below it", func() { write(t, top, map[string]string{"x/a/b/token": "2"}) })
 	})
 	t.Run("of a link to a generation", func(t *testing.T) {
 		t.Parallel()
