@@ -17,8 +17,8 @@ type Opener func(ctx context.Context, base Ref) (Provider, error)
 // A Backend is what a scheme stands for. Options names every provider option
 // that a URI of the scheme may have, DocumentOptions those that belong to one
 // document (version, stage …) and travel in [Ref.Options]. Others are refused
-// before anything is opened. The options decode, search, trim and ttl are the
-// resolver's own and work with every scheme; a backend that names one of them
+// before anything is opened. The options decode, references, search, trim and
+// ttl are the resolver's own and work with every scheme; a backend that names one of them
 // in Options is given it instead.
 type Backend struct {
 	Open            Opener

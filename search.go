@@ -187,7 +187,11 @@ func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
 				return need
 			}
 			if err == nil {
-				if err = r.attach(t, exact, d, v); err == nil {
+				var elsewhere bool
+				if elsewhere, err = r.arrive(t, exact, d, v); elsewhere {
+					return r.step(s, t, now)
+				}
+				if err == nil {
 					return nil
 				}
 			}
@@ -205,7 +209,11 @@ func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
 			return []*document{d}
 		}
 		if err == nil {
-			if err = r.attach(t, parent, d, v); err == nil {
+			var elsewhere bool
+			if elsewhere, err = r.arrive(t, parent, d, v); elsewhere {
+				return r.step(s, t, now)
+			}
+			if err == nil {
 				return nil
 			}
 			if errors.Is(err, ErrInvalid) { // a parent that is no object has no such field
@@ -217,6 +225,15 @@ func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
 		}
 	}
 	return nil
+}
+
+// arrive attaches a target to a document that has it, unless what it says
+// there is that the secret is elsewhere.
+func (r *Resolver) arrive(t *target, at *try, d *document, v *version) (elsewhere bool, err error) {
+	if elsewhere, err = r.redirect(t, at, v); elsewhere || err != nil {
+		return elsewhere, err
+	}
+	return false, r.attach(t, at, d, v)
 }
 
 // goesOn reports whether a target's failure lets the next member be asked, and

@@ -23,6 +23,7 @@ type site struct {
 	ttl    time.Duration // 0: the resolver's
 	base64 bool          // ?decode=base64
 	trim   bool          // ?trim=newline
+	follow bool          // ?references=true: a value that is a reference stands for what it refers to
 }
 
 // A folder is the documents of one provider that share a base and document
@@ -60,7 +61,7 @@ func (r *Resolver) newSite(ref Ref, base bool) (*site, error) {
 				return nil, err
 			}
 			if !known {
-				all := slices.Concat(b.Options, b.DocumentOptions, []string{"decode", "search", "trim", "ttl"})
+				all := slices.Concat(b.Options, b.DocumentOptions, []string{"decode", "references", "search", "trim", "ttl"})
 				slices.Sort(all)
 				return nil, invalid("%s:// does not know the option %s (it knows %s)", ref.Scheme, quote(k), strings.Join(slices.Compact(all), ", "))
 			}
@@ -90,6 +91,10 @@ func (s *site) setOption(k, v string) (known bool, err error) {
 	case "trim":
 		if s.trim = v == "newline"; !s.trim && v != "none" {
 			return true, invalid("option trim: want newline or none")
+		}
+	case "references":
+		if s.follow = v == "true"; !s.follow && v != "false" {
+			return true, invalid("option references: want true or false")
 		}
 	case "search":
 		switch v {

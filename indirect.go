@@ -1,0 +1,116 @@
+package secrets
+
+import (
+	"slices"
+	"strings"
+)
+
+// ParseValue tells whether a value, such as that of an environment variable,
+// is a reference, and reads it; found is false if it is plain text, which is
+// what nearly every value is.
+//
+// Only a whole value is a reference. A value that holds ref+scheme:// or
+// secretref+scheme:// and is not wholly one, as in a URL whose password it was
+// meant for, is [ErrInvalid], for the program would take it for the secret.
+// A bare file://, env:// or envfile:// is plain text: MIGRATIONS_URL=file://migrations
+// is common. With ref+ or secretref+ before it, it is a reference.
+func ParseValue(value string) (ref Ref, found bool, err error) {
+	prefixed := strings.HasPrefix(value, "ref+") || strings.HasPrefix(value, "secretref+")
+	if !prefixed && holdsReference(value) {
+		return Ref{}, false, &Error{Op: "parse reference", Err: invalid("a reference stands within other text, where it is not resolved: make it the whole value")}
+	}
+	scheme, _, uri := strings.Cut(value, "://")
+	switch strings.ToLower(scheme) {
+	case "file", "env", "envfile":
+		if uri {
+			return Ref{}, false, nil
+		}
+	}
+	if !looksLikeReference(value) {
+		return Ref{}, false, nil
+	}
+	ref, err = ParseRef(value)
+	return ref, err == nil, err
+}
+
+// holdsReference reports whether ref+scheme:// stands somewhere in a text.
+func holdsReference(text string) bool {
+	for rest := text; ; {
+		_, after, ok := strings.Cut(rest, "ref+")
+		if !ok {
+			return false
+		}
+		if scheme, _, ok := strings.Cut(after, "://"); ok && validScheme(scheme) {
+			return true
+		}
+		rest = after
+	}
+}
+
+// redirecting are the options that say where credentials are sent.
+var redirecting = []string{"address", "agent", "endpoint"}
+
+// CheckValue refuses a reference that was found in a value and would have
+// credentials sent where no configured provider sends them: whoever can set a
+// variable could otherwise have the process log in to a server of theirs. The
+// error is [ErrInvalid].
+func (r *Resolver) CheckValue(ref Ref) error {
+	r.mu.Lock()
+	defer r.unlock()
+	if err := r.checkRedirect(ref); err != nil {
+		return &Error{Op: "parse reference", Err: err}
+	}
+	return nil
+}
+
+func (r *Resolver) checkRedirect(ref Ref) error {
+	for _, option := range redirecting {
+		value, ok := ref.Options[option]
+		same := func(p *provider) bool { return p.scheme == ref.Scheme && p.options[option] == value }
+		if ok && !slices.ContainsFunc(r.configured, same) {
+			return invalid("the option %s of a %s:// reference in a value says where credentials are sent, and no configured provider has the same", option, ref.Scheme)
+		}
+	}
+	return nil
+}
+
+// redirect takes a target to the place that a value of its site refers to, and
+// nowhere else. It reports false if the value is plain text, or the site does
+// not say ?references=true. It is called with the lock held.
+func (r *Resolver) redirect(t *target, at *try, v *version) (bool, error) {
+	if !at.site.follow {
+		return false, nil
+	}
+	text, err := v.text() // a document may be elsewhere as a whole, whatever field is asked of it
+	if err == nil && at.how == foundParent {
+		text, err = at.site.cut(v, at.field, at.how)
+	}
+	if err != nil {
+		return false, err
+	}
+	ref, found, err := ParseValue(text)
+	if err == nil && !found && t.field != "" {
+		if text, err = at.site.cut(v, at.field, at.how); err != nil {
+			return false, err
+		}
+		if ref, found, err = ParseValue(text); found {
+			t.field = "" // it was found here
+		}
+	}
+	if !found || err != nil {
+		return false, err
+	}
+	if t.field != "" && ref.Field != "" {
+		return false, invalid("the value is a reference that names a field already")
+	}
+	if err := r.checkRedirect(ref); err != nil {
+		return false, err
+	}
+	s, err := r.newSite(ref, false)
+	if err != nil {
+		return false, err
+	}
+	s.follow = false // one step, so that no circle can be made
+	t.sites, t.at, t.exactErr = []*site{s}, 0, nil
+	return true, nil
+}
