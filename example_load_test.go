@@ -1,0 +1,50 @@
+package secrets_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/go-secrets/secrets"
+)
+
+// All names of a struct are read together, and every failure is told at once.
+func ExampleLoad() {
+	ctx, _, done := infrastructure(map[string]string{
+		"db":         `{"user":"app","password":"correct horse","port":5433}`,
+		"stripe/key": "sk_live_1",
+	})
+	defer done()
+
+	var cfg struct {
+		DB struct {
+			User     string         `secret:"user"`
+			Password secrets.Secret `secret:"password"`
+			Port     int            `secret:"port"`
+			Timeout  time.Duration  `secret:"timeout,default=5s"`
+		} `secret:"db/"`
+		StripeKey secrets.Secret  `secret:"stripe/key"`
+		Sentry    *secrets.Secret `secret:"sentry/dsn,optional"`
+	}
+	if err := secrets.Load(ctx, &cfg); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(cfg.DB.User, cfg.DB.Password, cfg.DB.Port, cfg.DB.Timeout, cfg.Sentry == nil)
+	// Output:
+	// app [REDACTED] 5433 5s true
+}
+
+func ExampleLoad_failures() {
+	ctx, _, done := infrastructure(map[string]string{"timeout": "soon"})
+	defer done()
+
+	type Config struct {
+		Timeout time.Duration `secret:"timeout"`
+		APIKey  string        `secret:"api/key"`
+	}
+	var cfg Config
+	fmt.Println(secrets.Load(ctx, &cfg))
+	// Output:
+	// secrets: load Config.Timeout "timeout": invalid: the value is no duration like 30s, which a time.Duration needs
+	// secrets: get "api/key": api/key: not found: the test holds no document of this path; add it with Set; api#key: not found: the test holds no document of this path; add it with Set
+}

@@ -1,0 +1,36 @@
+package secrets_test
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-secrets/secrets"
+)
+
+// The first value is the current one, and each one after it is a change.
+func ExampleWatch() {
+	ctx, provider, done := infrastructure(map[string]string{"tls/key": "one"})
+	defer done()
+
+	for key, err := range secrets.Watch(ctx, "tls/key") {
+		switch {
+		case errors.Is(err, secrets.ErrNotFound):
+			fmt.Println("deleted")
+			return // or go on: the watch would yield the next one
+		case err != nil:
+			fmt.Println(err)
+			return
+		case key.Version() == "v1":
+			fmt.Println("serving with version", key.Version())
+			provider.Set("tls/key", "two") // somebody rotates it
+		default:
+			old, _ := key.Previous()
+			fmt.Println("serving with version", key.Version(), "after", old.Version())
+			provider.Delete("tls/key")
+		}
+	}
+	// Output:
+	// serving with version v1
+	// serving with version v2 after v1
+	// deleted
+}
