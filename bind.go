@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"sync/atomic"
+	"time"
 )
 
 // A Live is a value made of secrets that stays current. [Bind], [BindStruct]
@@ -23,12 +24,17 @@ func (l *Live[T]) Get() T {
 		var zero T
 		return zero
 	}
-	return *l.value.Load()
+	if v := l.value.Load(); v != nil {
+		return *v
+	}
+	var zero T
+	return zero
 }
 
-// Err returns why Get is behind: the current version could not be decoded, or
-// the secret was deleted, so that Get returns the last good value. Nil: it is
-// current, as far as is known.
+// Err returns why Get is behind: the current version could not be decoded, the
+// secret was deleted, or it has expired and cannot be read, so that Get returns
+// the last good value. Nil: it is current, as far as is known; a failed refresh
+// alone is told by [Resolver.Status].
 func (l *Live[T]) Err() error {
 	if l == nil {
 		return nil
@@ -75,7 +81,13 @@ func Bind[T any](ctx context.Context, r *Resolver, name string, decode func(Secr
 		}
 	}
 	l := new(Live[T])
-	if err := l.start(ctx, r, name, decode); err != nil {
+	if decode == nil {
+		if t := reflect.TypeFor[T](); !decodable(t) {
+			return nil, &Error{Op: "bind", Name: name, Err: invalid("a %s cannot hold a secret", t)}
+		}
+		decode = decodeAs[T]
+	}
+	if err := l.start(ctx, r, name, decode, nil); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -83,33 +95,49 @@ func Bind[T any](ctx context.Context, r *Resolver, name string, decode func(Secr
 
 // A binder is a *Live[T], whatever T is.
 type binder interface {
-	bind(ctx context.Context, r *Resolver, name string) error
+	bind(ctx context.Context, r *Resolver, f taggedField) error
+	holds() reflect.Type
 }
 
-func (l *Live[T]) bind(ctx context.Context, r *Resolver, name string) error {
-	return l.start(ctx, r, name, nil)
-}
+func (l *Live[T]) holds() reflect.Type { return reflect.TypeFor[T]() }
 
-func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode func(Secret) (T, error)) error {
-	if decode == nil {
-		if t := reflect.TypeFor[T](); !decodable(t) {
-			return &Error{Op: "bind", Name: name, Err: invalid("a %s cannot hold a secret", t)}
+// bind makes the Live one that Load would: decoded by its type, and the
+// default while the name is missing.
+func (l *Live[T]) bind(ctx context.Context, r *Resolver, f taggedField) error {
+	var fallback *T
+	if f.fallback != nil {
+		fallback = new(T)
+		if err := decodeText(reflect.ValueOf(fallback).Elem(), *f.fallback); err != nil {
+			return err
 		}
-		decode = decodeAs[T]
 	}
+	return l.start(ctx, r, f.name, decodeAs[T], fallback)
+}
+
+func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode func(Secret) (T, error), fallback *T) error {
 	if r.err != nil {
 		return r.err
 	}
 	if _, err := r.newTarget(name); err != nil {
 		return &Error{Op: "bind", Name: name, Err: err}
 	}
-	sub := r.subscribe(name)
+	sub := r.subscribe(name, fallback != nil)
+	made := func(s Secret, err error) (T, error) {
+		var v T
+		if err == nil {
+			v, err = decode(s)
+		}
+		if fallback != nil && errors.Is(err, ErrNotFound) {
+			return *fallback, nil
+		}
+		return v, err
+	}
 	s, err := r.Get(ctx, name)
-	if err != nil {
+	if err != nil && (fallback == nil || !errors.Is(err, ErrNotFound)) {
 		r.unsubscribe(sub)
 		return err
 	}
-	v, err := decode(s)
+	v, err := made(s, err)
 	if err != nil {
 		r.unsubscribe(sub)
 		return &Error{Op: "bind", Name: name, Err: err}
@@ -117,12 +145,8 @@ func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode fu
 	l.set(v, nil)
 	return l.run(r, func(ctx context.Context) {
 		defer r.unsubscribe(sub)
-		r.follow(ctx, sub, name, s, func(s Secret, err error) bool {
-			var v T
-			if err == nil {
-				v, err = decode(s)
-			}
-			l.set(v, err)
+		r.follow(ctx, sub, name, s, true, func(s Secret, err error) bool {
+			l.set(made(s, err))
 			return true
 		})
 	})
@@ -172,15 +196,12 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	woken := make(chan struct{}, 1)
-	var subs []*subscription
+	b := &structBinding{r: r, woken: make(chan struct{}, 1), unwatch: make(map[string]context.CancelFunc)}
 	for _, f := range fields {
-		subs = append(subs, r.subscribeTo(f.name, woken))
-	}
-	unsubscribe := func() {
-		for _, s := range subs {
-			r.unsubscribe(s)
+		if isLive(t.FieldByIndex(f.index).Type) {
+			return nil, &Error{Op: "bind " + f.path, Name: f.name, Err: invalid("a Live has no place in a struct that is kept current as a whole; use what it holds")}
 		}
+		b.subs = append(b.subs, r.subscribeTo(f.name, f.optional || f.fallback != nil, b.woken))
 	}
 	load := func(ctx context.Context) (v T, err error) {
 		err = r.fill(ctx, reflect.ValueOf(&v).Elem(), fields)
@@ -188,16 +209,15 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 	}
 	v, err := load(ctx)
 	if err != nil {
-		unsubscribe()
+		b.end()
 		return nil, err
 	}
 	l := new(Live[T])
 	l.set(v, nil)
-	any := &subscription{woken: woken}
 	return l, l.run(r, func(ctx context.Context) {
-		defer unsubscribe()
+		defer b.end()
 		failures := 0
-		for any.wait(ctx, r, r.pollAfter(l.Err(), failures)) {
+		for b.wait(ctx, l.Err(), failures) {
 			v, err := load(ctx)
 			if ctx.Err() != nil || errors.Is(err, ErrClosed) {
 				return
@@ -208,4 +228,63 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 			l.set(v, err)
 		}
 	})
+}
+
+// A structBinding is what BindStruct follows.
+type structBinding struct {
+	r       *Resolver
+	woken   chan struct{} // shared by all of subs
+	subs    []*subscription
+	unwatch map[string]context.CancelFunc // of the watches for names that are missing
+}
+
+// wait waits until the struct is to be filled again. It reports false when the
+// context or the resolver has ended.
+func (b *structBinding) wait(ctx context.Context, err error, failures int) bool {
+	r := b.r
+	var poll time.Duration
+	missing := make(map[string]bool)
+	for _, s := range b.subs {
+		r.mu.Lock()
+		found := s.entry == nil || s.entry.doc != nil
+		r.unlock()
+		why := err
+		if !found {
+			why = ErrNotFound
+			missing[s.entry.name] = true
+			if b.unwatch[s.entry.name] == nil {
+				b.unwatch[s.entry.name] = r.watchMissing(s, s.entry.name)
+			}
+		}
+		if s.entry != nil {
+			if d := r.pollAfter(s, s.entry.name, why, failures); d > 0 && (poll == 0 || d < poll) {
+				poll = d
+			}
+		}
+	}
+	for name, unwatch := range b.unwatch {
+		if !missing[name] {
+			unwatch()
+			delete(b.unwatch, name)
+		}
+	}
+	woken, ok := (&subscription{woken: b.woken}).wait(ctx, r, poll)
+	if !ok {
+		return false
+	}
+	for name := range missing {
+		if woken {
+			_, _ = r.Refresh(ctx, name) // it may have come since that was remembered
+		}
+	}
+	return true
+}
+
+func (b *structBinding) end() {
+	for _, s := range b.subs {
+		b.r.unsubscribe(s)
+	}
+	for _, unwatch := range b.unwatch {
+		unwatch()
+	}
 }

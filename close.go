@@ -20,9 +20,10 @@ func (r *Resolver) Detach() error { return r.close(true) }
 
 func (r *Resolver) close(detach bool) error {
 	r.mu.Lock()
-	if r.closed {
+	if r.closed || r.err != nil {
 		r.unlock()
-		return nil
+		r.cancel()
+		return r.err
 	}
 	r.closed = true
 	r.names.clear()
@@ -47,31 +48,63 @@ func (r *Resolver) close(detach bool) error {
 	r.unlock()
 	r.cancel()
 
-	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	all, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
-	if !detach {
-		within(ctx, func() { revoke(ctx, leases) })
+	ctx, cancel := context.WithTimeout(all, closeWait*4/5) // the rest is for closing providers
+	defer cancel()
+	revoked := make(chan struct{})
+	go func() {
+		defer close(revoked)
+		if !detach {
+			revoke(ctx, leases)
+		}
+	}()
+	var errs []error
+	if !within(ctx, r.work.Wait) {
+		errs = append(errs, &Error{Op: "close", Err: withClass(errors.New("a provider did not return when its context ended"))})
 	}
+	within(ctx, func() {
+		<-revoked
+		if !detach {
+			revoke(ctx, r.lateLeases())
+		}
+	})
+	return errors.Join(append(errs, closeProviders(all, opened, detach)...)...)
+}
+
+// lateLeases returns the leases of what reads brought that were under way when
+// the resolver was closed.
+func (r *Resolver) lateLeases() []retired {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	late := r.retired
+	r.retired = nil
+	return late
+}
+
+// closeProviders closes what the resolver opened, and returns what those said
+// that were done when ctx ended.
+func closeProviders(ctx context.Context, opened []*provider, detach bool) []error {
 	var mu sync.Mutex
 	var errs []error
-	within(ctx, func() {
+	say := func(p *provider, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, &Error{Op: "close", Provider: p.scheme, Err: withClass(err)})
+	}
+	done := within(ctx, func() {
 		parallel(len(opened), max(len(opened), 1), func(i int) {
-			err := endProvider(opened[i].opened, detach)
-			if err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				errs = append(errs, &Error{Op: "close", Provider: opened[i].scheme, Err: withClass(err)})
+			if err := endProvider(opened[i].opened, detach); err != nil {
+				say(opened[i], err)
 			}
 		})
 	})
-	if !within(ctx, r.work.Wait) {
-		mu.Lock()
-		defer mu.Unlock()
-		errs = append(errs, &Error{Op: "close", Err: withClass(errors.New("a provider did not return when its context ended"))})
-	}
 	mu.Lock()
 	defer mu.Unlock()
-	return errors.Join(errs...)
+	if !done {
+		return append(errs[:len(errs):len(errs)], &Error{Op: "close", Err: withClass(errors.New("a provider did not close in time"))})
+	}
+	return errs
 }
 
 // endProvider closes a provider, or has it let go without ending its login.

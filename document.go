@@ -131,22 +131,34 @@ func (r *Resolver) setExpiry(d *document) {
 // the part of the TTL that was drawn for all that was read together.
 func (r *Resolver) schedule(d *document, spread float64) {
 	d.idle = false
-	if x := d.value.extra; x != nil && x.refresh != 0 {
-		d.next = x.refresh
-	} else {
-		d.next = satAdd(d.value.mono, int64(float64(d.ttl)*spread))
+	d.next = satAdd(d.value.mono, int64(float64(d.ttl)*spread))
+	switch x := d.value.extra; {
+	case x == nil:
+	case x.refresh > d.value.mono:
+		d.next = max(x.refresh, d.value.mono+minRefresh)
+	case x.expires != 0: // in time, whatever the TTL; with a TTL of zero a lease is kept, too
+		before := d.value.mono + max((x.expires-d.value.mono)*2/3, minRefresh)
+		if d.ttl == 0 || before < d.next {
+			d.next = before
+		}
+	case d.ttl == 0:
+		d.next = satAdd(d.value.mono, int64(defaultTTL))
 	}
 	r.enqueue(d)
 }
 
 // enqueue puts the document where the refresher sees it.
 func (r *Resolver) enqueue(d *document) {
-	if r.onDemand || d.dropped || d.value == nil || d.ttl == 0 && !d.leased() && d.pins == 0 {
+	if r.onDemand || d.dropped || d.value == nil || d.ttl == 0 && !d.leased() {
 		return
 	}
 	d.folder.provider.due.fix(d)
 	r.wakeBefore(d.next)
 }
+
+// minRefresh is the least time between a read and the next that the backend's
+// own word brings about, however soon that is: clocks differ.
+const minRefresh = int64(time.Second)
 
 // spread draws the part of a TTL after which documents are read again.
 func spread() float64 { return 0.8 + 0.2*rand.Float64() }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +13,8 @@ type flight struct {
 	done  chan struct{} // closed once the document says what came of it
 	start int64
 	last  error // what the backend said so far; guarded by Resolver.mu
+
+	abandoned bool // it never started; set before done is closed
 }
 
 const (
@@ -51,9 +52,8 @@ type reading struct {
 
 // read reads everything in rd, in batches where the provider can, and settles
 // every flight. gone, if not nil, is closed when those who wait have left:
-// what waits for its turn then is abandoned, what is being read goes on. It
-// reports whether anything was.
-func (r *Resolver) read(rd *reading, gone <-chan struct{}) bool {
+// what waits for its turn then is abandoned, what is being read goes on.
+func (r *Resolver) read(rd *reading, gone <-chan struct{}) {
 	rd.spread = spread()
 	size := 1
 	if len(rd.docs) > 1 {
@@ -68,21 +68,18 @@ func (r *Resolver) read(rd *reading, gone <-chan struct{}) bool {
 	if rd.refresh {
 		slots, most = rd.provider.refresh, maxRefreshes
 	}
-	var abandoned atomic.Bool
 	chunks := (len(rd.docs) + size - 1) / size
 	parallel(chunks, most, func(i int) {
 		part := *rd
 		part.docs = rd.docs[i*size : min((i+1)*size, len(rd.docs))]
 		part.flights = rd.flights[i*size : min((i+1)*size, len(rd.docs))]
 		if err := r.admit(slots, gone); err != nil {
-			abandoned.Store(true)
 			r.settleAll(&part, sameResult(len(part.docs), Result{Err: err}))
 			return
 		}
 		defer func() { <-slots }()
 		r.readChunk(&part)
 	})
-	return abandoned.Load()
 }
 
 // admit waits for a slot.
@@ -197,6 +194,7 @@ func (r *Resolver) settleAll(rd *reading, results []Result) {
 		if results[i].Err != nil && f.last != nil && errors.Is(results[i].Err, context.DeadlineExceeded) {
 			results[i].Err = f.last // what the backend said goes before that time ran out
 		}
+		f.abandoned = errors.Is(results[i].Err, errAbandoned)
 		r.settle(d, results[i], now, rd.spread)
 		close(f.done)
 	}

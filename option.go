@@ -24,9 +24,11 @@ type settings struct {
 	err         error // the first option that is wrong
 }
 
+const defaultTTL = 5 * time.Minute
+
 func defaultSettings() settings {
 	return settings{
-		ttl:         5 * time.Minute,
+		ttl:         defaultTTL,
 		maxStale:    24 * time.Hour,
 		timeout:     10 * time.Second,
 		negativeTTL: 2 * time.Second,

@@ -40,6 +40,7 @@ type Resolver struct {
 	providersByKey map[string]*provider
 	sites          []*site          // the chain
 	references     map[string]*site // by name
+	configured     []*provider      // of the chain and the references, not of values
 	searches       map[string]*search
 	expiring       *docHeap
 	missing        *list.List // of *document
@@ -82,6 +83,7 @@ func openURIs(_ context.Context, uris []string, opts []Option) (*Resolver, error
 			return nil, &Error{Op: "open", Name: place("provider", i, len(uris)), Err: err}
 		}
 		r.sites = append(r.sites, s)
+		r.configured = append(r.configured, s.folder.provider)
 	}
 	return r, nil
 }
@@ -172,6 +174,7 @@ func (r *Resolver) addReference(name, uri string) error {
 		return err
 	}
 	r.references[name] = s
+	r.configured = append(r.configured, s.folder.provider)
 	return nil
 }
 
@@ -409,15 +412,17 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 			errs = append(errs, &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)})
 		}
 	}
-	// Names of one document are given as of one version.
-	r.mu.Lock()
 	for i, t := range targets {
-		if t.snap == nil {
-			continue
+		if t.snap != nil {
+			found[places[i]] = t.snap.secret
 		}
-		found[places[i]] = t.snap.secret
-		if e := r.names.find(t.name); e != nil && e.doc != nil {
-			found[places[i]] = e.last.secret
+	}
+	// Names of one document are given as of one version, those that were held
+	// before the others were read included.
+	r.mu.Lock()
+	for i, name := range names {
+		if e := r.names.find(name); e != nil && e.doc != nil && !found[i].IsZero() {
+			found[i] = e.last.secret
 		}
 	}
 	r.unlock()
@@ -460,6 +465,13 @@ func (r *Resolver) List(ctx context.Context, prefix string) iter.Seq2[string, er
 	return func(yield func(string, error) bool) {
 		if r.err != nil {
 			yield("", r.err)
+			return
+		}
+		r.mu.Lock()
+		closed := r.closed
+		r.unlock()
+		if closed {
+			yield("", &Error{Op: "list", Err: ErrClosed})
 			return
 		}
 		seen := make(map[string]bool)

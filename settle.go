@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -40,10 +41,13 @@ func (r *Resolver) settle(d *document, res Result, now int64, spread float64) {
 	r.fail(d, res.Err, now)
 }
 
-// validate refuses a version that cannot take the place of one that works: it
-// is no longer a JSON object where fields are in use, cannot be decoded, or
+// validate refuses a version that has expired already, and one that cannot take
+// the place of one that works: it is no longer a JSON object where fields are in use, cannot be decoded, or
 // what a name stands for has become empty.
 func (r *Resolver) validate(d *document, v *version, now int64) error {
+	if v.extra != nil && v.extra.expires != 0 && v.extra.expires <= now {
+		return fmt.Errorf("%w: what the backend returned expired at %s; is a clock wrong?", ErrUnavailable, v.extra.Expires.UTC().Format(time.RFC3339))
+	}
 	if !d.usable(now) {
 		return nil
 	}

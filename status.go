@@ -131,7 +131,7 @@ func (r *Resolver) Healthy() error {
 		}
 	}
 	for s := range r.subs {
-		if s.entry.doc == nil {
+		if s.entry.doc == nil && !s.optional {
 			errs = append(errs, &Error{Op: "health", Name: s.entry.name, Err: notFound("it is watched, and there is none")})
 		}
 	}

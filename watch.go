@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"math/rand/v2"
 	"time"
 )
 
 // A subscription is somebody who is to be woken when a name changes.
 type subscription struct {
-	entry *entry
-	woken chan struct{} // holds a token when there is something to see
+	entry    *entry
+	woken    chan struct{} // holds a token when there is something to see
+	optional bool          // that there is no such name is fine
 }
 
 func (s *subscription) signal() {
@@ -30,15 +30,15 @@ func (e *entry) notify() {
 
 // subscribe has the name refreshed, and its subscriber woken by changes, until
 // unsubscribe.
-func (r *Resolver) subscribe(name string) *subscription {
-	return r.subscribeTo(name, make(chan struct{}, 1))
+func (r *Resolver) subscribe(name string, optional bool) *subscription {
+	return r.subscribeTo(name, optional, make(chan struct{}, 1))
 }
 
 // subscribeTo is subscribe with a channel that several subscriptions share.
-func (r *Resolver) subscribeTo(name string, woken chan struct{}) *subscription {
+func (r *Resolver) subscribeTo(name string, optional bool, woken chan struct{}) *subscription {
 	r.mu.Lock()
 	defer r.unlock()
-	s := &subscription{woken: woken}
+	s := &subscription{woken: woken, optional: optional}
 	if r.closed {
 		return s
 	}
@@ -85,8 +85,8 @@ func (r *Resolver) unsubscribe(s *subscription) {
 // change of its bytes. A refresh that fails is no change ([Resolver.Status]
 // tells it); a deletion is one, yields [ErrNotFound], and the watch goes on.
 // Changes that follow each other faster than they are taken are one change, to
-// the latest. The sequence ends with ctx, or when the resolver is closed. While it runs the
-// name is in use, and kept fresh.
+// the latest. The sequence ends with ctx, or when the resolver is closed. While
+// it runs the name is in use, and kept fresh.
 func (r *Resolver) Watch(ctx context.Context, name string) iter.Seq2[Secret, error] {
 	return func(yield func(Secret, error) bool) {
 		if r.err != nil {
@@ -97,61 +97,103 @@ func (r *Resolver) Watch(ctx context.Context, name string) iter.Seq2[Secret, err
 			yield(Secret{}, &Error{Op: "watch", Name: name, Err: err})
 			return
 		}
-		s := r.subscribe(name)
+		s := r.subscribe(name, false)
 		defer r.unsubscribe(s)
-		r.follow(ctx, s, name, Secret{}, yield)
+		r.follow(ctx, s, name, Secret{}, false, yield)
 	}
 }
 
 // follow yields the value of a name, unless it is last, and each change of it.
-func (r *Resolver) follow(ctx context.Context, s *subscription, name string, last Secret, yield func(Secret, error) bool) {
-	missing := false // told that there is none
+// With all, that there is no value to be had is a change whatever the reason.
+func (r *Resolver) follow(ctx context.Context, s *subscription, name string, last Secret, all bool, yield func(Secret, error) bool) {
+	told := !last.IsZero()           // yielded something
+	var unwatch context.CancelFunc   // ends the watch for a missing name
+	defer func() { stop(unwatch) }() // whichever it is by then
+	woken := false
 	for failures := 0; ; {
 		secret, err := r.Get(ctx, name)
+		if woken && unwatch != nil && errors.Is(err, ErrNotFound) {
+			secret, err = r.Refresh(ctx, name) // it may have come since that was remembered
+		}
 		switch {
-		case ctx.Err() != nil, errors.Is(err, ErrClosed):
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, ErrClosed):
+			if !told {
+				yield(Secret{}, err)
+			}
 			return
 		case err == nil:
 			failures = 0
+			stop(unwatch)
+			unwatch = nil
 			if last.IsZero() || !last.Equal(secret) {
-				last, missing = secret, false
+				last, told = secret, true
 				if !yield(secret, nil) {
 					return
 				}
 			}
 		default:
-			first := last.IsZero() && !missing
-			if first || !last.IsZero() && errors.Is(err, ErrNotFound) {
-				last, missing = Secret{}, true
-				r.watchMissing(ctx, s, name)
+			failures++
+			missing := errors.Is(err, ErrNotFound)
+			if missing && unwatch == nil {
+				unwatch = r.watchMissing(s, name)
+			}
+			if !told || !last.IsZero() && (missing || all) {
+				last, told = Secret{}, true
 				if !yield(Secret{}, err) {
 					return
 				}
 			}
-			failures++
 		}
-		if !s.wait(ctx, r, r.pollAfter(err, failures)) {
+		var ok bool
+		if woken, ok = s.wait(ctx, r, r.pollAfter(s, name, err, failures)); !ok {
 			return
 		}
 	}
 }
 
-// pollAfter returns when to ask again for a name that there is no value of; 0:
-// the refresher sees to it.
-func (r *Resolver) pollAfter(err error, failures int) time.Duration {
-	switch {
-	case err == nil && r.onDemand, errors.Is(err, ErrNotFound), err == nil && r.ttl == 0:
-		d := max(r.ttl, r.negativeTTL)
-		return d*4/5 + time.Duration(rand.Int64N(int64(d/5)+1))
-	case err == nil:
-		return 0
+func stop(cancel context.CancelFunc) {
+	if cancel != nil {
+		cancel()
 	}
-	return backoffBase/2 + time.Duration(fullJitter(backoffBase, backoffMost, failures-1))
 }
 
-// wait waits for a signal, for at most d unless that is 0. It reports false
-// when the context or the resolver has ended.
-func (s *subscription) wait(ctx context.Context, r *Resolver, d time.Duration) bool {
+// pollAfter returns when to ask for a name again; 0: the refresher sees to it.
+func (r *Resolver) pollAfter(s *subscription, name string, err error, failures int) time.Duration {
+	r.mu.Lock()
+	defer r.unlock()
+	switch {
+	case errors.Is(err, ErrNotFound):
+		ttl := r.ttl
+		if t, err := r.newTarget(name); err == nil {
+			for _, site := range t.sites {
+				if site.ttl > 0 {
+					ttl = min(ttl, site.ttl)
+				}
+			}
+		}
+		return max(time.Duration(float64(ttl)*spread()), r.negativeTTL)
+	case err != nil:
+		return backoffBase/2 + time.Duration(fullJitter(backoffBase, backoffMost, failures-1))
+	}
+	d := s.entry.doc
+	switch {
+	case d == nil || d.ttl == 0 && !d.leased():
+		return r.negativeTTL
+	case !r.onDemand:
+		return 0
+	}
+	next := d.next
+	if d.trouble != nil {
+		next = max(next, d.trouble.retry)
+	}
+	return max(time.Duration(next-r.now()), retryBase)
+}
+
+// wait waits for a signal, for at most d unless that is 0. It reports whether
+// there was one; ok is false when the context or the resolver has ended.
+func (s *subscription) wait(ctx context.Context, r *Resolver, d time.Duration) (woken, ok bool) {
 	var late <-chan time.Time
 	if d > 0 {
 		timer := time.NewTimer(d)
@@ -160,13 +202,14 @@ func (s *subscription) wait(ctx context.Context, r *Resolver, d time.Duration) b
 	}
 	select {
 	case <-ctx.Done():
-		return false
+		return false, false
 	case <-r.ctx.Done():
-		return false
+		return false, false
 	case <-s.woken:
+		return true, true
 	case <-late:
+		return false, true
 	}
-	return true
 }
 
 // watchDocument has a provider that can tell of changes tell of those of d. It
@@ -200,6 +243,12 @@ func (r *Resolver) changed(d *document) {
 	if r.closed || d.dropped {
 		return
 	}
+	if d.ttl == 0 && !d.leased() {
+		for e := d.entries; e != nil; e = e.sibling {
+			e.notify() // nothing is kept: it is for them to read
+		}
+		return
+	}
 	if d.flight != nil {
 		d.again = true // that read may have seen what was there before
 		return
@@ -216,24 +265,36 @@ func (r *Resolver) readSoon(d *document) {
 }
 
 // watchMissing has the subscriber woken when a provider that can tell notices
-// that a missing name may be there.
-func (r *Resolver) watchMissing(ctx context.Context, s *subscription, name string) {
+// that a missing name may be there, until the returned func is called.
+func (r *Resolver) watchMissing(s *subscription, name string) context.CancelFunc {
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.mu.Lock()
+	defer r.unlock()
 	t, err := r.newTarget(name)
-	if err != nil || r.onDemand {
-		return
+	if err != nil || r.onDemand || r.closed {
+		return cancel
 	}
+	var watches []func()
 	for _, site := range t.sites {
-		r.mu.Lock()
 		w, ok := site.folder.provider.opened.(WatchProvider)
-		r.unlock()
 		if !ok {
 			continue
 		}
 		exact, parent := t.tries(site)
 		for _, at := range []*try{exact, parent} {
 			if at != nil {
-				_ = guard(func() error { return w.Watch(ctx, site.folder.ref(at.path), s.signal) })
+				ref := site.folder.ref(at.path)
+				watches = append(watches, func() { _ = guard(func() error { return w.Watch(ctx, ref, s.signal) }) })
 			}
 		}
 	}
+	if len(watches) > 0 {
+		r.spawn(func() {
+			for _, watch := range watches {
+				watch()
+			}
+			s.signal() // it may have come between the read and the watch
+		})
+	}
+	return cancel
 }

@@ -1,0 +1,205 @@
+package secrets_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/canary"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+func TestWrongOptions(t *testing.T) {
+	t.Parallel()
+	known := scheme(t, secretstest.NewProvider(nil))
+	for name, opt := range map[string]secrets.Option{
+		"a negative TTL":                                      secrets.WithTTL(-1),
+		"no greatest age":                                     secrets.WithMaxStale(0),
+		"a negative greatest age":                             secrets.WithMaxStale(-time.Hour),
+		"no timeout":                                          secrets.WithTimeout(0),
+		"a negative timeout":                                  secrets.WithTimeout(-1),
+		"no idle time":                                        secrets.WithIdle(0),
+		"a negative idle time":                                secrets.WithIdle(-1),
+		"no negative TTL":                                     secrets.WithNegativeTTL(0),
+		"a negative negative TTL":                             secrets.WithNegativeTTL(-1),
+		"no room":                                             secrets.WithMaxEntries(0),
+		"less than no room":                                   secrets.WithMaxEntries(-5),
+		"a reference without a scheme":                        secrets.WithReferences(map[string]string{"a": "prod/db"}),
+		"a reference to a scheme that is not linked":          secrets.WithReferences(map[string]string{"a": "vault://secret/db"}),
+		"a reference with an unknown option":                  secrets.WithReferences(map[string]string{"a": known + "://db?colour=red"}),
+		"a reference for a malformed name":                    secrets.WithReferences(map[string]string{"a//b": known + "://db"}),
+		"a reference for a name with a field":                 secrets.WithReferences(map[string]string{"a#b": known + "://db"}),
+		"a reference that makes one field of all names below": secrets.WithReferences(map[string]string{"a/": known + "://db#field"}),
+	} {
+		t.Run(name+" is ErrInvalid from every method of New", func(t *testing.T) {
+			t.Parallel()
+			p := secretstest.NewProvider(map[string]string{"a": "1"})
+			r := secrets.New(p, opt)
+			ctx := t.Context()
+
+			_, err := r.Get(ctx, "a")
+			assert.ErrorIs(t, err, secrets.ErrInvalid, "Get")
+			assert.ErrorIs(t, r.Preload(ctx, "a"), secrets.ErrInvalid, "Preload")
+			_, err = r.Refresh(ctx, "a")
+			assert.ErrorIs(t, err, secrets.ErrInvalid, "Refresh")
+			err = r.Retry(ctx, "a", func(error) bool { return false }, func(context.Context, secrets.Secret) error { return nil })
+			assert.ErrorIs(t, err, secrets.ErrInvalid, "Retry")
+			assert.ErrorIs(t, r.Load(ctx, new(struct{})), secrets.ErrInvalid, "Load")
+			assert.ErrorIs(t, r.Healthy(), secrets.ErrInvalid, "Healthy")
+			_, err = secrets.Bind[string](ctx, r, "a", nil)
+			assert.ErrorIs(t, err, secrets.ErrInvalid, "Bind")
+			_, err = secrets.BindStruct[struct{}](ctx, r)
+			assert.ErrorIs(t, err, secrets.ErrInvalid, "BindStruct")
+
+			yields := 0
+			for s, err := range r.Watch(ctx, "a") {
+				yields++
+				assert.True(t, s.IsZero())
+				assert.ErrorIs(t, err, secrets.ErrInvalid, "Watch")
+			}
+			assert.Equal(t, 1, yields, "Watch tells it and ends")
+			yields = 0
+			for _, err := range r.List(ctx, "") {
+				yields++
+				assert.ErrorIs(t, err, secrets.ErrInvalid, "List")
+			}
+			assert.Equal(t, 1, yields, "List tells it and ends")
+
+			assert.Empty(t, r.Status())
+			assert.NotPanics(t, func() { r.Invalidate(secrets.Secret{}) })
+			assert.ErrorIs(t, r.Close(), secrets.ErrInvalid, "Close")
+			assert.ErrorIs(t, r.Detach(), secrets.ErrInvalid, "Detach")
+			assert.Zero(t, p.Calls(), "nothing was read")
+		})
+		t.Run(name+" is ErrInvalid from Open", func(t *testing.T) {
+			t.Parallel()
+			r, err := secrets.Open(t.Context(), known+"://", opt)
+			assert.ErrorIs(t, err, secrets.ErrInvalid)
+			assert.Nil(t, r)
+		})
+	}
+
+	t.Run("a nil provider is ErrInvalid from every method of New", func(t *testing.T) {
+		t.Parallel()
+		_, err := secrets.New(nil).Get(t.Context(), "a")
+		assert.ErrorIs(t, err, secrets.ErrInvalid)
+	})
+	t.Run("the error names the option", func(t *testing.T) {
+		t.Parallel()
+		_, err := secrets.New(secretstest.NewProvider(nil), secrets.WithMaxStale(-1)).Get(t.Context(), "a")
+		assert.ErrorContains(t, err, "WithMaxStale")
+	})
+}
+
+func TestOptionsThatAreFine(t *testing.T) {
+	t.Parallel()
+	t.Run("references that are given twice are merged, the later going first", func(t *testing.T) {
+		t.Parallel()
+		s := scheme(t, secretstest.NewProvider(map[string]string{"one": "1", "two": "2", "three": "3"}))
+		r := secrets.New(secretstest.NewProvider(nil), secrets.WithLogger(nil),
+			secrets.WithReferences(map[string]string{"a": s + "://one", "b": s + "://one"}),
+			secrets.WithReferences(map[string]string{"b": s + "://two", "c": s + "://three"}))
+		t.Cleanup(func() { require.NoError(t, r.Close()) })
+		assert.Equal(t, "1", value(t, r, "a"))
+		assert.Equal(t, "2", value(t, r, "b"))
+		assert.Equal(t, "3", value(t, r, "c"))
+	})
+	t.Run("the map of references may be changed afterwards", func(t *testing.T) {
+		t.Parallel()
+		s := scheme(t, secretstest.NewProvider(map[string]string{"one": "1"}))
+		references := map[string]string{"a": s + "://one"}
+		r := secrets.New(secretstest.NewProvider(nil), secrets.WithLogger(nil), secrets.WithReferences(references))
+		t.Cleanup(func() { require.NoError(t, r.Close()) })
+		delete(references, "a")
+		assert.Equal(t, "1", value(t, r, "a"))
+	})
+}
+
+func TestLoggerAndObserver(t *testing.T) {
+	t.Run("a failed refresh, a rotation, a recovery and an expiry are told, once each, without the value", in(func(t *testing.T) {
+		c := canary.New()
+		var log bytes.Buffer
+		var mu sync.Mutex
+		var events []secrets.Event
+		r, p := polled(t, map[string]string{"db": c},
+			secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour),
+			secrets.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+			secrets.WithObserver(func(_ context.Context, e secrets.Event) {
+				mu.Lock()
+				defer mu.Unlock()
+				if e.Kind != secrets.EventRead {
+					events = append(events, e)
+				}
+			}))
+		kinds := func() (all []secrets.EventKind) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, e := range events {
+				all = append(all, e.Kind)
+			}
+			events = nil
+			return all
+		}
+		value(t, r, "db")
+		stop := keepUsing(t, r, "db")
+
+		p.Fail("db", secrets.ErrPermission)
+		time.Sleep(61 * time.Second)
+		synctest.Wait()
+		require.NotEmpty(t, events)
+		assert.Equal(t, secrets.EventStale, events[0].Kind)
+		assert.Equal(t, secrets.ErrPermission, events[0].Class)
+		assert.Equal(t, []string{"db"}, events[0].Names)
+		assert.Equal(t, 1, events[0].Failures)
+		kinds()
+
+		p.Fail("db", nil)
+		time.Sleep(time.Minute)
+		assert.Equal(t, []secrets.EventKind{secrets.EventRecovered}, kinds())
+
+		p.Set("db", c+"2")
+		time.Sleep(time.Minute)
+		assert.Equal(t, []secrets.EventKind{secrets.EventChanged}, kinds())
+
+		p.Fail("db", secrets.ErrPermission)
+		time.Sleep(62 * time.Minute)
+		got := kinds()
+		assert.Contains(t, got, secrets.EventExpired)
+		stop()
+
+		assert.Contains(t, log.String(), "permission denied")
+		assert.Contains(t, log.String(), "rotated")
+		assert.Contains(t, log.String(), "expired")
+		form, found := canary.For(c).Text(log.String())
+		assert.False(t, found, form)
+	}))
+	t.Run("an event of a read says how many documents, how long and of what class", in(func(t *testing.T) {
+		var reads []secrets.Event
+		r, p := polled(t, map[string]string{"a": "1", "b": "2", "c": "3"}, secrets.WithObserver(func(_ context.Context, e secrets.Event) {
+			if e.Kind == secrets.EventRead {
+				reads = append(reads, e)
+			}
+		}))
+		p.Delay(secretstest.All, 20*time.Millisecond)
+		require.NoError(t, r.Preload(t.Context(), "a", "b", "c"))
+		require.Len(t, reads, 1)
+		assert.Equal(t, 3, reads[0].Documents)
+		assert.Equal(t, 20*time.Millisecond, reads[0].Duration)
+		assert.False(t, reads[0].Refresh)
+		assert.NoError(t, reads[0].Class)
+
+		_, err := r.Get(t.Context(), "missing")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		require.Len(t, reads, 2)
+		assert.Equal(t, secrets.ErrNotFound, reads[1].Class)
+		assert.Contains(t, reads[1].Document, "missing")
+	}))
+}
