@@ -26,7 +26,7 @@
 // is empty. Two names that stand for one variable (db/password and
 // db-password) are two secrets elsewhere, so the one that is asked for later is
 // refused, with both names told. A reference may write the variable itself,
-// env://DB_PASSWORD.
+// env://DB_PASSWORD. Variables with lower-case letters stand for no name.
 //
 // The variables DB_USER and DB_PASSWORD are a document of the name db, unless a
 // variable DB is set: a JSON object with the keys user and password. On env://

@@ -65,39 +65,6 @@ func newReader(o readerOptions) *reader {
 	return &reader{readerOptions: o, slots: make(chan struct{}, maxReads)}
 }
 
-// A place is where a file or directory may be: name, slash-separated and
-// confined to dir; "." is dir itself.
-type place struct {
-	dir, name string
-	// whole says that the whole path was given, not only its name: a link may
-	// lead out of dir.
-	whole bool
-	// only are the files of a directory that are wanted; nil: all.
-	only []string
-}
-
-// placeOf returns the place of a path that was given whole.
-func placeOf(path string) place {
-	path = filepath.Clean(osPath(path))
-	dir, name := filepath.Split(path)
-	switch {
-	case name == "" || name == "." || name == "..":
-		return place{dir: path, name: ".", whole: true}
-	case dir == "":
-		dir = "."
-	}
-	return place{dir: dir, name: name, whole: true}
-}
-
-// path returns the place as an absolute path, for people and watchers.
-func (p place) path() string {
-	path := filepath.Join(p.dir, filepath.FromSlash(p.name))
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
-}
-
 // content is what was found at a place.
 type content struct {
 	path    string
@@ -125,6 +92,11 @@ func (r *reader) read(ctx context.Context, p place) (content, error) {
 	done := make(chan result, 1)
 	go func() {
 		defer func() { <-r.slots }()
+		defer func() {
+			if recover() != nil { // the caller's recover does not reach here
+				done <- result{error: fault.New(secrets.ErrUnavailable, "reading "+strconv.Quote(p.path())+" ended in a panic", nil)}
+			}
+		}()
 		c, err := r.settle(ctx, p)
 		done <- result{c, err}
 	}()
@@ -365,12 +337,4 @@ func notRegular(path string, mode fs.FileMode) error {
 	e := fault.New(secrets.ErrInvalid, strconv.Quote(path)+" is "+kind+"; only regular files are read", errNotRegular)
 	e.Quiet = true
 	return e
-}
-
-// osPath returns the path of a URI as the operating system writes it.
-func osPath(path string) string {
-	if os.PathSeparator == '\\' && len(path) > 2 && path[0] == '/' && path[2] == ':' {
-		path = path[1:] // /C:/secrets
-	}
-	return filepath.FromSlash(path)
 }

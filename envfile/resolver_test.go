@@ -119,7 +119,7 @@ func TestBadInputThroughTheResolver(t *testing.T) {
 		assert.Equal(t, "hunter2", reveal(t, r, "db/password"), "the earlier one stays")
 	})
 	t.Run("unknown options", func(t *testing.T) {
-		for _, uri := range []string{"env://?max=1", "env://?references=true", "envfile://.env?tree=true", "file:///x?prefix=A_"} {
+		for _, uri := range []string{"env://?max=1", "envfile://.env?tree=true", "file:///x?prefix=A_"} {
 			_, err := secrets.Open(t.Context(), uri)
 			assert.ErrorIs(t, err, secrets.ErrInvalid, uri)
 		}
@@ -163,4 +163,21 @@ func TestARotationIsSeen(t *testing.T) {
 	}
 	assert.Less(t, slowest, time.Second)
 	t.Logf("the slowest of 5 rotations was seen after %v", slowest)
+}
+
+// What is mounted by itself (subPath), or over some networks, sends no events.
+// A second link to the file, in another directory, is like that.
+func TestAFileWithoutEventsIsPolled(t *testing.T) {
+	dir := t.TempDir()
+	save(t, filepath.Join(dir, "seen", "token"), "one")
+	elsewhere := filepath.Join(dir, "elsewhere")
+	if err := os.Link(filepath.Join(dir, "seen", "token"), elsewhere); err != nil {
+		t.Skip("no hard links here")
+	}
+	r := open(t, "file://"+dir+"/seen", secrets.WithTTL(200*time.Millisecond))
+	assert.Equal(t, "one", reveal(t, r, "token"))
+	for _, next := range []string{"two", "three"} {
+		save(t, elsewhere, next)
+		require.Eventually(t, func() bool { return reveal(t, r, "token") == next }, 5*time.Second, 10*time.Millisecond)
+	}
 }

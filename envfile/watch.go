@@ -2,7 +2,6 @@ package envfile
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,9 +9,6 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
-
-	"github.com/go-secrets/secrets"
-	"github.com/go-secrets/secrets/internal/fault"
 )
 
 const (
@@ -20,106 +16,6 @@ const (
 	maxDebounce = 100 * time.Millisecond // however unquiet it is
 	checkTime   = 5 * time.Second        // one read of a watched document
 )
-
-// A watch is one watched document. Its fields from dirs on belong to the
-// watcher's loop.
-type watch struct {
-	places  func() []place                 // where its content comes from
-	digest  func(context.Context) [32]byte // of what a read returns
-	changed func()
-	ctx     context.Context
-	ready   chan struct{} // closed once it is watched, or failed
-	failed  error         // set before ready is closed
-
-	dirs map[string]bool // the directories that it needs watched
-	last [32]byte
-}
-
-// digestOf returns the digest of what p returns for ref: a hash of the value,
-// or of the class of its error.
-func digestOf(p secrets.Provider, ref secrets.Ref) func(context.Context) [32]byte {
-	return func(ctx context.Context) [32]byte {
-		v, err := p.Fetch(ctx, ref)
-		if err != nil {
-			return sha256.Sum256([]byte("error\x00" + err.Error()))
-		}
-		return sha256.Sum256(append([]byte("value\x00"+v.Default+"\x00"), v.Data...))
-	}
-}
-
-// A hub holds the watches of one provider. The system's watcher and the two
-// goroutines that serve it exist while there are watches. The zero hub is
-// ready for use.
-type hub struct {
-	mu      sync.Mutex
-	watcher *watcher // nil: nothing is watched
-	watches int
-	closed  bool
-}
-
-// add watches a document until ctx ends, and returns once it is watched.
-func (h *hub) add(ctx context.Context, places func() []place, digest func(context.Context) [32]byte, changed func()) error {
-	w := &watch{places: places, digest: digest, changed: changed, ctx: ctx, ready: make(chan struct{})}
-	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return fault.New(secrets.ErrClosed, "the provider was closed", nil)
-	}
-	if h.watcher == nil {
-		system, err := fsnotify.NewWatcher()
-		if err != nil {
-			h.mu.Unlock()
-			return noWatches(err)
-		}
-		h.watcher = startWatcher(system)
-	}
-	watcher := h.watcher
-	h.watches++
-	watcher.mail(func(m *mailbox) { m.added = append(m.added, w) })
-	h.mu.Unlock()
-
-	leave := sync.OnceFunc(func() { h.leave(watcher, w) })
-	context.AfterFunc(ctx, leave)
-	select {
-	case <-w.ready:
-		if w.failed != nil {
-			leave()
-		}
-		return w.failed
-	case <-watcher.done:
-		return fault.New(secrets.ErrClosed, "the provider was closed", nil)
-	case <-ctx.Done():
-		return contextError(ctx)
-	}
-}
-
-// leave ends a watch, and with the last one the watcher.
-func (h *hub) leave(watcher *watcher, w *watch) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.watcher != watcher {
-		return // closed
-	}
-	if h.watches--; h.watches == 0 {
-		h.watcher = nil
-		watcher.stop()
-		return
-	}
-	watcher.mail(func(m *mailbox) { m.removed = append(m.removed, w) })
-}
-
-// close ends every watch and waits for the goroutines.
-func (h *hub) close() error {
-	h.mu.Lock()
-	watcher := h.watcher
-	h.watcher, h.closed = nil, true
-	h.mu.Unlock()
-	if watcher != nil {
-		watcher.stop()
-		<-watcher.done
-	}
-	return nil
-}
 
 // A watcher serves watches with one system watcher. It watches directories,
 // never files nor ..data: a watch on those follows what they were when it was
@@ -402,8 +298,4 @@ func (w *watcher) prune() {
 			w.forget(dir)
 		}
 	}
-}
-
-func noWatches(err error) error {
-	return fault.New(secrets.ErrUnavailable, "the system refuses to watch the directory, so changes are seen when polled (on Linux, see fs.inotify.max_user_watches and max_user_instances)", err)
 }
