@@ -229,7 +229,7 @@ func TestTheCauseSurvivesTheRetriesOfAUsersClient(t *testing.T) {
 			s := server(t)
 			s.OnCall(func(context.Context, string, string) error { return status.Error(tt.code, "the cause") })
 			// The client waits up to two seconds before its first retry.
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			_, err := New(usersClient(t, s)).Fetch(ctx, named("db"))
 			require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -266,7 +266,7 @@ func TestARefusedConnectionIsUnavailableAtOnceAndHeals(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := p.Fetch(soon(t), named("db"))
 		return err == nil
-	}, 5*time.Second, 20*time.Millisecond, "gRPC must not wait for its two minutes")
+	}, 5*time.Second, 20*time.Millisecond)
 }
 
 func TestAnAnswerThatIsNotSecretManagersIsUnavailable(t *testing.T) {
