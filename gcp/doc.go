@@ -136,7 +136,7 @@
 // it with option.WithLogger(slog.New(slog.DiscardHandler)).
 //
 // A stripped program for linux/amd64 that reads one secret has 16.2 MB with
-// Google's client alone and about half a megabyte more with this package and
+// Google's client alone and about 0.6 MB more with this package and
 // the resolver: nearly all of it is gRPC and the client. The build tag
 // grpcnotrace (go build -tags grpcnotrace) leaves out gRPC's request traces
 // and saves 0.45 MB; html/template, which they bring along, stays, for the
