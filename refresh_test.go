@@ -88,7 +88,7 @@ func TestRefreshing(t *testing.T) {
 			name := fmt.Sprint("s", i)
 			docs[name], names = "v", append(names, name)
 		}
-		r, p := polled(t, docs, secrets.WithTTL(time.Minute))
+		r, p := polled(t, docs, secrets.WithTTL(time.Minute), secrets.WithTimeout(30*time.Second))
 		p.Disable(secretstest.Batch)
 		require.NoError(t, r.Preload(t.Context(), names...))
 		keepUsing(t, r, names...)
