@@ -104,9 +104,9 @@ func certificate(v *secrets.Value, asked time.Time) error {
 	return nil
 }
 
-// rotations remembers how the static roles stood when they were last read, so
-// that a rotation that is late is looked for at 1, 2, 4 … seconds. It holds a
-// time for each, no password.
+// rotations remembers how the static roles stood when they were last read, to
+// know how often one that is late has been looked for. It holds a time for
+// each, no password.
 type rotations struct {
 	mu    sync.Mutex
 	roles map[string]*rotation
@@ -117,7 +117,13 @@ type rotation struct {
 	tries int    // reads since it was due
 }
 
-const latestTry = time.Minute
+// Vault looks every 5 seconds by default which roles are due, so that a
+// rotation comes that much late. For that long it is looked for each second,
+// and then ever more rarely: something keeps the server from rotating.
+const (
+	eagerTries = 6
+	latestTry  = time.Minute
+)
 
 // plan sets when a static role is read again: right after its rotation, by its
 // own clock. It reports whether the document is that of a static role.
@@ -150,13 +156,12 @@ func (rs *rotations) plan(v *secrets.Value, path string) bool {
 	now := time.Now()
 	if ttl > 0 {
 		r.tries = 0
-		// Vault counts whole seconds, and rotates up to a second late.
 		v.RefreshAt = now.Add(time.Duration(ttl)*time.Second + spread(time.Second, 0.8, 1.2))
 		return true
 	}
-	wait := latestTry
-	if r.tries < 6 {
-		wait = time.Second << r.tries
+	wait := time.Second
+	if late := r.tries - eagerTries; late >= 0 {
+		wait = min(latestTry, 2*time.Second<<min(late, 10))
 	}
 	r.tries++
 	v.RefreshAt = now.Add(spread(wait, 0.8, 1.2))

@@ -5,6 +5,7 @@ package vault_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -32,7 +33,12 @@ var shared *vaultserver.Server
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// atATime is how many tests run together: they wait more than they work.
+const atATime = "4"
+
 func run(m *testing.M) int {
+	flag.Parse()
+	_ = flag.Set("test.parallel", atATime)
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "VAULT_") && name != "VAULT_SERVER_BIN" {
 			_ = os.Unsetenv(name)
@@ -255,6 +261,7 @@ func newGateway(t testing.TB, target string) *gateway {
 	proxy := httputil.NewSingleHostReverseProxy(u)
 	proxy.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
 	g := &gateway{}
+	ended := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.mu.Lock()
 		g.requests = append(g.requests, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/v1/"))
@@ -265,6 +272,8 @@ func newGateway(t testing.TB, target string) *gateway {
 			case <-time.After(delay):
 			case <-r.Context().Done():
 				return
+			case <-ended:
+				return
 			}
 		}
 		if answer != nil && answer(w, r) {
@@ -273,6 +282,7 @@ func newGateway(t testing.TB, target string) *gateway {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(ended) })
 	g.URL = server.URL
 	return g
 }

@@ -8,16 +8,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 )
 
-// Binary returns the path of a Vault server: what VAULT_SERVER_BIN names, or
+// Binary tells the path of a Vault server: what VAULT_SERVER_BIN names, or
 // one that is built from the module integration/vaultserver into the user's
 // cache. The first build takes about 11 minutes of CPU time; later ones find
 // the file. Builds of several processes take turns.
 //
-// It is called in a TestMain, before the tests' own time starts to run.
-func Binary() (string, error) {
+// It is called in a TestMain, before the tests' own time starts to run, and
+// finds the file once.
+var Binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("VAULT_SERVER_BIN"); path != "" {
 		if _, err := os.Stat(path); err != nil {
 			return "", fmt.Errorf("VAULT_SERVER_BIN: %w", err)
@@ -64,7 +66,7 @@ func Binary() (string, error) {
 		return "", fmt.Errorf("building the Vault server: %w: %s", err, out)
 	}
 	return binary, os.Rename(binary+".new", binary)
-}
+})
 
 // moduleDir is integration/vaultserver, found from the module of the suites.
 func moduleDir() (string, error) {
