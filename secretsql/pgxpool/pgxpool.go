@@ -1,0 +1,168 @@
+// Package pgxpool is [github.com/jackc/pgx/v5/pgxpool] with credentials that
+// rotate under load while no query fails.
+//
+//	import secretpgxpool "github.com/go-secrets/secrets/secretsql/pgxpool"
+//
+//	pool, err := secretpgxpool.New(ctx, nil, "db", "postgres://db.internal/app?sslmode=verify-full&pool_max_conns=20")
+//
+// A [Pool] is used as a pgxpool.Pool is. What the name stands for is told in
+// package [github.com/go-secrets/secrets/secretsql].
+package pgxpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretsql"
+	"github.com/go-secrets/secrets/secretsql/internal/pgauth"
+)
+
+// A Pool is a [pgxpool.Pool] whose connections are made with current
+// credentials.
+//
+// The embedded pool is for what wants one of that type. Its own methods do all
+// that those of Pool do but one: where a password was changed in the database
+// first, the few callers whose new connection is the first to be refused see
+// that, and have to try again themselves.
+type Pool struct {
+	*pgxpool.Pool
+}
+
+// New returns a pool of connections to where dsn says, as [pgxpool.ParseConfig]
+// takes it, with the credentials that r has under name. r nil: the default
+// resolver. What dsn says of user and password does not matter. The error is
+// [secrets.ErrInvalid] and does not repeat dsn.
+func New(ctx context.Context, r *secrets.Resolver, name, dsn string, opts ...secretsql.Option) (*Pool, error) {
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("%w: secretsql/pgxpool: the connection string is not one that pgxpool.ParseConfig takes", secrets.ErrInvalid)
+	}
+	return NewWithConfig(ctx, r, name, cfg, opts...)
+}
+
+// NewWithConfig is New for a configuration, which must come from
+// [pgxpool.ParseConfig]. Its hooks are called as ever.
+func NewWithConfig(ctx context.Context, r *secrets.Resolver, name string, cfg *pgxpool.Config, opts ...secretsql.Option) (*Pool, error) {
+	h := &hooks{source: secretsql.NewSource(r, name, pgauth.Rejected, opts...), user: cfg}
+	own := cfg.Copy()
+	own.BeforeConnect, own.AfterRelease = h.beforeConnect, h.afterRelease
+	own.BeforeAcquire, own.PrepareConn = nil, h.prepareConn
+	pool, err := pgxpool.NewWithConfig(ctx, own)
+	if err != nil {
+		return nil, err
+	}
+	return &Pool{pool}, nil
+}
+
+// hooks are what the pool calls in a connection's life.
+type hooks struct {
+	source *secretsql.Source
+	user   *pgxpool.Config // the user's own hooks
+}
+
+// beforeConnect puts the current credentials into the configuration of a new
+// connection. The pool lets nobody make that connection for it, and a refusal
+// is final there; so credentials that nobody has got in with yet are tried on
+// a connection that is made for that alone, where they can be replaced.
+func (h *hooks) beforeConnect(ctx context.Context, cfg *pgx.ConnConfig) error {
+	if h.user.BeforeConnect != nil {
+		if err := h.user.BeforeConnect(ctx, cfg); err != nil {
+			return err
+		}
+	}
+	var cred secretsql.Credentials
+	err := h.source.Login(ctx, func(ctx context.Context, c secretsql.Credentials) error {
+		cred = c
+		if c.WereAccepted() {
+			return nil
+		}
+		trial := cfg.Copy()
+		pgauth.Configure(trial, c)
+		conn, err := pgx.ConnectConfig(ctx, trial)
+		if err != nil {
+			return pgauth.Clean(err)
+		}
+		c.Accepted()
+		return conn.Close(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	if a, ok := ctx.Value(attemptKey{}).(*attempt); ok {
+		a.made.Store(&cred)
+	}
+	pgauth.Configure(cfg, cred)
+	own := cfg.AfterConnect
+	cfg.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		conn.CustomData()[madeWith] = cred
+		if own != nil {
+			return own(ctx, conn)
+		}
+		return nil
+	}
+	return nil
+}
+
+// madeWith is the key of a connection's credentials in its custom data.
+const madeWith = "github.com/go-secrets/secrets/secretsql/pgxpool"
+
+func current(conn *pgx.Conn) bool {
+	cred, ok := conn.PgConn().CustomData()[madeWith].(secretsql.Credentials)
+	return !ok || cred.Current()
+}
+
+// prepareConn retires a connection that is about to leave the pool.
+func (h *hooks) prepareConn(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	switch {
+	case !current(conn):
+		return false, nil
+	case h.user.PrepareConn != nil:
+		return h.user.PrepareConn(ctx, conn)
+	case h.user.BeforeAcquire != nil: //nolint:staticcheck // as the pool itself does
+		return h.user.BeforeAcquire(ctx, conn), nil //nolint:staticcheck
+	}
+	return true, nil
+}
+
+// afterRelease retires a connection that comes back to the pool.
+func (h *hooks) afterRelease(conn *pgx.Conn) bool {
+	return current(conn) && (h.user.AfterRelease == nil || h.user.AfterRelease(conn))
+}
+
+// An attempt is one call of the embedded pool, which may make a connection.
+type attempt struct {
+	made atomic.Pointer[secretsql.Credentials] // with which it did
+}
+
+type attemptKey struct{}
+
+// tries is how often a call is made anew. Between the attempts a newer version
+// has been seen to work, so that one is enough unless the password changes
+// again in that moment.
+const tries = 4
+
+// try calls op, and again as long as its new connection is refused. No
+// statement was sent then.
+func (p *Pool) try(ctx context.Context, op func(context.Context) error) error {
+	for n := 1; ; n++ {
+		var a attempt
+		err := op(context.WithValue(ctx, attemptKey{}, &a))
+		var failed *pgconn.ConnectError
+		if err == nil || !errors.As(err, &failed) {
+			return err
+		}
+		if !pgauth.Rejected(err) || n == tries {
+			return pgauth.Clean(err)
+		}
+		if cred := a.made.Load(); cred != nil {
+			cred.Refused()
+		}
+	}
+}
