@@ -5,7 +5,7 @@
 //
 // It is for tools that are told at run time where secrets live. A service
 // imports the backends that it uses: each brings its SDK, and all of them
-// together add some 20 MB to a program.
+// together add some 25 MB to a program.
 package all
 
 import (
