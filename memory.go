@@ -1,9 +1,8 @@
 package secrets
 
 import (
-	"cmp"
 	"errors"
-	"slices"
+	"sort"
 	"time"
 )
 
@@ -134,7 +133,7 @@ func (r *Resolver) makeRoom(newest *document) bool {
 			}
 		}
 	}
-	slices.SortFunc(unused, func(a, b *document) int { return cmp.Compare(a.lastUsed, b.lastUsed) })
+	sort.Slice(unused, func(i, j int) bool { return unused[i].lastUsed < unused[j].lastUsed })
 	// A sixteenth more than is needed, so that the next one does not sweep.
 	target := r.maxEntries - r.maxEntries/16
 	for _, d := range unused {

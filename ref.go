@@ -144,7 +144,7 @@ func parseOptions(query string) (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("option %s: %v", k, err)
 		}
-		if credentialOptions[bareOption.Replace(strings.ToLower(k))] {
+		if slices.Contains(credentialOptions, bareOption.Replace(strings.ToLower(k))) {
 			return nil, fmt.Errorf("option %s is a credential, which no URI may hold; set it in the environment or a file", k)
 		}
 		if at := strings.IndexByte(v, '@'); at >= 0 && strings.Contains(v, "://") {
@@ -157,11 +157,10 @@ func parseOptions(query string) (map[string]string, error) {
 
 // credentialOptions are never accepted in a URI, whatever the backend and
 // however they are spelled: capitals, dashes and underscores don't count.
-var credentialOptions = map[string]bool{
-	"accesskey": true, "accesskeyid": true, "apikey": true, "awsaccesskeyid": true, "awssecretaccesskey": true,
-	"awssessiontoken": true, "clientsecret": true, "credential": true, "credentials": true, "jwt": true, "key": true,
-	"passwd": true, "password": true, "privatekey": true, "pwd": true, "secret": true, "secretaccesskey": true,
-	"secretid": true, "secretkey": true, "sessiontoken": true, "token": true, "vaulttoken": true, "wrappedtoken": true,
+var credentialOptions = []string{
+	"accesskey", "accesskeyid", "apikey", "awsaccesskeyid", "awssecretaccesskey", "awssessiontoken", "clientsecret",
+	"credential", "credentials", "jwt", "key", "passwd", "password", "privatekey", "pwd", "secret", "secretaccesskey",
+	"secretid", "secretkey", "sessiontoken", "token", "vaulttoken", "wrappedtoken",
 }
 
 var bareOption = strings.NewReplacer("-", "", "_", "", ".", "")

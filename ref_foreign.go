@@ -63,7 +63,7 @@ func looksLikeReference(s string) bool {
 // knownScheme reports whether a backend is linked for scheme, or is one of
 // this module's.
 func knownScheme(scheme string) bool {
-	if _, own := ownBackends[scheme]; own {
+	if ownPackage(scheme) != "" {
 		return true
 	}
 	registry.RLock()

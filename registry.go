@@ -54,7 +54,7 @@ func lookupBackend(scheme string) (Backend, error) {
 	if b, ok := registry.backends[scheme]; ok {
 		return b, nil
 	}
-	if path, ok := ownBackends[scheme]; ok {
+	if path := ownPackage(scheme); path != "" {
 		return Backend{}, fmt.Errorf("%w: no backend is linked for scheme %q; add: import _ %q", ErrInvalid, scheme, path)
 	}
 	known := make([]string, 0, len(registry.backends))
@@ -65,16 +65,16 @@ func lookupBackend(scheme string) (Backend, error) {
 	return Backend{}, fmt.Errorf("%w: unknown scheme %q (linked: %v)", ErrInvalid, scheme, known)
 }
 
-// ownBackends tells where this module's backends live, for the message that
-// asks for an import. It links none of them.
-var ownBackends = map[string]string{
-	"awssm":   modulePath + "/awssm",
-	"env":     modulePath + "/envfile",
-	"envfile": modulePath + "/envfile",
-	"file":    modulePath + "/envfile",
-	"gcp":     modulePath + "/gcp",
-	"ssm":     modulePath + "/ssm",
-	"vault":   modulePath + "/vault",
+// ownPackage returns the package of this module where a backend lives, for the
+// message that asks for an import; empty: none. It links none of them.
+func ownPackage(scheme string) string {
+	switch scheme {
+	case "env", "envfile", "file":
+		return modulePath + "/envfile"
+	case "awssm", "gcp", "ssm", "vault":
+		return modulePath + "/" + scheme
+	}
+	return ""
 }
 
 const modulePath = "github.com/go-secrets/secrets"

@@ -1,10 +1,9 @@
 package secrets
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
+	"sort"
 	"time"
 )
 
@@ -52,7 +51,7 @@ func (r *Resolver) Status() []Status {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Document, b.Document) })
+	sort.Slice(all, func(i, j int) bool { return all[i].Document < all[j].Document })
 	return all
 }
 
@@ -135,7 +134,7 @@ func (r *Resolver) Healthy() error {
 			errs = append(errs, &Error{Op: "health", Name: s.entry.name, Err: notFound("it is watched, and there is none")})
 		}
 	}
-	slices.SortFunc(errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	sort.Slice(errs, func(i, j int) bool { return errs[i].Error() < errs[j].Error() })
 	return errors.Join(errs...)
 }
 

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -225,7 +226,7 @@ func (l *lister) walk(root *os.Root, rel string, above []fs.FileInfo, shown, sta
 		return
 	}
 	above = append(slices.Clip(above), self)
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	sort.Slice(entries, func(i, j int) bool { return entries[i].Name() < entries[j].Name() })
 	for _, e := range entries {
 		if l.err == nil {
 			l.err = contextError(l.ctx)
