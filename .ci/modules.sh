@@ -1,6 +1,7 @@
 # Sourced by the scripts here: goes to the repository's top, and tells of its
 # modules.
 
+shopt -s inherit_errexit
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export GOWORK=off GOFLAGS="${GOFLAGS:+$GOFLAGS }-buildvcs=false"
 
