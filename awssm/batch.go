@@ -1,9 +1,8 @@
 package awssm
 
 import (
+	"bytes"
 	"context"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,7 +19,7 @@ const (
 )
 
 // FetchBatch reads secrets with BatchGetSecretValue, 20 in a call, at most 10
-// calls at once. Fewer than three secrets of a region, and those with a stage
+// calls at once. Fewer than three secrets, and those with a stage
 // or a version, are read singly. If batches are denied, all are: for 10
 // minutes, and for good once a single read has succeeded. The first denial is
 // logged.
@@ -31,20 +30,18 @@ func (p *Provider) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets
 	b := batch{Batch: awsapi.NewBatch(refs, p.locate), p: p}
 	c, err := p.session.Conn(ctx)
 	if err != nil {
-		b.Fail(err, b.Documents...)
-		return b.Results()
+		return b.FailAll(err)
 	}
 	b.c = c
 	chunks := b.chunks()
 	awsapi.Each(len(chunks), func(i int) { b.call(ctx, chunks[i]) })
-	b.ReadLeft(func(d document) (secrets.Value, error) {
+	return b.ReadLeft(func(d document) (secrets.Value, error) {
 		v, err := p.read(ctx, c, d)
 		if err == nil {
 			p.gate.Confirm()
 		}
 		return v, err
 	})
-	return b.Results()
 }
 
 // A batch is one FetchBatch under way.
@@ -55,52 +52,43 @@ type batch struct {
 }
 
 // chunks sorts out what goes singly and cuts the rest, by region.
-func (b *batch) chunks() [][]document {
-	regions := make(map[string][]document)
-	var order []string
+func (b *batch) chunks() [][]int {
+	var batchable []int
 	open := b.p.gate.Open()
-	for _, d := range b.Documents {
-		region := b.region(d)
-		if d.selects() || !open || region == "" {
-			b.Leave(d)
-			continue
-		}
-		if regions[region] == nil {
-			order = append(order, region)
-		}
-		regions[region] = append(regions[region], d)
-	}
-	var chunks [][]document
-	for _, region := range order {
-		if docs := regions[region]; len(docs) < batchMin {
-			b.Leave(docs...)
+	for i := range b.Documents {
+		if open && !b.Documents[i].selects() && b.region(i) != "" {
+			batchable = append(batchable, i)
 		} else {
-			chunks = slices.AppendSeq(chunks, slices.Chunk(docs, perCall))
+			b.Leave(i)
 		}
 	}
-	return chunks
+	if len(batchable) < batchMin {
+		b.Leave(batchable...)
+		return nil
+	}
+	return awsapi.Chunk(batchable, perCall, func(i, other int) bool { return b.region(i) == b.region(other) })
 }
 
 // region is where a document is read; empty: unknown.
-func (b *batch) region(d document) string {
-	if d.region != "" {
-		return d.region
+func (b *batch) region(i int) string {
+	if region := b.Documents[i].region; region != "" {
+		return region
 	}
 	return b.c.Region
 }
 
 // call reads one chunk. What it does not settle is left to single reads.
-func (b *batch) call(ctx context.Context, docs []document) {
-	region := b.region(docs[0])
-	in := &secretsmanager.BatchGetSecretValueInput{SecretIdList: make([]string, len(docs))}
-	open := make(map[string]document, len(docs)) // not yet settled, by what was asked for
-	for i, d := range docs {
-		in.SecretIdList[i] = d.id
-		open[d.id] = d
+func (b *batch) call(ctx context.Context, chunk []int) {
+	region := b.region(chunk[0])
+	in := &secretsmanager.BatchGetSecretValueInput{SecretIdList: make([]string, len(chunk))}
+	open := make(map[string]int, len(chunk)) // what is not yet settled, by what it was asked for as
+	for n, i := range chunk {
+		in.SecretIdList[n] = b.Documents[i].id
+		open[b.Documents[i].id] = i
 	}
 	// A page may be empty and have a token; a token that leads nowhere new
 	// is given up for single reads.
-	for page := 0; page <= len(docs) && len(open) > 0; page++ {
+	for page := 0; page <= len(chunk) && len(open) > 0; page++ {
 		out, err := b.c.Client.BatchGetSecretValue(ctx, in, callOptions(b.c, region))
 		if err != nil {
 			b.failed(open, region, err)
@@ -108,74 +96,64 @@ func (b *batch) call(ctx context.Context, docs []document) {
 		}
 		b.p.gate.Allowed()
 		for _, item := range out.Errors {
-			if d, ok := open[aws.ToString(item.SecretId)]; ok {
-				b.Set(d, secrets.Value{}, call("GetSecretValue", d, region).FailItem(aws.ToString(item.ErrorCode), aws.ToString(item.Message)))
-				delete(open, d.id)
+			id := aws.ToString(item.SecretId)
+			if i, ok := open[id]; ok {
+				delete(open, id)
+				b.Set(i, secrets.Value{}, call("GetSecretValue", &b.Documents[i], region).FailItem(aws.ToString(item.ErrorCode), aws.ToString(item.Message)))
 			}
 		}
-		for _, item := range out.SecretValues {
-			b.take(open, item)
+		for n := range out.SecretValues {
+			b.take(open, &out.SecretValues[n])
 		}
 		if aws.ToString(out.NextToken) == "" {
 			break
 		}
 		in.NextToken = out.NextToken
 	}
-	b.Leave(slices.Collect(maps.Values(open))...)
+	for _, i := range open {
+		b.Leave(i)
+	}
 }
 
-// take settles the document that an entry answers, if it bears the stage.
-func (b *batch) take(open map[string]document, item types.SecretValueEntry) {
-	e := entry{
-		arn: item.ARN, name: item.Name, version: item.VersionId, stages: item.VersionStages,
-		text: item.SecretString, binary: item.SecretBinary,
-		value: secrets.Value{Created: aws.ToTime(item.CreatedDate)},
-	}
-	for _, d := range match(open, aws.ToString(e.arn), aws.ToString(e.name)) {
-		if !d.bears(e) {
+// take settles the documents that an entry answers: those that were asked for
+// by its name, its ARN, or the ARN without the six characters that the service
+// appends; if it bears their stage.
+func (b *batch) take(open map[string]int, e *types.SecretValueEntry) {
+	arn := aws.ToString(e.ARN)
+	ids := [...]string{aws.ToString(e.Name), arn, arn[:max(0, strings.LastIndexByte(arn, '-'))]}
+	for _, id := range ids {
+		i, ok := open[id]
+		if !ok || !b.Documents[i].bears(e) {
 			continue
 		}
-		if v, ok := e.take(); ok {
-			b.Set(d, v, nil)
-			delete(open, d.id)
-			// A second document of the same secret, asked for by its other
-			// name, has bytes of its own.
-			e.binary = append([]byte(nil), e.binary...)
+		if v, ok := value(e); ok {
+			delete(open, id)
+			b.Set(i, v, nil)
+			// What is asked for by two names has bytes of its own for each.
+			e.SecretBinary = bytes.Clone(e.SecretBinary)
 		}
 	}
-}
-
-// match finds the documents that a secret was asked for by: its name, its
-// ARN, or the ARN without the six characters that the service appends.
-func match(open map[string]document, arn, name string) []document {
-	var found []document
-	ids := []string{arn, name}
-	if i := strings.LastIndexByte(arn, '-'); i >= 0 {
-		ids = append(ids, arn[:i])
-	}
-	for _, id := range ids {
-		if d, ok := open[id]; ok && id != "" {
-			found = append(found, d)
-		}
-	}
-	return found
 }
 
 // failed handles a call that failed as a whole. What may be about one secret,
 // or about batches only, is tried singly; the rest would fail again.
-func (b *batch) failed(open map[string]document, region string, err error) {
-	c := call("BatchGetSecretValue", document{stage: current}, region)
-	f := c.Fail(err)
+func (b *batch) failed(open map[string]int, region string, err error) {
+	f := call("BatchGetSecretValue", &document{stage: current}, region).Fail(err)
+	singly := false
 	switch f.Class {
 	case secrets.ErrPermission:
 		b.p.gate.Denied(b.p.log, "batch reads from Secrets Manager are denied and off, secrets are read one by one; allow secretsmanager:BatchGetSecretValue on *, or say ?batch=false")
+		singly = true
 	case secrets.ErrInvalid, secrets.ErrNotFound:
+		singly = true
 	case secrets.ErrUnauthenticated:
 		b.p.session.Rejected(b.c)
-		fallthrough
-	default:
-		b.Fail(f, slices.Collect(maps.Values(open))...)
-		return
 	}
-	b.Leave(slices.Collect(maps.Values(open))...)
+	for _, i := range open {
+		if singly {
+			b.Leave(i)
+		} else {
+			b.Set(i, secrets.Value{}, f)
+		}
+	}
 }

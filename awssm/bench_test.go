@@ -1,9 +1,8 @@
 package awssm
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,114 +27,82 @@ func anyName(r awstest.Request) awstest.Reply {
 }
 
 // BenchmarkColdGet compares a Get of a name never held with the SDK's call
-// for it, in turns, and reports the medians and their difference.
+// for it.
 func BenchmarkColdGet(b *testing.B) {
 	for _, latency := range []time.Duration{0, 5 * time.Millisecond} {
 		b.Run(fmt.Sprintf("backend=%v", latency), func(b *testing.B) {
 			server := awstest.NewServer(b, anyName)
 			server.Latency = latency
 			client := clientOf(server)
-			r := secrets.New(New(client))
+			p := New(client)
+			r := secrets.New(p)
 			defer func() { _ = r.Close() }()
 			ctx := b.Context()
-			var raw, ours []time.Duration
-			for i := 0; b.Loop(); i++ {
-				name := fmt.Sprintf("name-%d", i)
-				one := func() {
-					raw = append(raw, timed(b, func() error {
-						_, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(name), VersionStage: aws.String(current)})
-						return err
-					}))
-				}
-				two := func() {
-					ours = append(ours, timed(b, func() error {
-						_, err := r.Get(ctx, name)
-						return err
-					}))
-				}
-				if i%2 == 0 {
-					one()
-					two()
-				} else {
-					two()
-					one()
-				}
+			awstest.Compare(b, awstest.Way{Name: "get", Do: func(round int) error {
+				_, err := r.Get(ctx, fmt.Sprintf("name-%d", round))
+				return err
+			}}, awstest.Way{Name: "sdk", Do: func(round int) error {
+				_, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
+					SecretId: aws.String(fmt.Sprintf("name-%d", round)), VersionStage: aws.String(current),
+				})
+				return err
+			}}, awstest.Way{Name: "fetch", Do: func(round int) error { // the provider's share
+				_, err := p.Fetch(ctx, referenced(fmt.Sprintf("name-%d", round)))
 				server.Reset()
-			}
-			report(b, raw, ours)
+				return err
+			}})
 		})
 	}
-}
-
-func timed(b *testing.B, call func() error) time.Duration {
-	start := time.Now()
-	if err := call(); err != nil {
-		b.Fatal(err)
-	}
-	return time.Since(start)
-}
-
-func report(b *testing.B, raw, ours []time.Duration) {
-	slices.Sort(raw)
-	slices.Sort(ours)
-	r, o := raw[len(raw)/2], ours[len(ours)/2]
-	b.ReportMetric(float64(r)/1e3, "µs-sdk")
-	b.ReportMetric(float64(o)/1e3, "µs-get")
-	b.ReportMetric(float64(o-r)/1e3, "µs-more")
-	b.ReportMetric(100*float64(o-r)/float64(r), "%-more")
-	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkHundredSecrets starts a program with 100 secrets at 5 ms from the
-// backend: through Preload, as batches of the SDK side by side (the ideal), and
-// as single calls of the SDK, one after the other.
+// backend: through Preload, and as batches of the SDK side by side, the ideal.
 func BenchmarkHundredSecrets(b *testing.B) {
+	server := awstest.NewServer(b, anyName)
+	server.Latency = 5 * time.Millisecond
+	client := clientOf(server)
+	ctx := b.Context()
 	names := awstest.Names("secret", 100)
-	for _, way := range []struct {
-		name string
-		read func(context.Context, *secretsmanager.Client) error
-	}{
-		{"preload", func(ctx context.Context, client *secretsmanager.Client) error {
-			r := secrets.New(New(client))
-			defer func() { _ = r.Close() }()
-			return r.Preload(ctx, names...)
-		}},
-		{"ideal", func(ctx context.Context, client *secretsmanager.Client) error {
-			var wg sync.WaitGroup
-			errs := make([]error, len(names)/perCall)
-			for i := range errs {
-				wg.Go(func() {
-					_, errs[i] = client.BatchGetSecretValue(ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: names[i*perCall : (i+1)*perCall]})
-				})
-			}
-			wg.Wait()
-			return errs[0]
-		}},
-		{"singly", func(ctx context.Context, client *secretsmanager.Client) error {
-			for _, name := range names {
-				if _, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(name)}); err != nil {
-					return err
-				}
-			}
-			return nil
-		}},
-	} {
-		b.Run(way.name, func(b *testing.B) {
-			server := awstest.NewServer(b, anyName)
-			server.Latency = 5 * time.Millisecond
-			client := clientOf(server)
-			if err := way.read(b.Context(), client); err != nil { // connections are there
+	calls := 0
+	awstest.Compare(b, awstest.Way{Name: "preload", Do: func(int) error {
+		server.Reset()
+		r := secrets.New(New(client))
+		err := r.Preload(ctx, names...)
+		calls = len(server.Calls())
+		b.Cleanup(func() { _ = r.Close() }) // not what is measured
+		return err
+	}}, awstest.Way{Name: "ideal", Do: func(int) error {
+		return ideal(len(names)/perCall, func(i int) error {
+			_, err := client.BatchGetSecretValue(ctx, &secretsmanager.BatchGetSecretValueInput{SecretIdList: names[i*perCall : (i+1)*perCall]})
+			return err
+		})
+	}})
+	b.ReportMetric(float64(calls), "calls")
+}
+
+// ideal makes n calls at once.
+func ideal(n int, call func(i int) error) error {
+	var wg sync.WaitGroup
+	errs := make([]error, n)
+	for i := range n {
+		wg.Go(func() { errs[i] = call(i) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// BenchmarkHundredSecretsSingly is the same start with single calls of the
+// SDK, one after the other.
+func BenchmarkHundredSecretsSingly(b *testing.B) {
+	server := awstest.NewServer(b, anyName)
+	server.Latency = 5 * time.Millisecond
+	client := clientOf(server)
+	names := awstest.Names("secret", 100)
+	for b.Loop() {
+		for _, name := range names {
+			if _, err := client.GetSecretValue(b.Context(), &secretsmanager.GetSecretValueInput{SecretId: aws.String(name)}); err != nil {
 				b.Fatal(err)
 			}
-			n := 0
-			for b.Loop() {
-				server.Reset()
-				if err := way.read(b.Context(), client); err != nil {
-					b.Fatal(err)
-				}
-				n = len(server.Calls())
-			}
-			b.ReportMetric(float64(n), "calls")
-		})
+		}
 	}
 }

@@ -95,8 +95,8 @@ func TestAnARNNeedsNoRegionBesides(t *testing.T) {
 
 func TestAProfileThatIsNowhereIsNamed(t *testing.T) {
 	awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_PROFILE=prodd")
-	refused(t, fromURI(t, nil), 2*time.Second, secrets.ErrUnauthenticated, `profile "prodd"`, os.Getenv("AWS_CONFIG_FILE"), "AWS_PROFILE")
-	refused(t, fromURI(t, map[string]string{"profile": "other"}), 2*time.Second, secrets.ErrUnauthenticated, `profile "other"`)
+	refused(t, fromURI(t, nil), 2*time.Second, secrets.ErrUnauthenticated, "profile prodd", os.Getenv("AWS_CONFIG_FILE"), "AWS_PROFILE")
+	refused(t, fromURI(t, map[string]string{"profile": "other"}), 2*time.Second, secrets.ErrUnauthenticated, "profile other")
 }
 
 func TestAnExpiredSSOSessionSaysHowToLogIn(t *testing.T) {
@@ -111,7 +111,7 @@ region = eu-west-1
 sso_region = eu-west-1
 sso_start_url = https://example.awsapps.com/start
 `)
-	refused(t, fromURI(t, nil), 2*time.Second, secrets.ErrUnauthenticated, `SSO session of profile "dev"`, "aws sso login --profile dev")
+	refused(t, fromURI(t, nil), 2*time.Second, secrets.ErrUnauthenticated, "SSO session of profile dev", "aws sso login --profile dev")
 
 	sum := sha1.Sum([]byte("corp"))
 	token := filepath.Join(os.Getenv("HOME"), ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json")
@@ -126,7 +126,7 @@ func TestACredentialProcessThatFailsPrintsNoneOfItsOutput(t *testing.T) {
 	awstest.Environment(t, "AWS_PROFILE=dev", "AWS_REGION=eu-west-1")
 	write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\ncredential_process = echo SecretAccessKey canary-31fe\n")
 	p := fromURI(t, nil)
-	refused(t, p, 2*time.Second, secrets.ErrUnauthenticated, `credential_process of profile "dev"`)
+	refused(t, p, 2*time.Second, secrets.ErrUnauthenticated, "credential_process of profile dev")
 	_, err := fetch(t, p, referenced("db"))
 	awstest.NoCanary(t, err, "canary-31fe")
 }

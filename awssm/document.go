@@ -1,12 +1,13 @@
 package awssm
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/awsapi"
@@ -73,9 +74,9 @@ func unspellable(msg string) error {
 
 // selects reports whether the document is in another version than the
 // current one, which a batch cannot ask for.
-func (d document) selects() bool { return d.version != "" || d.stage != current }
+func (d *document) selects() bool { return d.version != "" || d.stage != current }
 
-func (d document) input() *secretsmanager.GetSecretValueInput {
+func (d *document) input() *secretsmanager.GetSecretValueInput {
 	in := &secretsmanager.GetSecretValueInput{SecretId: aws.String(d.id)}
 	if d.stage != "" {
 		in.VersionStage = aws.String(d.stage)
@@ -87,7 +88,7 @@ func (d document) input() *secretsmanager.GetSecretValueInput {
 }
 
 // String is the document as errors name it.
-func (d document) String() string {
+func (d *document) String() string {
 	s := d.id
 	if d.version != "" {
 		s += " version " + d.version
@@ -98,41 +99,32 @@ func (d document) String() string {
 	return s
 }
 
-// An entry is a version as the service returns it, singly or in a batch.
-type entry struct {
-	arn, name, version *string
-	stages             []string
-	text               *string
-	binary             []byte
-	value              secrets.Value // without Data
-}
-
 // bears reports whether an entry is what the document asks for. Reads are
 // eventually consistent: the version that was current a moment ago may come
 // back, without the stage.
-func (d document) bears(e entry) bool {
-	return e.version != nil && (d.version == "" || *e.version == d.version) &&
-		(d.stage == "" || slices.Contains(e.stages, d.stage))
+func (d *document) bears(e *types.SecretValueEntry) bool {
+	return e.VersionId != nil && (d.version == "" || *e.VersionId == d.version) &&
+		(d.stage == "" || slices.Contains(e.VersionStages, d.stage))
 }
 
-// take returns the value of an entry.
-func (e entry) take() (secrets.Value, bool) {
-	v := e.value
+// value returns what an entry holds.
+func value(e *types.SecretValueEntry) (v secrets.Value, ok bool) {
 	switch {
-	case e.text != nil:
-		v.Data = []byte(*e.text)
-	case e.binary != nil:
-		v.Data = e.binary
+	case e.SecretString != nil:
+		v.Data = []byte(*e.SecretString)
+	case e.SecretBinary != nil:
+		v.Data = e.SecretBinary
 	default:
-		return secrets.Value{}, false
+		return v, false
 	}
-	v.Version = *e.version
+	v.Version = *e.VersionId
+	v.Created = aws.ToTime(e.CreatedDate)
 	return v, true
 }
 
 // wrongVersion is the error of an answer that is not what was asked for,
 // twice.
-func wrongVersion(d document, region string) error {
+func wrongVersion(d *document, region string) error {
 	return fault.New(secrets.ErrUnavailable,
-		fmt.Sprintf("Secrets Manager in %s, %q: the answer is not the version that was asked for (reads are eventually consistent)", region, d), nil)
+		"Secrets Manager in "+region+", "+strconv.Quote(d.String())+": the answer is not the version that was asked for (reads are eventually consistent)", nil)
 }

@@ -5,8 +5,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/awsapi"
@@ -39,27 +38,23 @@ func (p *Provider) read(ctx context.Context, c *conn, d document) (secrets.Value
 	for range 2 {
 		out, err := c.Client.GetSecretValue(ctx, d.input(), callOptions(c, region))
 		if err != nil {
-			return secrets.Value{}, p.fail(c, call("GetSecretValue", d, region), err)
+			return secrets.Value{}, p.fail(c, call("GetSecretValue", &d, region), err)
 		}
-		if e := single(out); d.bears(e) {
-			if v, ok := e.take(); ok {
+		e := &types.SecretValueEntry{
+			VersionId: out.VersionId, VersionStages: out.VersionStages, CreatedDate: out.CreatedDate,
+			SecretString: out.SecretString, SecretBinary: out.SecretBinary,
+		}
+		if d.bears(e) {
+			if v, ok := value(e); ok {
 				return v, nil
 			}
 		}
 	}
-	return secrets.Value{}, wrongVersion(d, region)
-}
-
-func single(out *secretsmanager.GetSecretValueOutput) entry {
-	return entry{
-		arn: out.ARN, name: out.Name, version: out.VersionId, stages: out.VersionStages,
-		text: out.SecretString, binary: out.SecretBinary,
-		value: secrets.Value{Created: aws.ToTime(out.CreatedDate)},
-	}
+	return secrets.Value{}, wrongVersion(&d, region)
 }
 
 // call describes a call for the message of its failure.
-func call(operation string, d document, region string) awsapi.Call {
+func call(operation string, d *document, region string) awsapi.Call {
 	return awsapi.Call{
 		Service: "Secrets Manager", Action: "secretsmanager:" + operation,
 		Subject: d.String(), Region: region, Selected: d.selects(),

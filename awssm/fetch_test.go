@@ -3,10 +3,13 @@ package awssm
 import (
 	"context"
 	"encoding/base64"
+	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -53,6 +56,32 @@ func TestAnARNIsReadInItsOwnRegionInEveryPartition(t *testing.T) {
 		assert.Equal(t, region, s.Requests()[0].Region, "the call is signed for the ARN's region")
 	}
 }
+
+func TestAnARNIsReadFromTheEndpointOfItsRegion(t *testing.T) {
+	t.Parallel()
+	for arn, host := range map[string]string{
+		"arn:aws:secretsmanager:us-west-2:123456789012:secret:db-AbCdEf":            "secretsmanager.us-west-2.amazonaws.com",
+		"arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:db-AbCdEf":        "secretsmanager.cn-north-1.amazonaws.com.cn",
+		"arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:db-AbCdEf": "secretsmanager.us-gov-west-1.amazonaws.com",
+		"db": "secretsmanager.eu-west-1.amazonaws.com",
+	} {
+		var asked string
+		client := clientOf(&awstest.Server{}, func(o *secretsmanager.Options) {
+			o.BaseEndpoint = nil
+			o.HTTPClient = doer(func(r *http.Request) (*http.Response, error) {
+				asked = r.URL.Host
+				return nil, errors.New("no network in a test")
+			})
+		})
+		_, err := fetch(t, New(client), referenced(arn))
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.Equal(t, host, asked)
+	}
+}
+
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }
 
 func TestANameThatSecretsManagerCannotHoldIsUnspellableAndNotAskedFor(t *testing.T) {
 	t.Parallel()
@@ -180,7 +209,7 @@ func TestAHungServerIsGivenUpAfterThreeSecondsWithoutADeadline(t *testing.T) {
 	start := time.Now()
 	_, err := fetch(t, p, referenced("db"))
 	require.ErrorIs(t, err, secrets.ErrUnavailable)
-	assert.Contains(t, err.Error(), "did not answer in time")
+	assert.Contains(t, err.Error(), "no answer in time")
 	assert.InDelta(t, 3, time.Since(start).Seconds(), 1)
 }
 

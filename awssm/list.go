@@ -41,7 +41,7 @@ func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, er
 		for {
 			out, err := c.Client.ListSecrets(ctx, in, callOptions(c, region))
 			if err != nil {
-				yield("", p.fail(c, call("ListSecrets", document{id: full, stage: current}, region), err))
+				yield("", p.fail(c, call("ListSecrets", &document{id: full, stage: current}, region), err))
 				return
 			}
 			for _, s := range out.SecretList {

@@ -3,6 +3,7 @@ package ssm
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,13 +28,12 @@ func (p *Provider) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets
 	b := batch{Batch: awsapi.NewBatch(refs, p.locate), p: p}
 	c, err := p.session.Conn(ctx)
 	if err != nil {
-		b.Fail(err, b.Documents...)
-		return b.Results()
+		return b.FailAll(err)
 	}
 	b.c = c
 	chunks := b.chunks()
 	awsapi.Each(len(chunks), func(i int) { b.call(ctx, chunks[i]) })
-	b.ReadLeft(func(d document) (secrets.Value, error) {
+	results := b.ReadLeft(func(d document) (secrets.Value, error) {
 		v, err := p.read(ctx, c, d)
 		if err != nil && !errors.Is(err, secrets.ErrNotFound) {
 			b.refused.Store(true)
@@ -43,7 +43,7 @@ func (p *Provider) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets
 	if b.denied.Load() && !b.refused.Load() {
 		p.gate.Confirm()
 	}
-	return b.Results()
+	return results
 }
 
 // A batch is one FetchBatch under way.
@@ -57,78 +57,58 @@ type batch struct {
 
 // chunks cuts what can go together: names of one region, none of them twice
 // in a call, so that an answer is told by its name alone.
-func (b *batch) chunks() [][]document {
-	if !b.p.gate.Open() || len(b.Documents) == 1 {
-		b.Leave(b.Documents...)
-		return nil
-	}
-	var chunks [][]document
-next:
-	for _, d := range b.Documents {
-		if b.region(d) == "" {
-			b.Leave(d)
-			continue
-		}
-		for i, chunk := range chunks {
-			if len(chunk) < perCall && b.fits(chunk, d) {
-				chunks[i] = append(chunk, d)
-				continue next
-			}
-		}
-		chunks = append(chunks, []document{d})
-	}
-	return chunks
-}
-
-func (b *batch) fits(chunk []document, d document) bool {
-	for _, other := range chunk {
-		if b.region(other) != b.region(d) || other.name == d.name {
-			return false
+func (b *batch) chunks() [][]int {
+	var batchable []int
+	open := b.p.gate.Open() && len(b.Documents) > 1
+	for i := range b.Documents {
+		if open && b.region(i) != "" {
+			batchable = append(batchable, i)
+		} else {
+			b.Leave(i)
 		}
 	}
-	return true
+	return awsapi.Chunk(batchable, perCall, func(i, other int) bool {
+		return b.region(i) == b.region(other) && b.Documents[i].name != b.Documents[other].name
+	})
 }
 
 // region is where a document is read; empty: unknown.
-func (b *batch) region(d document) string {
-	if d.region != "" {
-		return d.region
+func (b *batch) region(i int) string {
+	if region := b.Documents[i].region; region != "" {
+		return region
 	}
 	return b.c.Region
 }
 
 // call reads one chunk. What it does not settle is left to single reads.
-func (b *batch) call(ctx context.Context, docs []document) {
-	region := b.region(docs[0])
-	in := &ssm.GetParametersInput{Names: make([]string, len(docs)), WithDecryption: aws.Bool(true)}
-	for i, d := range docs {
-		in.Names[i] = d.String()
+func (b *batch) call(ctx context.Context, chunk []int) {
+	region := b.region(chunk[0])
+	in := &ssm.GetParametersInput{Names: make([]string, len(chunk)), WithDecryption: aws.Bool(true)}
+	for n, i := range chunk {
+		in.Names[n] = b.Documents[i].String()
 	}
 	out, err := b.c.Client.GetParameters(ctx, in, callOptions(b.c, region))
 	if err != nil {
-		b.failed(docs, region, err)
+		b.failed(chunk, region, err)
 		return
 	}
 	b.p.gate.Allowed()
-	absent := make(map[string]bool, len(out.InvalidParameters))
-	for _, name := range out.InvalidParameters {
-		absent[name] = true
-	}
-	for _, d := range docs {
+	for n, i := range chunk {
+		d := &b.Documents[i]
 		if v, ok := find(out.Parameters, d); ok {
-			b.Set(d, v, nil)
-		} else if absent[d.String()] && !d.loose && !b.p.tree {
-			b.Set(d, secrets.Value{}, missing(d, region))
+			b.Set(i, v, nil)
+		} else if !d.loose && !b.p.tree && slices.Contains(out.InvalidParameters, in.Names[n]) {
+			b.Set(i, secrets.Value{}, missing(d, region))
 		} else {
-			b.Leave(d) // another way to find it is left
+			b.Leave(i) // another way to find it is left
 		}
 	}
 }
 
-func find(parameters []types.Parameter, d document) (secrets.Value, bool) {
-	for _, p := range parameters {
-		if d.answers(p) {
-			return value(p)
+func find(parameters []types.Parameter, d *document) (secrets.Value, bool) {
+	for i := range parameters {
+		if d.answers(&parameters[i]) {
+			return value(&parameters[i])
 		}
 	}
 	return secrets.Value{}, false
@@ -137,8 +117,8 @@ func find(parameters []types.Parameter, d document) (secrets.Value, bool) {
 // failed handles a call that failed as a whole. What may be about one
 // parameter, or about batches only, is tried singly; the rest would fail
 // again.
-func (b *batch) failed(docs []document, region string, err error) {
-	f := call("GetParameters", document{}, region).Fail(err)
+func (b *batch) failed(chunk []int, region string, err error) {
+	f := call("GetParameters", &document{}, region).Fail(err)
 	switch f.Class {
 	case secrets.ErrPermission:
 		b.denied.Store(true)
@@ -148,8 +128,8 @@ func (b *batch) failed(docs []document, region string, err error) {
 		b.p.session.Rejected(b.c)
 		fallthrough
 	default:
-		b.Fail(f, docs...)
+		b.Fail(f, chunk)
 		return
 	}
-	b.Leave(docs...)
+	b.Leave(chunk...)
 }

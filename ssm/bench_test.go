@@ -1,7 +1,7 @@
 package ssm
 
 import (
-	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -14,60 +14,64 @@ import (
 )
 
 // BenchmarkHundredParameters starts a program with 100 parameters at 5 ms from
-// the backend: through Preload, as batches of the SDK side by side (the ideal),
-// and as single calls of the SDK, one after the other.
+// the backend: through Preload, and as batches of the SDK side by side, the
+// ideal.
 func BenchmarkHundredParameters(b *testing.B) {
-	store := make(awstest.ParameterStore)
-	names := awstest.Names("parameter", 100)
-	paths := awstest.Names("/prod/parameter", 100)
+	store, names, paths := hundred()
+	server := awstest.NewServer(b, store.Handle)
+	server.Latency = 5 * time.Millisecond
+	client := clientOf(server)
+	ctx := b.Context()
+	calls := 0
+	awstest.Compare(b, awstest.Way{Name: "preload", Do: func(int) error {
+		server.Reset()
+		r := secrets.New(New(client, WithPrefix("/prod/")))
+		err := r.Preload(ctx, names...)
+		calls = len(server.Calls())
+		b.Cleanup(func() { _ = r.Close() }) // not what is measured
+		return err
+	}}, awstest.Way{Name: "ideal", Do: func(int) error {
+		return ideal(len(paths)/perCall, func(i int) error {
+			_, err := client.GetParameters(ctx, &ssm.GetParametersInput{Names: paths[i*perCall : (i+1)*perCall], WithDecryption: aws.Bool(true)})
+			return err
+		})
+	}})
+	b.ReportMetric(float64(calls), "calls")
+}
+
+// hundred returns a store, the names of what is in it, and their paths.
+func hundred() (store awstest.ParameterStore, names, paths []string) {
+	store = make(awstest.ParameterStore)
+	names, paths = awstest.Names("parameter", 100), awstest.Names("/prod/parameter", 100)
 	for _, path := range paths {
 		store[path] = "a value"
 	}
-	for _, way := range []struct {
-		name string
-		read func(context.Context, *ssm.Client) error
-	}{
-		{"preload", func(ctx context.Context, client *ssm.Client) error {
-			r := secrets.New(New(client, WithPrefix("/prod/")))
-			defer func() { _ = r.Close() }()
-			return r.Preload(ctx, names...)
-		}},
-		{"ideal", func(ctx context.Context, client *ssm.Client) error {
-			var wg sync.WaitGroup
-			errs := make([]error, len(paths)/perCall)
-			for i := range errs {
-				wg.Go(func() {
-					_, errs[i] = client.GetParameters(ctx, &ssm.GetParametersInput{Names: paths[i*perCall : (i+1)*perCall], WithDecryption: aws.Bool(true)})
-				})
-			}
-			wg.Wait()
-			return errs[0]
-		}},
-		{"singly", func(ctx context.Context, client *ssm.Client) error {
-			for _, path := range paths {
-				if _, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(path), WithDecryption: aws.Bool(true)}); err != nil {
-					return err
-				}
-			}
-			return nil
-		}},
-	} {
-		b.Run(way.name, func(b *testing.B) {
-			server := awstest.NewServer(b, store.Handle)
-			server.Latency = 5 * time.Millisecond
-			client := clientOf(server)
-			if err := way.read(b.Context(), client); err != nil { // connections are there
+	return store, names, paths
+}
+
+// ideal makes n calls at once.
+func ideal(n int, call func(i int) error) error {
+	var wg sync.WaitGroup
+	errs := make([]error, n)
+	for i := range n {
+		wg.Go(func() { errs[i] = call(i) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// BenchmarkHundredParametersSingly is the same start with single calls of the
+// SDK, one after the other.
+func BenchmarkHundredParametersSingly(b *testing.B) {
+	store, _, paths := hundred()
+	server := awstest.NewServer(b, store.Handle)
+	server.Latency = 5 * time.Millisecond
+	client := clientOf(server)
+	for b.Loop() {
+		for _, path := range paths {
+			if _, err := client.GetParameter(b.Context(), &ssm.GetParameterInput{Name: aws.String(path), WithDecryption: aws.Bool(true)}); err != nil {
 				b.Fatal(err)
 			}
-			n := 0
-			for b.Loop() {
-				server.Reset()
-				if err := way.read(b.Context(), client); err != nil {
-					b.Fatal(err)
-				}
-				n = len(server.Calls())
-			}
-			b.ReportMetric(float64(n), "calls")
-		})
+		}
 	}
 }

@@ -116,7 +116,7 @@ func unspellable(msg string) error {
 }
 
 // String is the document as the service is asked for it, and as errors name it.
-func (d document) String() string {
+func (d *document) String() string {
 	if d.selector == "" {
 		return d.name
 	}
@@ -131,7 +131,7 @@ func (d document) slashless() document {
 
 // value returns a parameter as the resolver holds it. The version counts from
 // 1 again after a delete and create, so the date belongs to it.
-func value(p types.Parameter) (secrets.Value, bool) {
+func value(p *types.Parameter) (secrets.Value, bool) {
 	if p.Value == nil || p.Version == 0 {
 		return secrets.Value{}, false
 	}
@@ -145,7 +145,7 @@ func value(p types.Parameter) (secrets.Value, bool) {
 
 // answers reports whether a parameter that the service returned is the one
 // that was asked for. Its name comes without the selector.
-func (d document) answers(p types.Parameter) bool {
+func (d *document) answers(p *types.Parameter) bool {
 	if n, err := strconv.ParseInt(d.selector, 10, 64); err == nil && p.Version != n {
 		return false
 	}

@@ -3,7 +3,7 @@ package ssm
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -67,24 +67,24 @@ func (p *Provider) get(ctx context.Context, c *conn, d document) (secrets.Value,
 		WithDecryption: aws.Bool(true), // else a SecureString comes as ciphertext, and no error
 	}, callOptions(c, region))
 	if err != nil {
-		return secrets.Value{}, p.fail(c, call("GetParameter", d, region), err)
+		return secrets.Value{}, p.fail(c, call("GetParameter", &d, region), err)
 	}
 	if out.Parameter != nil {
-		if v, ok := value(*out.Parameter); ok {
+		if v, ok := value(out.Parameter); ok {
 			return v, nil
 		}
 	}
 	return secrets.Value{}, fault.New(secrets.ErrUnavailable,
-		fmt.Sprintf("Parameter Store in %s, %q: the answer holds no parameter: a proxy or captive portal?", region, d), nil)
+		"Parameter Store in "+region+", "+strconv.Quote(d.String())+": the answer holds no parameter: a proxy or captive portal?", nil)
 }
 
 // missing is the error of a parameter that a batch reported as not there.
-func missing(d document, region string) error {
-	return fault.New(secrets.ErrNotFound, fmt.Sprintf("Parameter Store in %s has no %q", region, d), nil)
+func missing(d *document, region string) error {
+	return fault.New(secrets.ErrNotFound, "Parameter Store in "+region+" has no "+strconv.Quote(d.String()), nil)
 }
 
 // call describes a call for the message of its failure.
-func call(operation string, d document, region string) awsapi.Call {
+func call(operation string, d *document, region string) awsapi.Call {
 	return awsapi.Call{
 		Service: "Parameter Store", Action: "ssm:" + operation,
 		Subject: d.String(), Region: region, Selected: d.selector != "",

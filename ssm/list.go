@@ -41,7 +41,7 @@ func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, er
 		for {
 			out, err := c.Client.DescribeParameters(ctx, in, callOptions(c, region))
 			if err != nil {
-				yield("", p.fail(c, call("DescribeParameters", document{name: full}, region), err))
+				yield("", p.fail(c, call("DescribeParameters", &document{name: full}, region), err))
 				return
 			}
 			for _, parameter := range out.Parameters {

@@ -32,7 +32,7 @@ func (p *Provider) children(ctx context.Context, c *conn, d document) (secrets.V
 	for {
 		out, err := c.Client.GetParametersByPath(ctx, in, callOptions(c, region))
 		if err != nil {
-			return secrets.Value{}, p.fail(c, call("GetParametersByPath", document{name: path}, region), err)
+			return secrets.Value{}, p.fail(c, call("GetParametersByPath", &document{name: path}, region), err)
 		}
 		for _, child := range out.Parameters {
 			key, below := strings.CutPrefix(aws.ToString(child.Name), path+"/")
@@ -46,7 +46,7 @@ func (p *Provider) children(ctx context.Context, c *conn, d document) (secrets.V
 		in.NextToken = out.NextToken
 	}
 	if len(object) == 0 {
-		return secrets.Value{}, missing(d, region)
+		return secrets.Value{}, missing(&d, region)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -31,6 +31,30 @@ func Each(n int, f func(i int)) {
 	wg.Wait()
 }
 
+// Chunk cuts documents into calls of at most size, each to the first call that
+// has room and that it fits into.
+func Chunk(documents []int, size int, fits func(i, other int) bool) [][]int {
+	var chunks [][]int
+next:
+	for _, i := range documents {
+	chunk:
+		for n, chunk := range chunks {
+			if len(chunk) == size {
+				continue
+			}
+			for _, other := range chunk {
+				if !fits(i, other) {
+					continue chunk
+				}
+			}
+			chunks[n] = append(chunk, i)
+			continue next
+		}
+		chunks = append(chunks, []int{i})
+	}
+	return chunks
+}
+
 // Unbatched are the results of a provider that reads no batches.
 func Unbatched(n int) []secrets.Result {
 	results := make([]secrets.Result, n)
@@ -41,71 +65,82 @@ func Unbatched(n int) []secrets.Result {
 }
 
 // A Batch is one FetchBatch under way: the documents that its refs name, each
-// once, and their results.
+// once, and their results. Documents are told by their index.
 type Batch[D comparable] struct {
 	Documents []D
 
-	refs    map[D][]int // the refs that each document answers
+	refs    [][]int // of each document: the refs that it answers
 	results []secrets.Result
 
-	mu     sync.Mutex
-	singly []D // what batches have not settled
+	mu   sync.Mutex
+	left []int // what batches have not settled
 }
 
 // NewBatch locates the document of every ref. What cannot be located has its
 // result.
 func NewBatch[D comparable](refs []secrets.Ref, locate func(secrets.Ref) (D, error)) *Batch[D] {
-	b := &Batch[D]{refs: make(map[D][]int, len(refs)), results: make([]secrets.Result, len(refs))}
-	for i, ref := range refs {
+	b := &Batch[D]{results: make([]secrets.Result, len(refs))}
+	index := make(map[D]int, len(refs))
+	for n, ref := range refs {
 		d, err := locate(ref)
 		if err != nil {
-			b.results[i].Err = err
+			b.results[n].Err = err
 			continue
 		}
-		if b.refs[d] == nil {
-			b.Documents = append(b.Documents, d)
+		i, ok := index[d]
+		if !ok {
+			i = len(b.Documents)
+			index[d] = i
+			b.Documents, b.refs = append(b.Documents, d), append(b.refs, nil)
 		}
-		b.refs[d] = append(b.refs[d], i)
+		b.refs[i] = append(b.refs[i], n)
 	}
 	return b
 }
 
-// Set stores the outcome of a document, once. Refs that share it get copies.
+// Set stores the outcome of document i, once. Refs that share it get copies.
 // Calls for different documents may run at the same time.
-func (b *Batch[D]) Set(d D, v secrets.Value, err error) {
-	for n, i := range b.refs[d] {
-		if n > 0 && v.Data != nil {
+func (b *Batch[D]) Set(i int, v secrets.Value, err error) {
+	for first, n := range b.refs[i] {
+		if first > 0 && v.Data != nil {
 			v.Data = append([]byte{}, v.Data...)
 		}
-		b.results[i] = secrets.Result{Value: v, Err: err}
+		b.results[n].Value, b.results[n].Err = v, err
 	}
 }
 
 // Fail stores the same error for documents.
-func (b *Batch[D]) Fail(err error, documents ...D) {
-	for _, d := range documents {
-		b.Set(d, secrets.Value{}, err)
+func (b *Batch[D]) Fail(err error, documents []int) {
+	for _, i := range documents {
+		b.Set(i, secrets.Value{}, err)
 	}
 }
 
+// FailAll stores the same error for all documents.
+func (b *Batch[D]) FailAll(err error) []secrets.Result {
+	for i := range b.Documents {
+		b.Set(i, secrets.Value{}, err)
+	}
+	return b.results
+}
+
 // Leave puts documents off to single reads.
-func (b *Batch[D]) Leave(documents ...D) {
+func (b *Batch[D]) Leave(documents ...int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.singly = append(b.singly, documents...)
+	b.left = append(b.left, documents...)
 }
 
-// ReadLeft reads what was left, each by itself.
-func (b *Batch[D]) ReadLeft(read func(D) (secrets.Value, error)) {
+// ReadLeft reads what was left, each by itself, and returns all results,
+// aligned with the refs.
+func (b *Batch[D]) ReadLeft(read func(D) (secrets.Value, error)) []secrets.Result {
 	b.mu.Lock()
-	left := b.singly
-	b.singly = nil
+	left := b.left
+	b.left = nil
 	b.mu.Unlock()
 	Each(len(left), func(i int) {
-		v, err := read(left[i])
+		v, err := read(b.Documents[left[i]])
 		b.Set(left[i], v, err)
 	})
+	return b.results
 }
-
-// Results are aligned with the refs.
-func (b *Batch[D]) Results() []secrets.Result { return b.results }

@@ -3,7 +3,6 @@ package awsapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -44,19 +43,19 @@ func configFailed(err error, o Options) error {
 	if errors.As(err, &absent) {
 		return &fault.Error{
 			Class: secrets.ErrUnauthenticated,
-			Msg: fmt.Sprintf("no AWS credentials: profile %q is in none of %s; set AWS_PROFILE or ?profile= to one that is, or run `aws configure sso --profile %s`",
-				absent.Profile, strings.Join(configFiles(), ", "), absent.Profile),
+			Msg: "no AWS credentials: profile " + absent.Profile + " is in none of " + strings.Join(configFiles(), ", ") +
+				"; set AWS_PROFILE or ?profile= to one that is, or run `aws configure sso --profile " + absent.Profile + "`",
 			Err: err, Quiet: true,
 		}
 	}
 	return fault.New(secrets.ErrUnauthenticated,
-		fmt.Sprintf("no AWS credentials: the AWS configuration (environment, profile %q in %s) does not load", o.profile(), strings.Join(configFiles(), ", ")), Strip(err))
+		"no AWS credentials: the AWS configuration (environment, profile "+o.profile()+" in "+strings.Join(configFiles(), ", ")+") does not load", Strip(err))
 }
 
 // noRegion is the error of a call that no region is known for.
 func noRegion(o Options) error {
 	return fault.New(secrets.ErrInvalid,
-		fmt.Sprintf("no AWS region: AWS_REGION is unset and profile %q sets none; add ?region= to the URI or set AWS_REGION", o.profile()), nil)
+		"no AWS region: AWS_REGION is unset and profile "+o.profile()+" sets none; add ?region= to the URI or set AWS_REGION", nil)
 }
 
 // credentialsFailed describes a chain that gave no credentials: what was
@@ -64,53 +63,66 @@ func noRegion(o Options) error {
 func credentialsFailed(err error, o Options, chain []aws.CredentialSource) error {
 	err = Strip(err)
 	f := &fault.Error{Class: secrets.ErrUnauthenticated, Err: err, Quiet: true}
-	reason := cause(err)
-	has := func(s ...aws.CredentialSource) bool {
-		return slices.ContainsFunc(s, func(s aws.CredentialSource) bool { return slices.Contains(chain, s) })
-	}
+	reason, profile := cause(err), o.profile()
 	var sso *ssocreds.InvalidTokenError
 	var operation *smithy.OperationError
+	what, mend := "the client's credential provider failed", ""
 	switch {
 	case o.Role != "" && errors.As(err, &operation) && operation.ServiceID == "STS":
 		if AnswerOf(err).Class() == secrets.ErrPermission {
 			f.Missing = "sts:AssumeRole"
 		}
-		f.Msg = fmt.Sprintf("no AWS credentials: role %s was not given: %s; allow sts:AssumeRole and check the role's trust policy", o.Role, reason)
-	case errors.As(err, &sso), has(aws.CredentialSourceSSO, aws.CredentialSourceSSOLegacy, aws.CredentialSourceProfileSSO, aws.CredentialSourceProfileSSOLegacy):
-		f.Msg = fmt.Sprintf("no AWS credentials: the SSO session of profile %q is absent or expired: %s; run `aws sso login --profile %s`", o.profile(), reason, o.profile())
-	case has(aws.CredentialSourceLogin, aws.CredentialSourceProfileLogin):
-		f.Msg = fmt.Sprintf("no AWS credentials: the login session of profile %q is absent or expired: %s; run `aws login --profile %s`", o.profile(), reason, o.profile())
-	case has(aws.CredentialSourceEnvVarsSTSWebIDToken, aws.CredentialSourceProfileSTSWebIDToken):
-		f.Msg = fmt.Sprintf("no AWS credentials: the web identity token (AWS_WEB_IDENTITY_TOKEN_FILE) was not exchanged for role %s: %s; check the service account's role and its trust policy", os.Getenv("AWS_ROLE_ARN"), reason)
-	case has(aws.CredentialSourceProcess, aws.CredentialSourceProfileProcess):
-		f.Msg = fmt.Sprintf("no AWS credentials: credential_process of profile %q: %s; run the command by hand", o.profile(), reason)
-	case has(aws.CredentialSourceIMDS, aws.CredentialSourceHTTP):
-		f.Msg = fmt.Sprintf("no AWS credentials: %s; run `aws sso login`, set AWS_PROFILE, or check the service account's role", strings.Join(tried(o, has(aws.CredentialSourceHTTP), reason), ", "))
+		what, mend = "role "+o.Role+" was not given", "allow sts:AssumeRole and check the role's trust policy"
+	case errors.As(err, &sso), has(chain, aws.CredentialSourceSSO, aws.CredentialSourceSSOLegacy, aws.CredentialSourceProfileSSO, aws.CredentialSourceProfileSSOLegacy):
+		what, mend = "the SSO session of profile "+profile+" is absent or expired", "run `aws sso login --profile "+profile+"`"
+	case has(chain, aws.CredentialSourceLogin, aws.CredentialSourceProfileLogin):
+		what, mend = "the login session of profile "+profile+" is absent or expired", "run `aws login --profile "+profile+"`"
+	case has(chain, aws.CredentialSourceEnvVarsSTSWebIDToken, aws.CredentialSourceProfileSTSWebIDToken):
+		what = "the web identity token (AWS_WEB_IDENTITY_TOKEN_FILE) was not exchanged for role " + os.Getenv("AWS_ROLE_ARN")
+		mend = "check the service account's role and its trust policy"
+	case has(chain, aws.CredentialSourceProcess, aws.CredentialSourceProfileProcess):
+		what, mend = "credential_process of profile "+profile, "run the command by hand"
+	case has(chain, aws.CredentialSourceIMDS, aws.CredentialSourceHTTP):
+		what = tried(o, has(chain, aws.CredentialSourceHTTP))
+		mend = "run `aws sso login`, set AWS_PROFILE, or check the service account's role"
 	case o.Role != "":
-		f.Msg = fmt.Sprintf("no AWS credentials: role %s was not given: %s; check the credentials that assume it", o.Role, reason)
-	default:
-		f.Msg = fmt.Sprintf("no AWS credentials: the client's credential provider failed: %s", reason)
+		what, mend = "role "+o.Role+" was not given", "check the credentials that assume it"
+	}
+	f.Msg = "no AWS credentials: " + what + ": " + reason
+	if mend != "" {
+		f.Msg += "; " + mend
 	}
 	return f
 }
 
-// tried lists the default chain as the SDK walks it, with what was found.
-func tried(o Options, container bool, reason string) []string {
-	env := "environment unset"
-	if os.Getenv("AWS_ACCESS_KEY_ID") != "" || os.Getenv("AWS_ACCESS_KEY") != "" {
-		env = "AWS_ACCESS_KEY_ID set without AWS_SECRET_ACCESS_KEY"
-		if o.Profile != "" {
-			env = "environment not asked (?profile= is set)"
+// has reports whether a chain has one of the sources.
+func has(chain []aws.CredentialSource, sources ...aws.CredentialSource) bool {
+	for _, s := range sources {
+		if slices.Contains(chain, s) {
+			return true
 		}
 	}
-	list := []string{env, fmt.Sprintf("profile %s absent or without credentials", o.profile())}
+	return false
+}
+
+// tried lists the default chain as the SDK walks it, with what was found. The
+// reason for which its last part failed comes after it.
+func tried(o Options, container bool) string {
+	env := "environment unset"
+	switch {
+	case o.Profile != "":
+		env = "environment not asked (?profile= is set)"
+	case os.Getenv("AWS_ACCESS_KEY_ID") != "" || os.Getenv("AWS_ACCESS_KEY") != "":
+		env = "AWS_ACCESS_KEY_ID set without AWS_SECRET_ACCESS_KEY"
+	}
+	last := "instance metadata unreachable"
 	switch {
 	case container:
-		return append(list, "container endpoint failed ("+reason+")")
+		last = "container endpoint failed"
 	case strings.EqualFold(os.Getenv("AWS_EC2_METADATA_DISABLED"), "true"):
-		return append(list, "instance metadata disabled by AWS_EC2_METADATA_DISABLED")
+		last = "instance metadata disabled by AWS_EC2_METADATA_DISABLED"
 	}
-	return append(list, "instance metadata unreachable ("+reason+")")
+	return env + ", profile " + o.profile() + " absent or without credentials, " + last
 }
 
 // cause is the last thing that an error of the credential chain tells: the

@@ -3,11 +3,11 @@ package awsapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -63,52 +63,18 @@ func retryAfter(s string) time.Duration {
 	return 0
 }
 
-// classes maps error codes, with an Exception at their end taken off. The
-// throttling codes are the SDK's own list.
-var classes = map[string]error{
-	"AccessDenied":                  secrets.ErrPermission,
-	"NotAuthorized":                 secrets.ErrPermission,
-	"UnauthorizedOperation":         secrets.ErrPermission,
-	"AccountProblem":                secrets.ErrPermission,
-	"OptInRequired":                 secrets.ErrPermission,
-	"InvalidClientTokenId":          secrets.ErrUnauthenticated,
-	"UnrecognizedClient":            secrets.ErrUnauthenticated,
-	"ExpiredToken":                  secrets.ErrUnauthenticated,
-	"TokenRefreshRequired":          secrets.ErrUnauthenticated,
-	"InvalidToken":                  secrets.ErrUnauthenticated,
-	"InvalidSignature":              secrets.ErrUnauthenticated,
-	"IncompleteSignature":           secrets.ErrUnauthenticated,
-	"SignatureDoesNotMatch":         secrets.ErrUnauthenticated,
-	"MissingAuthentication":         secrets.ErrUnauthenticated,
-	"MissingAuthToken":              secrets.ErrUnauthenticated,
-	"AuthFailure":                   secrets.ErrUnauthenticated,
-	"RequestExpired":                secrets.ErrUnauthenticated,
-	"RequestTimeTooSkewed":          secrets.ErrUnauthenticated,
-	"Validation":                    secrets.ErrInvalid,
-	"ValidationError":               secrets.ErrInvalid,
-	"InvalidParameter":              secrets.ErrInvalid,
-	"InvalidParameterValue":         secrets.ErrInvalid,
-	"InvalidRequest":                secrets.ErrInvalid,
-	"InvalidFilterKey":              secrets.ErrInvalid,
-	"InvalidFilterValue":            secrets.ErrInvalid,
-	"InvalidFilterOption":           secrets.ErrInvalid,
-	"Serialization":                 secrets.ErrInvalid,
-	"UnknownOperation":              secrets.ErrInvalid,
-	"InvalidAction":                 secrets.ErrInvalid,
-	"HierarchyLevelLimit":           secrets.ErrInvalid,
-	"UnsupportedParameter":          secrets.ErrInvalid,
-	"InvalidNextToken":              secrets.ErrUnavailable, // the list changed below us: begin again
-	"ResourceNotFound":              secrets.ErrNotFound,
-	"ParameterNotFound":             secrets.ErrNotFound,
-	"ParameterVersionNotFound":      secrets.ErrNotFound,
-	"ParameterVersionLabelNotFound": secrets.ErrNotFound,
-	"DecryptionFailure":             secrets.ErrPermission,
-	"InvalidKeyId":                  secrets.ErrPermission,
-	"KMSAccessDenied":               secrets.ErrPermission,
-	"KMSDisabled":                   secrets.ErrPermission,
-	"KMSInvalidState":               secrets.ErrPermission,
-	"KMSNotFound":                   secrets.ErrPermission,
-}
+// The error codes of each class, with an Exception at their end taken off, as
+// words. The throttling codes are the SDK's own list.
+const (
+	permissionCodes = " AccessDenied NotAuthorized UnauthorizedOperation AccountProblem OptInRequired " +
+		"DecryptionFailure InvalidKeyId KMSAccessDenied KMSDisabled KMSInvalidState KMSNotFound "
+	credentialCodes = " InvalidClientTokenId UnrecognizedClient ExpiredToken TokenRefreshRequired InvalidToken InvalidSignature " +
+		"IncompleteSignature SignatureDoesNotMatch MissingAuthentication MissingAuthToken MissingAuthenticationToken AuthFailure " +
+		"RequestExpired RequestTimeTooSkewed "
+	invalidCodes = " Validation ValidationError InvalidParameter InvalidParameterValue InvalidRequest InvalidFilterKey InvalidFilterValue " +
+		"InvalidFilterOption Serialization UnknownOperation InvalidAction HierarchyLevelLimit UnsupportedParameter "
+	notFoundCodes = " ResourceNotFound ParameterNotFound ParameterVersionNotFound ParameterVersionLabelNotFound "
+)
 
 // Class returns the class of an answer: by its code, and by the status of
 // HTTP only where no code came (a proxy's page).
@@ -117,10 +83,16 @@ func (a Answer) Class() error {
 		if _, ok := retry.DefaultThrottleErrorCodes[a.Code]; ok {
 			return secrets.ErrThrottled
 		}
-		for _, code := range []string{a.Code, strings.TrimSuffix(a.Code, "Exception")} {
-			if class, ok := classes[code]; ok {
-				return class
-			}
+		word := " " + strings.TrimSuffix(a.Code, "Exception") + " "
+		switch {
+		case strings.Contains(permissionCodes, word):
+			return secrets.ErrPermission
+		case strings.Contains(credentialCodes, word):
+			return secrets.ErrUnauthenticated
+		case strings.Contains(invalidCodes, word):
+			return secrets.ErrInvalid
+		case strings.Contains(notFoundCodes, word):
+			return secrets.ErrNotFound
 		}
 		return secrets.ErrUnavailable
 	}
@@ -182,45 +154,45 @@ func (c Call) judge(f *fault.Error, a Answer) {
 	}
 }
 
+// where says what was asked, and where.
+func (c Call) where() string {
+	where := c.Service + " in " + c.Region
+	if c.Subject != "" {
+		where += ", " + strconv.Quote(c.Subject)
+	}
+	return where
+}
+
 // message puts an answer into one line.
 func (c Call) message(f *fault.Error, a Answer) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s in %s", c.Service, c.Region)
-	if c.Subject != "" {
-		fmt.Fprintf(&b, ", %q", c.Subject)
+	what := a.Code + ": " + a.Message
+	if a.Code == "" {
+		what = "status " + strconv.Itoa(a.Status) + " without an error code, so not from the service itself: a proxy or captive portal?"
 	}
-	switch {
-	case a.Code != "":
-		fmt.Fprintf(&b, ": %s: %s", a.Code, a.Message)
-	case a.Status >= 200 && a.Status < 300:
-		fmt.Fprintf(&b, ": what answered (status %d) is not the service: a proxy or captive portal?", a.Status)
-	default:
-		fmt.Fprintf(&b, ": status %d without an error code, so not from the service itself: a proxy?", a.Status)
-	}
+	mend := ""
 	switch {
 	case f.Missing == "kms:Decrypt":
-		b.WriteString("; allow kms:Decrypt on the key that encrypts it")
+		mend = "; allow kms:Decrypt on the key that encrypts it"
 	case f.Missing != "" && a.Code != "":
-		b.WriteString("; allow " + f.Missing)
+		mend = "; allow " + f.Missing
 	case f.Class == secrets.ErrUnauthenticated:
-		b.WriteString("; renew the credentials (`aws sso login`, AWS_PROFILE, the service account's role) and check the clock")
+		mend = "; renew the credentials (`aws sso login`, AWS_PROFILE, the service account's role) and check the clock"
 	}
 	if a.RequestID != "" {
-		b.WriteString(" (request " + a.RequestID + ")")
+		mend += " (request " + a.RequestID + ")"
 	}
-	return b.String()
+	return c.where() + ": " + what + mend
 }
 
 // unanswered describes a call to which no response came.
 func (c Call) unanswered(err error) string {
-	what := c.Service + " in " + c.Region
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return what + " did not answer in time"
+		return c.where() + ": no answer in time"
 	case errors.Is(err, context.Canceled):
-		return what + " was not waited for"
+		return c.where() + ": not waited for"
 	}
-	return what + " could not be reached"
+	return c.where() + ": no connection"
 }
 
 // oneLine bounds a service's message and takes out what would break a log
@@ -228,8 +200,12 @@ func (c Call) unanswered(err error) string {
 func oneLine(s string) string {
 	const most = 500
 	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+	if len(s) <= most {
+		return s
 	}
-	return s
+	end := most
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
 }

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -36,7 +37,7 @@ func (g *Gate) Denied(log *slog.Logger, msg string) {
 		if log == nil {
 			log = slog.Default()
 		}
-		log.Warn("secrets: " + msg)
+		log.LogAttrs(context.Background(), slog.LevelWarn, "secrets: "+msg)
 	}
 }
 

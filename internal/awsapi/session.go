@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,7 +88,7 @@ type step[C any] struct {
 // slow reports whether a metadata service is asked.
 func (st *step[C]) slow() bool {
 	chain := st.chain.Load()
-	return chain != nil && (slices.Contains(*chain, aws.CredentialSourceIMDS) || slices.Contains(*chain, aws.CredentialSourceHTTP))
+	return chain != nil && has(*chain, aws.CredentialSourceIMDS, aws.CredentialSourceHTTP)
 }
 
 // Open returns a Session that configures itself from the environment, the
@@ -244,14 +243,8 @@ func retrieve(ctx context.Context, p aws.CredentialsProvider, chain []aws.Creden
 
 // remote reports whether a service gives the credentials, and not a file.
 func remote(chain []aws.CredentialSource) bool {
-	return slices.ContainsFunc(chain, func(s aws.CredentialSource) bool {
-		switch s {
-		case aws.CredentialSourceIMDS, aws.CredentialSourceHTTP, aws.CredentialSourceSTSAssumeRole,
-			aws.CredentialSourceSTSAssumeRoleWebID, aws.CredentialSourceEnvVarsSTSWebIDToken, aws.CredentialSourceProfileSTSWebIDToken:
-			return true
-		}
-		return false
-	})
+	return has(chain, aws.CredentialSourceIMDS, aws.CredentialSourceHTTP, aws.CredentialSourceSTSAssumeRole,
+		aws.CredentialSourceSTSAssumeRoleWebID, aws.CredentialSourceEnvVarsSTSWebIDToken, aws.CredentialSourceProfileSTSWebIDToken)
 }
 
 // wait waits for a step within the caller's context and the budget.
