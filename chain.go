@@ -104,16 +104,23 @@ func fetchAny(ctx context.Context, p Provider, refs []Ref) []Result {
 	return results
 }
 
+// List yields the names of the members that can list. That others cannot is
+// told last, or, if none can, first.
 func (c *chain) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
+		var cannot error
 		seen := make(map[string]bool)
 		for i, p := range c.members {
 			l, ok := p.(ListProvider)
 			if !ok {
-				yield("", c.member(i, errors.ErrUnsupported))
-				return
+				cannot = c.member(i, errors.ErrUnsupported)
+				continue
 			}
 			for name, err := range l.List(ctx, prefix) {
+				if errors.Is(err, errors.ErrUnsupported) {
+					cannot = c.member(i, err)
+					break
+				}
 				if err != nil {
 					yield("", c.member(i, err))
 					return
@@ -125,6 +132,9 @@ func (c *chain) List(ctx context.Context, prefix string) iter.Seq2[string, error
 					}
 				}
 			}
+		}
+		if cannot != nil {
+			yield("", cannot)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 // A flight is a read of a document that is under way. Everybody who wants the
 // document waits for the one that is.
 type flight struct {
+	doc   *document
 	done  chan struct{} // closed once the document says what came of it
 	start int64
 	last  error // what the backend said so far; guarded by Resolver.mu
@@ -34,7 +35,7 @@ func (r *Resolver) claim(d *document) (f *flight, mine bool) {
 	if d.flight != nil {
 		return d.flight, false
 	}
-	d.flight = &flight{done: make(chan struct{}), start: r.now()}
+	d.flight = &flight{doc: d, done: make(chan struct{}), start: r.now()}
 	d.folder.provider.due.remove(d)
 	return d.flight, true
 }
@@ -42,7 +43,6 @@ func (r *Resolver) claim(d *document) (f *flight, mine bool) {
 // A reading is documents of one provider that are read together.
 type reading struct {
 	provider *provider
-	docs     []*document
 	flights  []*flight
 	refresh  bool     // nobody waits: one try
 	tries    int      // of a read that somebody waits for
@@ -56,7 +56,7 @@ type reading struct {
 func (r *Resolver) read(rd *reading, gone <-chan struct{}) {
 	rd.spread = spread()
 	size := 1
-	if len(rd.docs) > 1 {
+	if len(rd.flights) > 1 {
 		ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
 		opened, err := r.open(ctx, rd.provider)
 		cancel()
@@ -68,13 +68,12 @@ func (r *Resolver) read(rd *reading, gone <-chan struct{}) {
 	if rd.refresh {
 		slots, most = rd.provider.refresh, maxRefreshes
 	}
-	chunks := (len(rd.docs) + size - 1) / size
+	chunks := (len(rd.flights) + size - 1) / size
 	parallel(chunks, most, func(i int) {
 		part := *rd
-		part.docs = rd.docs[i*size : min((i+1)*size, len(rd.docs))]
-		part.flights = rd.flights[i*size : min((i+1)*size, len(rd.docs))]
+		part.flights = rd.flights[i*size : min((i+1)*size, len(rd.flights))]
 		if err := r.admit(slots, gone); err != nil {
-			r.settleAll(&part, sameResult(len(part.docs), Result{Err: err}))
+			r.settleAll(&part, sameResult(len(part.flights), Result{Err: err}))
 			return
 		}
 		defer func() { <-slots }()
@@ -106,23 +105,23 @@ func (r *Resolver) readChunk(rd *reading) {
 	// A provider that ignores its context keeps its slot until it returns,
 	// but nobody waits for it.
 	late := time.AfterFunc(r.timeout+overtime, func() {
-		r.settleAll(rd, sameResult(len(rd.docs), Result{Err: withClass(context.DeadlineExceeded)}))
+		r.settleAll(rd, sameResult(len(rd.flights), Result{Err: withClass(context.DeadlineExceeded)}))
 	})
 	defer late.Stop()
 
-	docs, flights := rd.docs, rd.flights
+	left := *rd
 	for try := 1; ; try++ {
-		results := r.fetch(ctx, rd.provider, docs, rd.refresh)
+		results := r.fetch(ctx, &left)
 		if rd.refresh || try >= rd.tries {
-			r.settleAll(&reading{provider: rd.provider, docs: docs, flights: flights, refresh: rd.refresh, spread: rd.spread}, results)
+			r.settleAll(&left, results)
 			return
 		}
 		wait, again := retryAfter(results, try)
 		if deadline, ok := ctx.Deadline(); len(again) == 0 || ok && time.Until(deadline) <= wait || ctx.Err() != nil {
-			r.settleAll(&reading{provider: rd.provider, docs: docs, flights: flights, spread: rd.spread}, results)
+			r.settleAll(&left, results)
 			return
 		}
-		docs, flights = r.settleSome(rd, docs, flights, results, again)
+		r.settleSome(&left, results, again)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -154,27 +153,26 @@ func retryAfterOf(err error) time.Duration {
 }
 
 // settleSome settles the results that are final, remembers what the others
-// said so far, and returns what is to be read again.
-func (r *Resolver) settleSome(rd *reading, docs []*document, flights []*flight, results []Result, again []int) ([]*document, []*flight) {
-	final := &reading{provider: rd.provider, spread: rd.spread}
+// said so far, and leaves in rd what is to be read again.
+func (r *Resolver) settleSome(rd *reading, results []Result, again []int) {
+	final, left := *rd, make([]*flight, 0, len(again))
+	final.flights = nil
 	var finals []Result
-	var docsAgain []*document
-	var flightsAgain []*flight
 	r.mu.Lock()
-	for i := range docs {
+	for i, f := range rd.flights {
 		if len(again) > 0 && again[0] == i {
 			again = again[1:]
-			flights[i].last = results[i].Err
-			docsAgain, flightsAgain = append(docsAgain, docs[i]), append(flightsAgain, flights[i])
+			f.last = results[i].Err
+			left = append(left, f)
 		} else {
-			final.docs, final.flights, finals = append(final.docs, docs[i]), append(final.flights, flights[i]), append(finals, results[i])
+			final.flights, finals = append(final.flights, f), append(finals, results[i])
 		}
 	}
 	r.mu.Unlock()
-	if len(final.docs) > 0 {
-		r.settleAll(final, finals)
+	rd.flights = left
+	if len(finals) > 0 {
+		r.settleAll(&final, finals)
 	}
-	return docsAgain, flightsAgain
 }
 
 // settleAll tells the documents what came of their flights.
@@ -184,8 +182,8 @@ func (r *Resolver) settleAll(rd *reading, results []Result) {
 	now := max(r.now(), r.lastRead+1) // so that every search knows which reads came after it
 	r.lastRead = now
 	r.judge(rd, results, now)
-	for i, d := range rd.docs {
-		f := rd.flights[i]
+	for i, f := range rd.flights {
+		d := f.doc
 		if d.flight != f { // settled before, being late
 			r.retire(d.folder.provider, results[i].Value)
 			continue
@@ -200,10 +198,10 @@ func (r *Resolver) settleAll(rd *reading, results []Result) {
 	}
 }
 
-// launch reads docs in the background; they are claimed with the lock held by
-// the caller. Somebody waits for them.
-func (r *Resolver) launch(d *document, f *flight) {
+// launch reads a document in the background; it was claimed with the lock held
+// by the caller. Somebody waits for it.
+func (r *Resolver) launch(f *flight) {
 	r.spawn(func() {
-		r.read(&reading{provider: d.folder.provider, docs: []*document{d}, flights: []*flight{f}, tries: 1}, nil)
+		r.read(&reading{provider: f.doc.folder.provider, flights: []*flight{f}, tries: 1}, nil)
 	})
 }

@@ -47,12 +47,13 @@ func (d *document) isLeased(r *Resolver) bool {
 // renew prolongs the lease of the one document in rd. It reports false if the
 // document has to be read again.
 func (r *Resolver) renew(rd *reading) bool {
-	d := rd.docs[0]
+	d := rd.flights[0].doc
+	rd.spread = spread()
 	r.mu.Lock()
-	opened, value := rd.provider.opened, d.value.value()
+	opened, value, alive := rd.provider.opened, d.value.value(), d.usable(r.now())
 	r.mu.Unlock()
 	leaser, ok := opened.(LeaseProvider)
-	if !ok {
+	if !ok || !alive {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
@@ -72,7 +73,7 @@ func (r *Resolver) renew(rd *reading) bool {
 	}
 	res.Err = withClass(res.Err)
 	if r.observer != nil {
-		r.emit(readEvent(rd.provider, rd.docs, []Result{res}, true, r.clock.mono()-start))
+		r.emit(readEvent(rd, []Result{res}, r.clock.mono()-start))
 	}
 	r.settleAll(rd, []Result{res})
 	return true

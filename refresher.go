@@ -119,7 +119,7 @@ func (r *Resolver) refreshDue(p *provider, now int64) (next int64) {
 		}
 		rd := &reading{provider: p, refresh: true}
 		r.gather(rd, d, now)
-		if len(rd.docs) == 0 {
+		if len(rd.flights) == 0 {
 			continue
 		}
 		p.probing = p.failures > 0
@@ -143,8 +143,8 @@ func (r *Resolver) gather(rd *reading, first *document, now int64) {
 	if b, ok := p.opened.(BatchProvider); !ok || b == nil || p.batchAfter > now {
 		most = 1
 	}
-	for d := p.due.first(); d != nil && d.next <= horizon && len(rd.docs) < most; d = p.due.first() {
-		if d.leased() && len(rd.docs) > 0 {
+	for d := p.due.first(); d != nil && d.next <= horizon && len(rd.flights) < most; d = p.due.first() {
+		if d.leased() && len(rd.flights) > 0 {
 			return // renewed by itself
 		}
 		p.due.remove(d)
@@ -162,7 +162,7 @@ func (r *Resolver) gather(rd *reading, first *document, now int64) {
 		if !mine {
 			continue // it is being read; that puts it back
 		}
-		rd.docs, rd.flights = append(rd.docs, d), append(rd.flights, f)
+		rd.flights = append(rd.flights, f)
 		if d.leased() {
 			return
 		}
@@ -181,7 +181,7 @@ func (r *Resolver) gatherExact(rd *reading, d *document) {
 		}
 		exact := r.document(&try{site: e.site, path: d.path + "/" + e.field, how: foundExact})
 		if f, mine := r.claim(exact); mine {
-			rd.docs, rd.flights = append(rd.docs, exact), append(rd.flights, f)
+			rd.flights = append(rd.flights, f)
 			rd.movers = append(rd.movers, e.name)
 		}
 	}
@@ -203,7 +203,7 @@ func (r *Resolver) isIdle(d *document, now int64) bool {
 
 // refresh reads what was gathered, or renews it.
 func (r *Resolver) refresh(rd *reading) {
-	if len(rd.docs) == 1 && rd.docs[0].isLeased(r) {
+	if len(rd.flights) == 1 && rd.flights[0].doc.isLeased(r) {
 		if r.renew(rd) {
 			return
 		}

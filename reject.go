@@ -111,7 +111,7 @@ func (r *Resolver) replace(d *document, rej *rejection) {
 	}
 	rej.reading = true
 	if f, mine := r.claim(d); mine {
-		r.launch(d, f)
+		r.launch(f)
 	}
 	r.spawn(func() { r.readUntilReplaced(d, rej) })
 }
@@ -160,7 +160,7 @@ func (r *Resolver) readUntilReplaced(d *document, rej *rejection) {
 			f, mine = r.claim(d)
 		}
 		if mine {
-			r.launch(d, f)
+			r.launch(f)
 		}
 		r.unlock()
 

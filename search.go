@@ -101,7 +101,7 @@ type try struct {
 func (at *try) fail(err error) error {
 	ref := at.site.folder.ref(at.path)
 	ref.Field = at.field
-	return &tryError{place: ref.String(), err: err}
+	return &tryError{place: at.site.label + ref.String(), err: err}
 }
 
 // tries returns where a site may have the name: the exact document first, then
@@ -371,7 +371,7 @@ func (r *Resolver) run(s *search) {
 					continue
 				}
 				mine = append(mine, f)
-				readings = addReading(readings, d, f)
+				readings = addReading(readings, f)
 			}
 		}
 		if len(seen) == 0 || r.closed {
@@ -416,14 +416,15 @@ func (s *search) deserted() bool {
 	}
 }
 
-func addReading(readings []*reading, d *document, f *flight) []*reading {
+func addReading(readings []*reading, f *flight) []*reading {
+	p := f.doc.folder.provider
 	for _, rd := range readings {
-		if rd.provider == d.folder.provider {
-			rd.docs, rd.flights = append(rd.docs, d), append(rd.flights, f)
+		if rd.provider == p {
+			rd.flights = append(rd.flights, f)
 			return readings
 		}
 	}
-	return append(readings, &reading{provider: d.folder.provider, docs: []*document{d}, flights: []*flight{f}, tries: coldTries})
+	return append(readings, &reading{provider: p, flights: []*flight{f}, tries: coldTries})
 }
 
 // finish tells those who wait what came of a search. It is called with the

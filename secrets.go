@@ -119,11 +119,15 @@ func New(p Provider, opts ...Option) *Resolver {
 	if c, ok := p.(*chain); ok {
 		members = c.members
 	}
-	for _, m := range members {
+	for i, m := range members {
 		own := newProvider("", nil)
 		own.opened = m
+		s := &site{folder: own.folder("", nil, false), exact: true, parent: true}
+		if len(members) > 1 {
+			s.label = fmt.Sprintf("member %d of the chain: ", i+1)
+		}
 		r.providers = append(r.providers, own)
-		r.sites = append(r.sites, &site{folder: own.folder("", nil, false), exact: true, parent: true})
+		r.sites = append(r.sites, s)
 	}
 	return r
 }
@@ -254,7 +258,7 @@ func (r *Resolver) waitFor(e *entry, now int64, patient bool) (<-chan struct{}, 
 		d.unpublish()
 		d.hold = now + softWait
 		f, _ := r.claim(d)
-		r.launch(d, f)
+		r.launch(f)
 	}
 	if !patient || now >= d.hold {
 		return nil, 0

@@ -16,6 +16,7 @@ type site struct {
 	path   string // of a reference: the whole path
 	field  string // of a reference: its field
 	whole  bool   // a reference to one document, not a base for names
+	label  string // what tells it from others whose provider has no scheme
 
 	exact  bool // look for the document of exactly the name
 	parent bool // look for the name in its parent document

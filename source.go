@@ -103,16 +103,17 @@ func closeProvider(p Provider) error {
 	return nil
 }
 
-// fetch reads refs, as one batch if the provider can and one by one if not.
+// fetch reads what is in rd, as one batch if the provider can and one by one if not.
 // The results are aligned with refs, and every error has a class.
-func (r *Resolver) fetch(ctx context.Context, p *provider, docs []*document, refresh bool) []Result {
+func (r *Resolver) fetch(ctx context.Context, rd *reading) []Result {
+	p := rd.provider
 	opened, err := r.open(ctx, p)
 	if err != nil {
-		return sameResult(len(docs), Result{Err: err})
+		return sameResult(len(rd.flights), Result{Err: err})
 	}
-	refs := make([]Ref, len(docs))
-	for i, d := range docs {
-		refs[i] = d.ref()
+	refs := make([]Ref, len(rd.flights))
+	for i, f := range rd.flights {
+		refs[i] = f.doc.ref()
 	}
 	start := r.clock.mono()
 	results := r.fetchRefs(ctx, p, opened, refs)
@@ -120,7 +121,7 @@ func (r *Resolver) fetch(ctx context.Context, p *provider, docs []*document, ref
 		results[i].Err = withClass(results[i].Err)
 	}
 	if r.observer != nil {
-		r.emit(readEvent(p, docs, results, refresh, r.clock.mono()-start))
+		r.emit(readEvent(rd, results, r.clock.mono()-start))
 	}
 	return results
 }
@@ -249,10 +250,10 @@ func isRuntime(function string) bool {
 	return len(function) > 8 && function[:8] == "runtime."
 }
 
-func readEvent(p *provider, docs []*document, results []Result, refresh bool, took time.Duration) Event {
-	e := Event{Kind: EventRead, Provider: p.scheme, Documents: len(docs), Refresh: refresh, Duration: took}
-	if len(docs) == 1 {
-		e.Document = docs[0].place()
+func readEvent(rd *reading, results []Result, took time.Duration) Event {
+	e := Event{Kind: EventRead, Provider: rd.provider.scheme, Documents: len(rd.flights), Refresh: rd.refresh, Duration: took}
+	if len(rd.flights) == 1 {
+		e.Document = rd.flights[0].doc.place()
 	}
 	for _, res := range results {
 		if res.Err != nil && (e.Err == nil || errors.Is(e.Err, ErrNotFound)) {
