@@ -61,9 +61,13 @@ func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 func (p *Pool) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	c, err := p.Acquire(ctx)
 	if err != nil {
-		return failedBatch{err}
+		return pgx.FailedBatchResults(b, err)
 	}
-	return &batch{c.SendBatch(ctx, b), c}
+	results := c.SendBatch(ctx, b)
+	if tx := results.Tx(); tx != nil {
+		return &batch{results, nil, &batchTx{tx, c}}
+	}
+	return &batch{results, c, nil}
 }
 
 // Begin is [pgxpool.Pool.Begin].
@@ -98,24 +102,39 @@ func (r *row) Scan(dest ...any) error {
 	return r.Row.Scan(dest...)
 }
 
-// A batch gives its connection back when its results are closed.
+// A batch gives its connection back when its results are closed, unless it has
+// begun a transaction.
 type batch struct {
 	pgx.BatchResults
 	conn *pgxpool.Conn
+	tx   pgx.Tx
 }
 
 func (b *batch) Close() error {
-	defer b.conn.Release()
+	if b.conn != nil {
+		defer b.conn.Release()
+	}
 	return b.BatchResults.Close()
+}
+
+func (b *batch) Tx() pgx.Tx { return b.tx }
+
+// A batchTx gives its connection back when it ends.
+type batchTx struct {
+	pgx.Tx
+	conn *pgxpool.Conn
+}
+
+func (tx *batchTx) Commit(ctx context.Context) error {
+	defer tx.conn.Release()
+	return tx.Tx.Commit(ctx)
+}
+
+func (tx *batchTx) Rollback(ctx context.Context) error {
+	defer tx.conn.Release()
+	return tx.Tx.Rollback(ctx)
 }
 
 type failedRow struct{ err error }
 
 func (r failedRow) Scan(...any) error { return r.err }
-
-type failedBatch struct{ err error }
-
-func (b failedBatch) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, b.err }
-func (b failedBatch) Query() (pgx.Rows, error)         { return nil, b.err }
-func (b failedBatch) QueryRow() pgx.Row                { return failedRow(b) }
-func (b failedBatch) Close() error                     { return b.err }
