@@ -37,6 +37,7 @@ type answer struct {
 	header http.Header
 	body   []byte
 	failed *api.ResponseError // nil if status is below 400; holds no body
+	bare   bool               // no token was sent
 }
 
 // newCaller derives a caller from a client, which is left as it is: its
@@ -95,7 +96,7 @@ func (c *caller) get(ctx context.Context, token, path string, params map[string]
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
 	resp, err := c.as(token).Logical().ReadRawWithDataWithContext(ctx, path, params)
-	return c.receive(ctx, http.MethodGet, path, resp, err)
+	return c.receive(ctx, token, http.MethodGet, path, resp, err)
 }
 
 // put writes to a path: a request that Vault answers with something new.
@@ -107,7 +108,7 @@ func (c *caller) put(ctx context.Context, token, path string, body any) (*answer
 		return nil, err
 	}
 	resp, err := c.as(token).Logical().WriteRawWithContext(ctx, path, data)
-	return c.receive(ctx, http.MethodPut, path, resp, err)
+	return c.receive(ctx, token, http.MethodPut, path, resp, err)
 }
 
 func (c *caller) bound(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -118,12 +119,12 @@ func (c *caller) bound(ctx context.Context) (context.Context, context.CancelFunc
 }
 
 // receive reads the answer to its end.
-func (c *caller) receive(ctx context.Context, method, path string, resp *api.Response, err error) (*answer, error) {
+func (c *caller) receive(ctx context.Context, token, method, path string, resp *api.Response, err error) (*answer, error) {
 	if resp == nil || resp.Response == nil {
 		return nil, c.noAnswer(ctx, err)
 	}
 	defer resp.Body.Close()
-	a := &answer{method: method, path: path, status: resp.StatusCode, header: resp.Header}
+	a := &answer{method: method, path: path, status: resp.StatusCode, header: resp.Header, bare: token == ""}
 	if err != nil && !errors.As(err, &a.failed) {
 		return nil, c.noAnswer(ctx, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,8 @@ func refusal(a *answer) error {
 		refuse404(f, a, texts)
 	case a.status == http.StatusForbidden && texts.has("invalid token"):
 		f.Class, f.Msg = secrets.ErrUnauthenticated, "the server does not know the token: expired, revoked, or of another cluster or namespace"
-	case a.status == http.StatusForbidden && texts.has("missing client token"):
+	case a.status == http.StatusForbidden && (texts.has("missing client token") || a.bare && slices.Equal(texts, []string{"permission denied"})):
+		// Where a policy refuses, the message says more than the two words.
 		f.Class, f.Msg = secrets.ErrUnauthenticated, "no token was sent: if there is an agent in between, its auto-auth token must be in use (use_auto_auth_token)"
 	case a.status == http.StatusForbidden:
 		capability := "read"
