@@ -9,8 +9,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +17,8 @@ import (
 
 // Main runs the command with the arguments of the process, and exits.
 func Main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, stop, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	ctx, release := interruptible()
+	os.Exit(run(ctx, release, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // Run runs the command and returns its exit code; see [Main]. It is for tests

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/mattn/go-isatty"
@@ -97,14 +98,26 @@ func (c *console) table(heading []string, rows [][]cell) {
 	}
 }
 
-// progress shows how far something is, on a terminal; the function that it
-// returns takes it away.
+// patience is how long something takes before progress is shown.
+const patience = 300 * time.Millisecond
+
+// progress shows how far something is, on a terminal and if it takes long;
+// done takes it away. Steps are not counted side by side.
 func (c *console) progress(what string, total int) (step, done func()) {
-	if !c.terminal || total < 2 {
+	if !c.terminal {
 		return func() {}, func() {}
 	}
-	n := 0
-	show := func() { c.printf("\r\x1b[K%s %d/%d", what, n, total) }
-	show()
-	return func() { n++; show() }, func() { c.printf("\r\x1b[K") }
+	n, start, shown := 0, time.Now(), false
+	step = func() {
+		if n++; time.Since(start) > patience {
+			c.printf("\r\x1b[K%s %d of %d", what, n, total)
+			shown = true
+		}
+	}
+	done = func() {
+		if shown {
+			c.printf("\r\x1b[K")
+		}
+	}
+	return step, done
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,10 +127,7 @@ func startError(program string, err error) error {
 }
 
 // A failureList is every reason for which nothing was started.
-type failureList struct {
-	total int // references that were looked at
-	lines []string
-}
+type failureList struct{ lines []string }
 
 func (f *failureList) add(subject string, err error) {
 	f.lines = append(f.lines, fmt.Sprintf("%s: %s", subject, strings.TrimPrefix(err.Error(), "secrets: ")))
@@ -140,6 +138,7 @@ func (f *failureList) err() error {
 	if len(f.lines) == 0 {
 		return nil
 	}
+	slices.Sort(f.lines)
 	what := "failures"
 	if len(f.lines) == 1 {
 		what = "failure"
