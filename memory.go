@@ -94,9 +94,9 @@ func (r *Resolver) lose(name string) {
 		event := d.event(EventDeleted, r.now())
 		event.Names = []string{name}
 		r.tell(event)
+		e.notify() // once: those who look again do not wake themselves
 	}
 	r.dropEntry(e)
-	e.notify()
 }
 
 // keep decides whether a name that was just found is held from now on.
