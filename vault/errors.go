@@ -55,6 +55,10 @@ func refusal(a *answer) error {
 		f.Class, f.Msg = secrets.ErrUnauthenticated, "no token was sent"
 	case a.status == http.StatusBadRequest && texts.has("unknown role"):
 		f.Class, f.Msg = secrets.ErrNotFound, fmt.Sprintf("the engine has no such role (%s)", a.path)
+	case a.status == http.StatusBadRequest && texts.has("common_name field is required"):
+		f.Class, f.Msg = secrets.ErrInvalid, "the certificate needs a name: say common_name="
+	case a.status == http.StatusBadRequest && texts.has("not allowed by this role"):
+		f.Class, f.Msg = secrets.ErrInvalid, fmt.Sprintf("the PKI role at %q does not allow the names that were asked for", a.path)
 	case a.status == http.StatusBadRequest && texts.has("Upgrading from non-versioned"):
 		f.Class, f.Msg, f.Retry = secrets.ErrUnavailable, "the mount is being upgraded to KV version 2", time.Second
 	case a.status == http.StatusMethodNotAllowed, texts.has("unsupported operation"), texts.has("unsupported path"):
@@ -75,7 +79,7 @@ func refusal(a *answer) error {
 	case a.status == http.StatusUnauthorized:
 		f.Class, f.Msg = secrets.ErrUnauthenticated, "something in front of the server asks for credentials of its own (401)"
 	default:
-		f.Class, f.Msg = secrets.ErrInvalid, fmt.Sprintf("the server refuses %s %q with status %d%s", a.method, a.path, a.status, texts.quoted())
+		f.Class, f.Msg = secrets.ErrInvalid, fmt.Sprintf("the server refuses %s %q with status %d", a.method, a.path, a.status)
 	}
 	return f
 }
@@ -123,20 +127,6 @@ func (t texts) has(phrase string) bool {
 		}
 	}
 	return false
-}
-
-// quoted returns the first of the server's messages as a person may read it,
-// or nothing if it is long: what Vault says about a malformed request is
-// short, what an engine repeats of its input may be anything.
-func (t texts) quoted() string {
-	if len(t) == 0 {
-		return ""
-	}
-	s := strings.Join(strings.Fields(t[0]), " ")
-	if s == "" || len(s) > 160 {
-		return ""
-	}
-	return fmt.Sprintf(" (%q)", s)
 }
 
 // withoutBody is a copy of vault/api's own error with nothing of the body in

@@ -33,6 +33,9 @@ var shared *vaultserver.Server
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// realHome is where Go's caches are.
+var realHome string
+
 // atATime is how many tests run together: they wait more than they work.
 const atATime = "4"
 
@@ -60,6 +63,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer shared.Stop()
+	realHome, _ = os.UserHomeDir()
 	_ = os.Setenv("HOME", home) // no ~/.vault-token of whoever runs this
 	return m.Run()
 }
