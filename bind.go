@@ -236,6 +236,13 @@ type structBinding struct {
 	woken   chan struct{} // shared by all of subs
 	subs    []*subscription
 	unwatch map[string]context.CancelFunc // of the watches for names that are missing
+	arrived atomic.Bool                   // one of these may be there
+}
+
+// arrive is a provider's word that a missing name may be there.
+func (b *structBinding) arrive() {
+	b.arrived.Store(true)
+	(&subscription{woken: b.woken}).signal()
 }
 
 // wait waits until the struct is to be filled again. It reports false when the
@@ -253,7 +260,7 @@ func (b *structBinding) wait(ctx context.Context, err error, failures int) bool 
 			why = ErrNotFound
 			missing[s.entry.name] = true
 			if b.unwatch[s.entry.name] == nil {
-				b.unwatch[s.entry.name] = r.watchMissing(s, s.entry.name)
+				b.unwatch[s.entry.name] = r.watchMissing(s.entry.name, b.arrive)
 			}
 		}
 		if s.entry != nil {
@@ -268,13 +275,12 @@ func (b *structBinding) wait(ctx context.Context, err error, failures int) bool 
 			delete(b.unwatch, name)
 		}
 	}
-	woken, ok := (&subscription{woken: b.woken}).wait(ctx, r, poll)
-	if !ok {
+	if _, ok := (&subscription{woken: b.woken}).wait(ctx, r, poll); !ok {
 		return false
 	}
-	for name := range missing {
-		if woken {
-			_, _ = r.Refresh(ctx, name) // it may have come since that was remembered
+	if b.arrived.Swap(false) {
+		for name := range missing {
+			_, _ = r.Refresh(ctx, name) // it may have come since its absence was remembered
 		}
 	}
 	return true

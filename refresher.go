@@ -50,6 +50,10 @@ func (r *Resolver) refresher() {
 		case <-r.wake:
 		}
 		r.mu.Lock()
+		if r.closed {
+			r.unlock()
+			return
+		}
 		r.checkClock()
 		now := r.now()
 		r.expire(now)
@@ -89,6 +93,9 @@ func (r *Resolver) expire(now int64) {
 		r.expiring.remove(d)
 		d.unpublish()
 		d.expired = true
+		for e := d.entries; e != nil; e = e.sibling {
+			e.notify() // for what is made of it is out of date from now on
+		}
 		if r.recentlyUsed(d, now) {
 			var err error
 			if d.trouble != nil {

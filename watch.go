@@ -137,7 +137,7 @@ func (r *Resolver) follow(ctx context.Context, s *subscription, name string, las
 			failures++
 			missing := errors.Is(err, ErrNotFound)
 			if missing && unwatch == nil {
-				unwatch = r.watchMissing(s, name)
+				unwatch = r.watchMissing(name, s.signal)
 			}
 			if !told || !last.IsZero() && (missing || all) {
 				last, told = Secret{}, true
@@ -264,9 +264,9 @@ func (r *Resolver) readSoon(d *document) {
 	}
 }
 
-// watchMissing has the subscriber woken when a provider that can tell notices
+// watchMissing has signal called when a provider that can tell notices
 // that a missing name may be there, until the returned func is called.
-func (r *Resolver) watchMissing(s *subscription, name string) context.CancelFunc {
+func (r *Resolver) watchMissing(name string, signal func()) context.CancelFunc {
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.mu.Lock()
 	defer r.unlock()
@@ -274,7 +274,7 @@ func (r *Resolver) watchMissing(s *subscription, name string) context.CancelFunc
 	if err != nil || r.onDemand || r.closed {
 		return cancel
 	}
-	var watches []func()
+	var watches []func() error
 	for _, site := range t.sites {
 		w, ok := site.folder.provider.opened.(WatchProvider)
 		if !ok {
@@ -284,16 +284,19 @@ func (r *Resolver) watchMissing(s *subscription, name string) context.CancelFunc
 		for _, at := range []*try{exact, parent} {
 			if at != nil {
 				ref := site.folder.ref(at.path)
-				watches = append(watches, func() { _ = guard(func() error { return w.Watch(ctx, ref, s.signal) }) })
+				watches = append(watches, func() error { return w.Watch(ctx, ref, signal) })
 			}
 		}
 	}
 	if len(watches) > 0 {
 		r.spawn(func() {
+			watched := false
 			for _, watch := range watches {
-				watch()
+				watched = guard(watch) == nil || watched
 			}
-			s.signal() // it may have come between the read and the watch
+			if watched {
+				signal() // it may have come between the read and the watch
+			}
 		})
 	}
 	return cancel
