@@ -70,6 +70,11 @@ func (f *fake) read(ctx context.Context, ref secrets.Ref) (secrets.Value, error)
 	case "hour", "minute":
 		v.Lease = at
 		v.Expires = time.Now().Add(map[string]time.Duration{"hour": time.Hour, "minute": time.Minute}[path.Base(at)])
+	case "slow":
+		select { // longer than one waits without a word
+		case <-time.After(patience + 200*time.Millisecond):
+		case <-ctx.Done():
+		}
 	case "hang":
 		<-ctx.Done()
 		return v, ctx.Err()

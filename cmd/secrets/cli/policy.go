@@ -37,6 +37,11 @@ func (a *app) policy(src source, names []string) error {
 		if err != nil {
 			return err
 		}
+		all = slices.DeleteFunc(all, candidate.impossible)
+		if len(all) == 0 {
+			w.note("No backend here can hold a secret of the name %q; nothing is granted for it.", name)
+			continue
+		}
 		for _, c := range all {
 			w.add(c)
 		}
@@ -152,12 +157,6 @@ type policyWriter struct {
 }
 
 func (w *policyWriter) add(c candidate) {
-	if literal, known := literals[c.at.Scheme]; known && !literal.MatchString(c.at.Path) {
-		if !c.base {
-			w.note("%s can be the name of no secret.", c.at.String())
-		}
-		return // no secret can have this name, and in a policy it might match others
-	}
 	switch c.at.Scheme {
 	case "awssm", "ssm":
 		w.aws.add(w, c)
@@ -172,13 +171,20 @@ func (w *policyWriter) add(c candidate) {
 	}
 }
 
-// literals are the paths that stand for themselves in a policy: not with a *,
-// which would grant more.
+// literals are the paths that a backend can hold and that stand for themselves
+// in a policy: not with a *, which would grant more.
 var literals = map[string]*regexp.Regexp{
 	"awssm": regexp.MustCompile(`^[A-Za-z0-9/_+=.@!:-]+$`),
 	"ssm":   regexp.MustCompile(`^[A-Za-z0-9/_.:-]+$`),
 	"gcp":   regexp.MustCompile(`^[A-Za-z0-9/_.:-]+$`),
-	"vault": regexp.MustCompile(`^[^/*+"\\\x00-\x1f][^*+"\\\x00-\x1f]*/[^*+"\\\x00-\x1f]+$`), // below a mount
+	"vault": regexp.MustCompile(`^[^/*+"\\${}\x00-\x1f][^*+"\\${}\x00-\x1f]*/[^*+"\\${}\x00-\x1f]+$`), // below a mount
+}
+
+// impossible reports whether the backend can hold no such document, or it could
+// not be granted alone.
+func (c candidate) impossible() bool {
+	literal, known := literals[c.at.Scheme]
+	return known && !literal.MatchString(c.at.Path)
 }
 
 // note says something to people, once.
