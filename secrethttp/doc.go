@@ -1,0 +1,25 @@
+// Package secrethttp sends HTTP requests with a credential that rotates, and
+// serves a page that shows how a resolver's secrets stand.
+//
+// # Requests
+//
+// A [Transport] is an [http.RoundTripper] that sets the current credential on
+// every request:
+//
+//	client := &http.Client{Transport: secrethttp.New(nil, "api/token", secrethttp.Bearer())}
+//
+// On 401 it waits for another version of the secret, up to ten seconds
+// ([WithWait]), and sends the request once more, if its body can be sent again
+// ([http.Request].GetBody). What can't be replayed is left alone: its 401 is
+// the caller's, and the next request has the new credential. So is the second
+// answer, whatever it is. A credential that goes on to be refused is waited
+// for once, and asked about rarely then.
+//
+// The credential goes over TLS, or to this machine (localhost, a loopback
+// address), or not at all. It does not follow a redirect to another host.
+//
+// # Status
+//
+// [StatusHandler] shows [secrets.Resolver.Status] as JSON and as a page. It
+// shows no values, but names and places: serve it where only operators come.
+package secrethttp

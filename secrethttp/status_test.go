@@ -1,0 +1,114 @@
+package secrethttp_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/canary"
+	"github.com/go-secrets/secrets/secrethttp"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+func ask(h http.Handler, method, target string, header ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	return w
+}
+
+func TestStatusHandler(t *testing.T) {
+	t.Parallel()
+	secret := canary.New()
+	start := func(t *testing.T, opts ...secrethttp.StatusOption) (http.Handler, *secrets.Resolver, *secretstest.Provider) {
+		r, p := secretstest.New(t, map[string]string{"db": secret, "<b>odd&": secret}, secrets.WithLogger(nil))
+		for _, name := range []string{"db", "<b>odd&"} {
+			_, err := r.Get(t.Context(), name)
+			require.NoError(t, err)
+		}
+		return secrethttp.StatusHandler(r, opts...), r, p
+	}
+
+	t.Run("shows the status as JSON, and no value", func(t *testing.T) {
+		t.Parallel()
+		h, r, _ := start(t)
+		w := ask(h, "GET", "/")
+		assert.Equal(t, 200, w.Code)
+		assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
+		assert.Equal(t, "no-store", w.Header().Get("Cache-Control"))
+		var got []secrets.Status
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
+		require.Len(t, got, 2)
+		assert.Equal(t, r.Status()[0].Version, got[0].Version)
+		_, found := canary.For(secret).Text(w.Body.String())
+		assert.False(t, found)
+	})
+
+	t.Run("shows a page to browsers, with names escaped and no value", func(t *testing.T) {
+		t.Parallel()
+		h, r, _ := start(t)
+		w := ask(h, "GET", "/", "Accept", "text/html,*/*")
+		assert.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
+		assert.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
+		page := w.Body.String()
+		assert.Contains(t, page, r.Status()[0].Version)
+		assert.Contains(t, page, "&lt;b&gt;odd&amp;")
+		assert.NotContains(t, page, "<b>")
+		assert.NotContains(t, page, "<form")
+		_, found := canary.For(secret).Text(page)
+		assert.False(t, found)
+		assert.Contains(t, ask(h, "GET", "/?format=json", "Accept", "text/html").Body.String(), "[")
+	})
+
+	t.Run("is an empty array before anything was asked for", func(t *testing.T) {
+		t.Parallel()
+		r, _ := secretstest.New(t, nil)
+		assert.JSONEq(t, "[]", ask(secrethttp.StatusHandler(r), "GET", "/").Body.String())
+	})
+
+	t.Run("refreshes only when that is allowed, and not for other sites", func(t *testing.T) {
+		t.Parallel()
+		h, _, p := start(t)
+		assert.Equal(t, 405, ask(h, "POST", "/?refresh=db").Code)
+		assert.Equal(t, 1, p.Reads("db"))
+
+		h, r, p := start(t, secrethttp.AllowRefresh())
+		p.Disable(secretstest.Watch)
+		p.Set("db", "two")
+		assert.Equal(t, 200, ask(h, "POST", "/?refresh=db").Code)
+		s, err := r.Get(t.Context(), "db")
+		require.NoError(t, err)
+		secretstest.AssertEqual(t, "two", s)
+		assert.Equal(t, 403, ask(h, "POST", "/?refresh=db", "Sec-Fetch-Site", "cross-site").Code)
+		assert.Equal(t, 404, ask(h, "POST", "/?refresh=other").Code)
+		assert.Equal(t, 400, ask(h, "POST", "/?refresh=/x").Code)
+		assert.Equal(t, 405, ask(h, "POST", "/").Code)
+		assert.Equal(t, 405, ask(h, "DELETE", "/?refresh=db").Code)
+		w := ask(h, "POST", "/?refresh=db", "Accept", "text/html")
+		assert.Equal(t, 303, w.Code)
+		assert.Contains(t, ask(h, "GET", "/", "Accept", "text/html").Body.String(), `action="?refresh=db"`)
+		p.Fail(secretstest.All, secrets.ErrUnavailable)
+		assert.Equal(t, 502, ask(h, "POST", "/?refresh=db").Code)
+		assert.Contains(t, ask(h, "GET", "/", "Accept", "text/html").Body.String(), `class="stale"`)
+	})
+
+	t.Run("answers a probe", func(t *testing.T) {
+		t.Parallel()
+		h, r, p := start(t)
+		assert.Equal(t, 200, ask(h, "GET", "/?healthy").Code)
+		p.Fail("down", secrets.ErrPermission)
+		_, err := r.Get(t.Context(), "down")
+		require.Error(t, err)
+		assert.Equal(t, 503, ask(h, "GET", "/?healthy").Code)
+		assert.Equal(t, 200, ask(h, "GET", "/").Code)
+		assert.Contains(t, ask(h, "GET", "/", "Accept", "text/html").Body.String(), "Not healthy")
+	})
+}
