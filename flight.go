@@ -48,6 +48,7 @@ type reading struct {
 	tries    int      // of a read that somebody waits for
 	spread   float64  // of the TTL, drawn once
 	movers   []string // names that may have got a document of their own, read along
+	overdue  func()   // called, if not nil, once a deaf provider's flights are settled without it
 }
 
 // read reads everything in rd, in batches where the provider can, and settles
@@ -104,10 +105,8 @@ func (r *Resolver) readChunk(rd *reading) {
 	defer cancel()
 	// A provider that ignores its context keeps its slot until it returns,
 	// but nobody waits for it.
-	late := time.AfterFunc(r.timeout+overtime, func() {
-		r.settleAll(rd, sameResult(len(rd.flights), Result{Err: withClass(context.DeadlineExceeded)}))
-	})
-	defer late.Stop()
+	stop := context.AfterFunc(ctx, func() { r.settleLate(rd) })
+	defer stop()
 
 	left := *rd
 	for try := 1; ; try++ {
@@ -126,6 +125,25 @@ func (r *Resolver) readChunk(rd *reading) {
 		case <-time.After(wait):
 		case <-ctx.Done():
 		}
+	}
+}
+
+// settleLate settles what a provider that is deaf to its context, which has
+// ended, does not give back.
+func (r *Resolver) settleLate(rd *reading) {
+	timer := time.NewTimer(overtime)
+	defer timer.Stop()
+	for _, f := range rd.flights {
+		select {
+		case <-f.done:
+			continue
+		case <-timer.C:
+		}
+		r.settleAll(rd, sameResult(len(rd.flights), Result{Err: withClass(context.DeadlineExceeded)}))
+		if rd.overdue != nil {
+			rd.overdue()
+		}
+		return
 	}
 }
 

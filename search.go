@@ -360,6 +360,9 @@ func (r *Resolver) run(s *search) {
 		r.mu.Lock()
 		now := r.now()
 		for _, t := range s.targets {
+			if r.closed {
+				break
+			}
 			for _, d := range r.step(s, t, now) {
 				if seen[d] {
 					continue
@@ -374,20 +377,21 @@ func (r *Resolver) run(s *search) {
 				readings = addReading(readings, f)
 			}
 		}
-		if len(seen) == 0 || r.closed {
-			for _, f := range mine {
-				close(f.done)
-			}
+		if len(seen) == 0 {
 			r.finish(s)
 			r.unlock()
 			return
 		}
 		r.unlock()
 
-		// The reads have goroutines of their own: one that never returns, its
-		// provider being deaf to its context, is late and holds up nobody.
-		for _, rd := range readings {
-			r.spawn(func() { r.read(rd, s.gone) })
+		if len(readings) == 1 && len(others) == 0 {
+			if !r.readInline(s, readings[0]) {
+				return // another goroutine goes on with the search
+			}
+		} else {
+			for _, rd := range readings {
+				r.spawn(func() { r.read(rd, s.gone) })
+			}
 		}
 		abandoned := false
 		for _, f := range append(others, mine...) {
@@ -404,6 +408,32 @@ func (r *Resolver) run(s *search) {
 			return
 		}
 	}
+}
+
+// readInline reads what a search needs on the goroutine of the search, which is
+// the usual case. If the provider is deaf to its context, another goroutine
+// goes on with the search, and readInline, when it returns at last, reports
+// false.
+func (r *Resolver) readInline(s *search, rd *reading) bool {
+	returned, overdue := false, false // guarded by the lock; at most one is set
+	rd.overdue = func() {
+		r.mu.Lock()
+		defer r.unlock()
+		switch {
+		case returned || overdue:
+		case r.closed:
+			overdue = true
+			r.finish(s)
+		default:
+			overdue = true
+			r.spawn(func() { r.run(s) })
+		}
+	}
+	r.read(rd, s.gone)
+	r.mu.Lock()
+	defer r.unlock()
+	returned = !overdue
+	return returned
 }
 
 // deserted reports whether nobody waits for the search any more.

@@ -229,7 +229,7 @@ func (p *provider) toldOutage(d *document, err error) bool {
 func (r *Resolver) publish(e *entry) {
 	d := e.doc
 	now := r.now()
-	if r.onDemand || e.last == nil || d.ttl == 0 && !d.leased() || d.idle || d.hold > now || !d.usable(now) {
+	if r.closed || r.onDemand || e.last == nil || d.ttl == 0 && !d.leased() || d.idle || d.hold > now || !d.usable(now) {
 		e.held.Store(nil)
 		return
 	}
