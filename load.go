@@ -166,6 +166,10 @@ func (r *Resolver) fill(ctx context.Context, v reflect.Value, fields []taggedFie
 	bindLive := func(into reflect.Value, f taggedField) error {
 		l := reflect.New(into.Type().Elem())
 		if err := l.Interface().(binder).bind(ctx, r, f); err != nil {
+			var e *Error
+			if errors.As(err, &e) && e.Op == "bind" {
+				return e.Err // which is given its place below, as others are
+			}
 			return err
 		}
 		live = append(live, l.Interface().(interface{ Stop() }))

@@ -1,0 +1,499 @@
+package secrets_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/canary"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+// loaded loads a T from documents in memory.
+func loaded[T any](t testing.TB, docs map[string]string) (dst T, err error) {
+	t.Helper()
+	err = on(t, quiet(docs)).Load(t.Context(), &dst)
+	return dst, err
+}
+
+type name string
+
+func TestLoadTypes(t *testing.T) {
+	t.Parallel()
+	type point struct{ X, Y int }
+	type all struct {
+		Secret   secrets.Secret    `secret:"text"`
+		SecretP  *secrets.Secret   `secret:"text"`
+		String   string            `secret:"text"`
+		Named    name              `secret:"text"`
+		StringP  *string           `secret:"text"`
+		StringPP **string          `secret:"text"`
+		Bytes    []byte            `secret:"text"`
+		Key      ed25519.PublicKey `secret:"text"`
+		Bool     bool              `secret:"true"`
+		Int      int               `secret:"number"`
+		Int8     int8              `secret:"number"`
+		Int16    int16             `secret:"number"`
+		Int32    int32             `secret:"number"`
+		Int64    int64             `secret:"number"`
+		Uint     uint              `secret:"number"`
+		Uint8    uint8             `secret:"number"`
+		Uint16   uint16            `secret:"number"`
+		Uint32   uint32            `secret:"number"`
+		Uint64   *uint64           `secret:"number"`
+		Float32  float32           `secret:"float"`
+		Float64  float64           `secret:"float"`
+		Duration time.Duration     `secret:"duration"`
+		URL      url.URL           `secret:"url"`
+		URLP     *url.URL          `secret:"url"`
+		Addr     netip.Addr        `secret:"addr"`
+		Level    *slog.Level       `secret:"level"`
+		Big      big.Int           `secret:"number"`
+		Time     time.Time         `secret:"time"`
+		Struct   point             `secret:"point"`
+		StructP  *point            `secret:"point"`
+		Map      map[string]int    `secret:"point"`
+		Slice    []string          `secret:"slice"`
+		Array    [2]string         `secret:"slice"`
+		Raw      json.RawMessage   `secret:"point"`
+		Any      any               `secret:"point"`
+	}
+	dst, err := loaded[all](t, map[string]string{
+		"text": "text", "true": "true", "number": "42", "float": "1.5", "duration": "1m30s", "url": "https://u:p@host/x",
+		"addr": "10.0.0.1", "level": "WARN", "time": "2026-01-02T03:04:05Z", "point": `{"X":1,"Y":2}`, "slice": `["a","b"]`,
+	})
+	require.NoError(t, err)
+	assert.Equal(t, "text", dst.Secret.Reveal())
+	assert.Equal(t, "text", dst.Secret.Name())
+	assert.Equal(t, "text", dst.SecretP.Reveal())
+	text := "text"
+	textP := &text
+	seven := uint64(42)
+	level := slog.LevelWarn
+	u, _ := url.Parse("https://u:p@host/x")
+	var number big.Int
+	number.SetInt64(42)
+	dst.Secret, dst.SecretP = secrets.Secret{}, nil
+	assert.Equal(t, all{
+		String: text, Named: "text", StringP: textP, StringPP: &textP, Bytes: []byte("text"), Key: ed25519.PublicKey("text"),
+		Bool: true, Int: 42, Int8: 42, Int16: 42, Int32: 42, Int64: 42, Uint: 42, Uint8: 42, Uint16: 42, Uint32: 42, Uint64: &seven,
+		Float32: 1.5, Float64: 1.5, Duration: 90 * time.Second, URL: *u, URLP: u, Addr: netip.MustParseAddr("10.0.0.1"), Level: &level,
+		Big: number, Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Struct: point{1, 2}, StructP: &point{1, 2},
+		Map: map[string]int{"X": 1, "Y": 2}, Slice: []string{"a", "b"}, Array: [2]string{"a", "b"},
+		Raw: json.RawMessage(`{"X":1,"Y":2}`), Any: map[string]any{"X": 1.0, "Y": 2.0},
+	}, dst)
+}
+
+func TestLoadNames(t *testing.T) {
+	t.Parallel()
+	type stripe struct {
+		Key    string `secret:"key"`
+		Nested struct {
+			Deep string `secret:"deep"`
+		} `secret:"more/"`
+		Group struct {
+			Same string `secret:"key"`
+		}
+	}
+	type Common struct {
+		Region string `secret:"region"`
+	}
+	type config struct {
+		Common
+		Password string `secret:"db/password"`
+		Field    string `secret:"db#user"`
+		Pointer  string `secret:"db#/hosts/0"`
+		Stripe   stripe `secret:"stripe/"`
+		Skipped  string `secret:"-"`
+		Plain    string
+		Loose    struct {
+			Token string `secret:"token"`
+		}
+		hidden string
+	}
+	dst := config{Skipped: "skipped", Plain: "plain", hidden: "hidden"}
+	r := on(t, quiet(map[string]string{
+		"db": `{"user":"u","password":"p","hosts":["h1"]}`, "stripe/key": "k", "stripe/more/deep": "d", "token": "t", "region": "eu",
+	}))
+	require.NoError(t, r.Load(t.Context(), &dst))
+	want := config{Common: Common{"eu"}, Password: "p", Field: "u", Pointer: "h1", Skipped: "skipped", Plain: "plain", hidden: "hidden"}
+	want.Stripe.Key, want.Stripe.Nested.Deep, want.Stripe.Group.Same, want.Loose.Token = "k", "d", "k", "t"
+	assert.Equal(t, want, dst)
+}
+
+func TestLoadOptionsOfATag(t *testing.T) {
+	t.Parallel()
+	type config struct {
+		Optional string         `secret:"proxy,optional"`
+		Default  int            `secret:"port,default=5432"`
+		Both     time.Duration  `secret:"wait,optional,default=5s"`
+		Commas   string         `secret:"hosts,default=a,b,optional"`
+		Empty    string         `secret:"empty,default="`
+		JSON     []int          `secret:"list,default=[1,2]"`
+		Pointer  *bool          `secret:"flag,default=true"`
+		Secret   secrets.Secret `secret:"pin,default=0000"`
+	}
+	t.Run("default= is the rest of the tag, and what a missing name reads", func(t *testing.T) {
+		t.Parallel()
+		dst, err := loaded[config](t, nil)
+		require.NoError(t, err)
+		assert.Equal(t, 5432, dst.Default)
+		assert.Equal(t, 5*time.Second, dst.Both)
+		assert.Equal(t, "a,b,optional", dst.Commas)
+		assert.Empty(t, dst.Empty)
+		assert.Equal(t, []int{1, 2}, dst.JSON)
+		assert.True(t, *dst.Pointer)
+		assert.Equal(t, "0000", dst.Secret.Reveal())
+	})
+	t.Run("what is there goes before the default", func(t *testing.T) {
+		t.Parallel()
+		dst, err := loaded[config](t, map[string]string{"port": "1", "hosts": "", "proxy": "p"})
+		require.NoError(t, err)
+		assert.Equal(t, 1, dst.Default)
+		assert.Empty(t, dst.Commas, "an empty value is a value")
+		assert.Equal(t, "p", dst.Optional)
+	})
+	t.Run("optional leaves the field as it is", func(t *testing.T) {
+		t.Parallel()
+		dst := config{Optional: "before"}
+		require.NoError(t, on(t, quiet(nil)).Load(t.Context(), &dst))
+		assert.Equal(t, "before", dst.Optional)
+	})
+	t.Run("a field that is missing or null in its document is missing", func(t *testing.T) {
+		t.Parallel()
+		dst, err := loaded[struct {
+			Missing string `secret:"db#missing,optional"`
+			Null    string `secret:"db/null,default=d"`
+		}](t, map[string]string{"db": `{"null":null}`})
+		require.NoError(t, err)
+		assert.Equal(t, "d", dst.Null)
+	})
+	for _, class := range []error{secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrUnavailable, secrets.ErrInvalid} {
+		t.Run("neither covers a failure that is not NotFound: "+class.Error(), in(func(t *testing.T) {
+			r, p := polled(t, nil)
+			p.Fail("port", class)
+			assert.ErrorIs(t, r.Load(t.Context(), new(config)), class)
+		}))
+	}
+}
+
+func TestLoadFailures(t *testing.T) {
+	t.Parallel()
+	t.Run("are all reported at once, by name, and leave dst untouched", in(func(t *testing.T) {
+		type config struct {
+			Good    string `secret:"good"`
+			Missing string `secret:"missing"`
+			Denied  string `secret:"denied"`
+			Number  int    `secret:"number"`
+			Other   struct {
+				Gone  string  `secret:"gone"`
+				Fine  string  `secret:"fine"`
+				Float float64 `secret:"float"`
+			} `secret:"other/"`
+		}
+		r, p := polled(t, map[string]string{"good": "g", "number": "many", "other/fine": "f", "other/float": "x"})
+		p.Fail("denied", secretstest.Denied("secretsmanager:GetSecretValue"))
+		dst := config{Good: "before", Number: 7}
+		err := r.Load(t.Context(), &dst)
+		require.Error(t, err)
+		for _, name := range []string{`"missing"`, `"denied"`, `"number"`, `"other/gone"`, `"other/float"`} {
+			assert.ErrorContains(t, err, name)
+		}
+		for _, name := range []string{`"good"`, `"other/fine"`} {
+			assert.NotContains(t, err.Error(), name)
+		}
+		for _, class := range []error{secrets.ErrNotFound, secrets.ErrPermission, secrets.ErrInvalid} {
+			assert.ErrorIs(t, err, class)
+		}
+		var missing interface{ Permission() string }
+		require.ErrorAs(t, err, &missing)
+		assert.Equal(t, "secretsmanager:GetSecretValue", missing.Permission())
+		assert.ErrorContains(t, err, "Number", "the Go field is named")
+		assert.Equal(t, config{Good: "before", Number: 7}, dst)
+	}))
+
+	t.Run("of two fields with one name are told for both", func(t *testing.T) {
+		t.Parallel()
+		_, err := loaded[struct {
+			A int    `secret:"n"`
+			B bool   `secret:"n"`
+			C string `secret:"n"`
+		}](t, map[string]string{"n": "x"})
+		assert.ErrorContains(t, err, ".A")
+		assert.ErrorContains(t, err, ".B")
+	})
+
+	t.Run("of tags come before anything is read, all at once", func(t *testing.T) {
+		t.Parallel()
+		type config struct {
+			Slash      string                  `secret:"/db"`
+			Empty      string                  `secret:""`
+			NoName     string                  `secret:",optional"`
+			Double     string                  `secret:"a//b"`
+			Dots       string                  `secret:"../up"`
+			NoField    string                  `secret:"db#"`
+			Option     string                  `secret:"db,optoinal"`
+			Chan       chan int                `secret:"chan"`
+			Func       func()                  `secret:"func"`
+			Complex    complex128              `secret:"complex"`
+			Iface      fmt.Stringer            `secret:"iface"`
+			LiveChan   *secrets.Live[chan int] `secret:"livechan"`
+			Prefix     string                  `secret:"prefix/"`
+			unexported string                  `secret:"unexported"`
+			group      struct {
+				A string `secret:"a"`
+			} `secret:"group/"`
+			Default int                `secret:"default,default=many"`
+			LiveDef *secrets.Live[int] `secret:"livedef,default=many"`
+			Good    string             `secret:"good"`
+		}
+		p := quiet(map[string]string{"good": "g"})
+		r := on(t, p)
+		var dst config
+		err := r.Load(t.Context(), &dst)
+		require.ErrorIs(t, err, secrets.ErrInvalid)
+		typ := reflect.TypeFor[config]()
+		for i := range typ.NumField() {
+			if f := typ.Field(i).Name; f != "Good" {
+				assert.ErrorContains(t, err, "config."+f)
+			}
+		}
+		assert.NotContains(t, err.Error(), "Good")
+		assert.Zero(t, p.Calls())
+		_ = dst.unexported
+		_ = dst.group
+	})
+
+	for what, dst := range map[string]any{
+		"nil": nil, "a struct": struct{}{}, "a nil pointer": (*struct{})(nil), "a pointer to text": new(string), "a map": map[string]string{},
+	} {
+		t.Run("of a destination that is "+what+" are ErrInvalid", func(t *testing.T) {
+			t.Parallel()
+			assert.ErrorIs(t, on(t, quiet(nil)).Load(t.Context(), dst), secrets.ErrInvalid)
+		})
+	}
+
+	t.Run("of a context that ends are told with what the backend said", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"a": "1"})
+		p.Block("a")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var dst struct {
+			A string `secret:"a,optional"`
+		}
+		assert.ErrorIs(t, r.Load(ctx, &dst), context.DeadlineExceeded)
+		p.Heal()
+	}))
+
+	t.Run("quote no value, whatever the type", func(t *testing.T) {
+		t.Parallel()
+		type misfits struct {
+			Bool     bool               `secret:"v"`
+			Int      int                `secret:"v"`
+			Uint     uint8              `secret:"v"`
+			Float    float64            `secret:"v"`
+			Duration time.Duration      `secret:"v"`
+			URL      url.URL            `secret:"url"`
+			URLP     *url.URL           `secret:"url"`
+			Addr     netip.Addr         `secret:"v"`
+			Time     time.Time          `secret:"v"`
+			Big      *big.Int           `secret:"v"`
+			Quoting  echoing            `secret:"v"`
+			Struct   struct{ A int }    `secret:"v"`
+			Field    struct{ A int }    `secret:"object"`
+			Map      map[string]int     `secret:"object"`
+			Slice    []int              `secret:"v"`
+			Any      any                `secret:"v"`
+			Custom   echoingJSON        `secret:"object"`
+			Live     *secrets.Live[int] `secret:"v"`
+		}
+		c := canary.New()
+		dst, err := loaded[misfits](t, map[string]string{
+			"v": c, "url": "https://user:" + c + "@host:port\x7f/%zz", "object": `{"A":"` + c + `"}`,
+		})
+		require.ErrorIs(t, err, secrets.ErrInvalid)
+		assert.Zero(t, dst)
+		typ := reflect.TypeFor[misfits]()
+		for i := range typ.NumField() {
+			assert.ErrorContains(t, err, "."+typ.Field(i).Name)
+		}
+		assert.Empty(t, canary.For(c).Error(err))
+	})
+
+	t.Run("of a number out of range are ErrInvalid", func(t *testing.T) {
+		t.Parallel()
+		_, err := loaded[struct {
+			N int8 `secret:"n"`
+		}](t, map[string]string{"n": "300"})
+		assert.ErrorIs(t, err, secrets.ErrInvalid)
+		_, err = loaded[struct {
+			N uint `secret:"n"`
+		}](t, map[string]string{"n": "-1"})
+		assert.ErrorIs(t, err, secrets.ErrInvalid)
+	})
+}
+
+// echoing is what many types do: their error quotes the text.
+type echoing struct{ text string }
+
+func (q *echoing) UnmarshalText(text []byte) error { return fmt.Errorf("cannot read %q", text) }
+
+type echoingJSON struct{ A string }
+
+func (q *echoingJSON) UnmarshalJSON(text []byte) error {
+	return errors.New("cannot read " + string(text))
+}
+
+func TestLoadReads(t *testing.T) {
+	t.Parallel()
+	type config struct {
+		User     string `secret:"db/user"`
+		Password string `secret:"db/password"`
+		Host     string `secret:"db/host,default=localhost"`
+		Key      string `secret:"stripe/key"`
+		Token    string `secret:"token"`
+		Again    string `secret:"token"`
+	}
+	docs := map[string]string{"db": `{"user":"u","password":"p"}`, "stripe/key": "k", "token": "t"}
+	t.Run("everything in one batch, each document once", in(func(t *testing.T) {
+		r, p := polled(t, docs)
+		require.NoError(t, r.Load(t.Context(), new(config)))
+		synctest.Wait()
+		assert.Equal(t, 1, p.Calls().Batches)
+		assert.Zero(t, p.Calls().Fetches)
+		for _, path := range []string{"db", "db/user", "db/password", "db/host", "stripe", "stripe/key", "token"} {
+			assert.Equal(t, 1, p.Reads(path), path)
+		}
+	}))
+	t.Run("nothing that is held", in(func(t *testing.T) {
+		r, p := polled(t, docs)
+		require.NoError(t, r.Load(t.Context(), new(config)))
+		p.ResetCalls()
+		var dst struct {
+			User string `secret:"db/user"`
+			Key  string `secret:"stripe/key"`
+		}
+		require.NoError(t, r.Load(t.Context(), &dst))
+		assert.Equal(t, "u", dst.User)
+		assert.Zero(t, p.Calls().Reads)
+	}))
+	t.Run("at the same time from many goroutines, each document once", in(func(t *testing.T) {
+		r, p := polled(t, docs)
+		p.Delay(secretstest.All, 10*time.Millisecond)
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				var dst config
+				assert.NoError(t, r.Load(t.Context(), &dst))
+				assert.Equal(t, "p", dst.Password)
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, 1, p.Reads("db"))
+		assert.Equal(t, 1, p.Reads("token"))
+	}))
+	t.Run("in a struct with no tags, nothing", func(t *testing.T) {
+		t.Parallel()
+		p := quiet(nil)
+		require.NoError(t, on(t, p).Load(t.Context(), &struct{ A string }{}))
+		assert.Zero(t, p.Calls())
+	})
+	t.Run("from the resolver of the context, as a package function", func(t *testing.T) {
+		t.Parallel()
+		var dst config
+		require.NoError(t, secrets.Load(secrets.NewContext(t.Context(), on(t, quiet(docs))), &dst))
+		assert.Equal(t, "u", dst.User)
+	})
+}
+
+func TestLoadLive(t *testing.T) {
+	t.Parallel()
+	type config struct {
+		Token   *secrets.Live[string]         `secret:"token"`
+		Secret  *secrets.Live[secrets.Secret] `secret:"db/password"`
+		Retries *secrets.Live[int]            `secret:"retries,default=3"`
+		Proxy   *secrets.Live[string]         `secret:"proxy,optional"`
+	}
+	docs := map[string]string{"token": "t1", "db": `{"password":"p1"}`}
+	t.Run("fields stay current", in(func(t *testing.T) {
+		r, p := told(t, docs)
+		var dst config
+		require.NoError(t, r.Load(t.Context(), &dst))
+		assert.Equal(t, "t1", dst.Token.Get())
+		assert.Equal(t, "p1", dst.Secret.Get().Reveal())
+		p.Set("token", "t2")
+		p.Set("db", `{"password":"p2"}`)
+		synctest.Wait()
+		assert.Equal(t, "t2", dst.Token.Get())
+		assert.Equal(t, "p2", dst.Secret.Get().Reveal())
+	}))
+	t.Run("fields with a default have it while the name is missing, and follow it", in(func(t *testing.T) {
+		r, p := told(t, docs)
+		var dst config
+		require.NoError(t, r.Load(t.Context(), &dst))
+		assert.Equal(t, 3, dst.Retries.Get())
+		assert.NoError(t, dst.Retries.Err())
+		synctest.Wait()
+		p.Set("retries", "9")
+		synctest.Wait()
+		assert.Equal(t, 9, dst.Retries.Get())
+		p.Delete("retries")
+		synctest.Wait()
+		assert.Equal(t, 3, dst.Retries.Get())
+		assert.NoError(t, dst.Retries.Err())
+		assert.NoError(t, r.Healthy())
+	}))
+	t.Run("fields that are optional and missing are nil, which is empty", in(func(t *testing.T) {
+		r, _ := told(t, docs)
+		var dst config
+		require.NoError(t, r.Load(t.Context(), &dst))
+		assert.Nil(t, dst.Proxy)
+		assert.Empty(t, dst.Proxy.Get())
+	}))
+	t.Run("fields of a Load that fails elsewhere are stopped", in(func(t *testing.T) {
+		r, p := told(t, docs)
+		var dst struct {
+			config
+			Missing string `secret:"missing"`
+		}
+		require.ErrorIs(t, r.Load(t.Context(), &dst), secrets.ErrNotFound)
+		assert.Nil(t, dst.Token)
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		p.ResetCalls()
+		time.Sleep(time.Hour)
+		assert.Zero(t, p.Calls().Reads, "nothing is kept in use")
+	}))
+	t.Run("fields cost no read of their own", in(func(t *testing.T) {
+		r, p := polled(t, docs)
+		require.NoError(t, r.Load(t.Context(), new(config)))
+		synctest.Wait()
+		assert.Equal(t, 1, p.Calls().Batches)
+		assert.Zero(t, p.Calls().Fetches)
+	}))
+	t.Run("fields go on after the context of Load has ended", in(func(t *testing.T) {
+		r, p := told(t, docs)
+		ctx, cancel := context.WithCancel(t.Context())
+		var dst config
+		require.NoError(t, r.Load(ctx, &dst))
+		cancel()
+		p.Set("token", "t2")
+		synctest.Wait()
+		assert.Equal(t, "t2", dst.Token.Get())
+	}))
+}
