@@ -90,13 +90,16 @@ func (r *Resolver) lose(name string) {
 	if e == nil {
 		return
 	}
-	if d := e.doc; d != nil {
+	d := e.doc
+	if d != nil {
 		event := d.event(EventDeleted, r.now())
 		event.Names = []string{name}
 		r.tell(event)
-		e.notify() // once: those who look again do not wake themselves
 	}
 	r.dropEntry(e)
+	if d != nil {
+		e.notify() // once, so that those who look again do not wake themselves; and when Get no longer finds it
+	}
 }
 
 // keep decides whether a name that was just found is held from now on.
