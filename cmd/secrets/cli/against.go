@@ -59,7 +59,7 @@ func fetchStatus(ctx context.Context, from string) ([]status, error) {
 		return nil, withCode(ExitUnavailable, "no status from %s: %w", u.Redacted(), err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable { // ?healthy answers 503 with the same array
 		return nil, withCode(ExitUnavailable, "no status from %s: %s", u.Redacted(), resp.Status)
 	}
 	var all []status
