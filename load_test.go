@@ -349,7 +349,7 @@ func TestLoadFailures(t *testing.T) {
 }
 
 // echoing is what many types do: their error quotes the text.
-type echoing struct{ text string }
+type echoing struct{ _ string }
 
 func (q *echoing) UnmarshalText(text []byte) error { return fmt.Errorf("cannot read %q", text) }
 

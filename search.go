@@ -287,9 +287,6 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 		found = found || e.last == nil || e.last.value != text
 		e.renew(v, text)
 	}
-	if found {
-		e.notify()
-	}
 	t.snap, t.err = e.last, nil
 	d.lastUsed = r.now()
 	if d.due == 0 && d.flight == nil {
@@ -297,6 +294,9 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 		r.enqueue(d)
 	}
 	r.publish(e)
+	if found {
+		e.notify() // when Get has it
+	}
 	r.watchDocument(d)
 	return nil
 }

@@ -109,7 +109,6 @@ func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
 	case recovered:
 		r.tell(d.event(EventRecovered, now))
 	}
-	return
 }
 
 // clearTrouble forgets the failures of a document that was read, but not which
@@ -177,7 +176,6 @@ func (r *Resolver) fail(d *document, err error, now int64) {
 		e.quiet = d.folder.provider.toldOutage(d, err)
 		r.tell(e)
 	}
-	return
 }
 
 // speaksOfProvider reports whether a failure is one of the provider rather

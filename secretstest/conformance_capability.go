@@ -42,7 +42,7 @@ var capabilityRules = []rule{
 				// or each refresh would look like a rotation.
 				single, err := s.fetch(s.ctx, s.ref("one"))
 				if err == nil && single.Version != results[2].Value.Version {
-					err = errors.New("Version differs between Fetch and FetchBatch")
+					err = errors.New("the Version differs between Fetch and FetchBatch")
 				}
 				return err
 			})
@@ -229,7 +229,7 @@ var capabilityRules = []rule{
 			if !ok {
 				s.Skip("the provider has no leases")
 			}
-			type foreign struct{ text string }
+			type foreign struct{ _ string }
 			for _, v := range []secrets.Value{{}, {Lease: "foreign"}, {Lease: &foreign{}}, {Lease: []string{"foreign"}}} {
 				var err error
 				s.within(patience, "Renew", func() { _, err = leaser.Renew(s.ctx, v) })
