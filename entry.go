@@ -64,7 +64,8 @@ func (s *site) cut(v *version, field string, how found) (text string, err error)
 // renew makes the snapshot of the name in a version, and remembers the bytes
 // that it replaces.
 func (e *entry) renew(v *version, text string) {
-	s := &snapshot{name: e.name, value: text, from: v, field: e.field != ""}
+	// The fields of what was decoded are those of the text, not of the document.
+	s := &snapshot{name: e.name, value: text, from: v, field: e.field != "" || e.site.base64}
 	if old := e.last; old != nil {
 		if old.value == text {
 			s.value, s.prev = old.value, old.prev
