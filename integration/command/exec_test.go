@@ -77,6 +77,28 @@ func TestExecReads200ReferencesOverThreeBackendsInBatches(t *testing.T) {
 	assert.LessOrEqual(t, calls["vault other"], 8, "what is mounted is asked once, give or take those who ask together")
 }
 
+func TestExecTakesTheFormsOfOtherTools(t *testing.T) {
+	kvMount(t, vault, "forms")
+	putKV(t, vault, "forms/data/db", map[string]any{"password": "one"})
+	putSecret(t, "forms/db", `{"password":"two"}`)
+	putParameter(t, "/forms/db", "three")
+	arn := secretARN(t, "forms/db")
+	got := command(t, append([]string{
+		"AWS_ENDPOINT_URL=" + emulator.URL, "VAULT_ADDR=" + vault.Addr, "VAULT_TOKEN=" + vault.Token,
+		"BANK_VAULTS=vault:forms/data/db#password#1", "VALS=ref+vault://forms/db#/password", "SECRETREF=secretref+vault://forms/db#password",
+		"ECS=" + arn + ":password::", "ARN=" + arn, "VALS_AWS=ref+awssecrets://forms/db#/password",
+		"PARAMETER=arn:aws:ssm:eu-west-1:123456789012:parameter/forms/db", "VALS_SSM=ref+awsssm://forms/db",
+		"ROLE=arn:aws:iam::123456789012:role/app", "QUEUE=arn:aws:sqs:eu-west-1:123456789012:queue", "HOST=vault:8200",
+	}, awsEnv...), "exec", "--except", "PARAMETER", "--", "env") // which the emulator knows by name only
+	require.Equal(t, 0, got.code, got.stderr)
+	for _, want := range []string{
+		"BANK_VAULTS=one", "VALS=one", "SECRETREF=one", "ECS=two", `ARN={"password":"two"}`, "VALS_AWS=two", "VALS_SSM=three",
+		"ROLE=arn:aws:iam::123456789012:role/app", "QUEUE=arn:aws:sqs:eu-west-1:123456789012:queue", "HOST=vault:8200",
+	} {
+		assert.Contains(t, got.stdout, want+"\n")
+	}
+}
+
 func TestADynamicUserOfVaultStillWorksAfterExec(t *testing.T) {
 	db := pgserver.Start(t)
 	require.NoError(t, vault.Client(t).Sys().Mount("database", &api.MountInput{Type: "database"}))

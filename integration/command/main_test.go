@@ -136,6 +136,13 @@ func putSecret(t testing.TB, name, value string) {
 	require.NoError(t, err)
 }
 
+func secretARN(t testing.TB, name string) string {
+	t.Helper()
+	secret, err := secretsmanager.NewFromConfig(awsConfig()).DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: aws.String(name)})
+	require.NoError(t, err)
+	return aws.ToString(secret.ARN)
+}
+
 func putParameter(t testing.TB, name, value string) {
 	t.Helper()
 	_, err := ssm.NewFromConfig(awsConfig()).PutParameter(t.Context(), &ssm.PutParameterInput{

@@ -43,6 +43,9 @@ func fetchStatus(ctx context.Context, from string) ([]status, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, withCode(ExitUsage, "--against takes the http or https URL of a running process's status")
 	}
+	if u.User != nil {
+		return nil, withCode(ExitUsage, "--against: the URL holds a credential, which everybody sees in the process list; reach the status on a port that needs none, such as a forwarded one")
+	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
@@ -56,15 +59,15 @@ func fetchStatus(ctx context.Context, from string) ([]status, error) {
 		if errors.As(err, &inner) {
 			err = inner.Err
 		}
-		return nil, withCode(ExitUnavailable, "no status from %s: %w", u.Redacted(), err)
+		return nil, withCode(ExitUnavailable, "no status from %s: %w", from, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable { // ?healthy answers 503 with the same array
-		return nil, withCode(ExitUnavailable, "no status from %s: %s", u.Redacted(), resp.Status)
+		return nil, withCode(ExitUnavailable, "no status from %s: %s", from, resp.Status)
 	}
 	var all []status
 	if err := json.NewDecoder(io.LimitReader(resp.Body, most)).Decode(&all); err != nil {
-		return nil, withCode(ExitUnavailable, "what %s answers is no status (a JSON array, as secrethttp.StatusHandler gives it)", u.Redacted())
+		return nil, withCode(ExitUnavailable, "what %s answers is no status (a JSON array, as secrethttp.StatusHandler gives it)", from)
 	}
 	return all, nil
 }

@@ -191,7 +191,21 @@ func TestAgainstTellsWhyThereIsNoStatus(t *testing.T) {
 		assert.Equal(t, ExitUnavailable, got.code, url)
 		assert.Contains(t, got.stderr, want)
 	}
-	assert.Equal(t, ExitUsage, inProcess(t, "one://app", "check", "--against", "ftp://x").code)
+	for _, url := range []string{"ftp://x", "localhost:80", "http://user:" + canary + "@localhost/"} {
+		got := inProcess(t, "one://app", "check", "--against", url)
+		assert.Equal(t, ExitUsage, got.code, url)
+		assert.NotContains(t, got.stderr, canary)
+	}
+}
+
+func TestCheckTellsHowOldAVersionIsIfTheBackendSays(t *testing.T) {
+	names := []nameReport{{Name: "db", State: stateOK}, {Name: "other", State: stateOK}}
+	locate(names, []status{
+		{Status: secrets.Status{Names: []string{"db"}, Document: "one://db"}, Created: time.Now().Add(-72 * time.Hour)},
+		{Status: secrets.Status{Names: []string{"other"}, Document: "one://other"}},
+	})
+	assert.Equal(t, "3d", age(names[0].Created, names[0].AgeSeconds))
+	assert.Equal(t, "-", age(names[1].Created, names[1].AgeSeconds))
 }
 
 func TestAgesAreToldInTheirLargestUnit(t *testing.T) {

@@ -169,6 +169,9 @@ func TestExecIsAllOrNothingAndTellsEachFailure(t *testing.T) {
 	assert.NotContains(t, said, "GOOD")
 	assert.Contains(t, logged(t, log), "one revoke app/hour", "a lease that was taken is given back")
 	assert.Contains(t, refused(t, []string{"BINARY=three://app/binary"}), "BINARY: the value holds a NUL byte")
+	large := file(t, "large", strings.Repeat("x", 128<<10))
+	assert.Contains(t, refused(t, []string{"LARGE=ref+file://" + large}), "LARGE: the value has 131072 bytes")
+	_, _ = started(t, []string{"LARGE=ref+file://" + file(t, "large", strings.Repeat("x", 128<<10-7))}) // LARGE= and a NUL
 }
 
 func TestExecRefusesWhatCannotBeAReferenceBeforeItReadsAnything(t *testing.T) {

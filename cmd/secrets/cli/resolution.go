@@ -226,10 +226,25 @@ func (r *resolution) take(name string, s secrets.Secret) error {
 		return err
 	}
 	value := s.Reveal()
-	if strings.IndexByte(value, 0) >= 0 {
-		return errors.New("the value holds a NUL byte, which no variable can; if it is binary, have the program read it itself")
+	if err := holdable(name, value); err != nil {
+		return fmt.Errorf("the value %w", err)
 	}
 	r.env.set(name, value)
+	return nil
+}
+
+// most is what execve(2) takes of NAME=value with its NUL on Linux
+// (MAX_ARG_STRLEN), which is the least of all systems.
+const most = 128 << 10
+
+// holdable reports why a variable cannot hold a value.
+func holdable(name, value string) error {
+	switch {
+	case strings.IndexByte(value, 0) >= 0:
+		return errors.New("holds a NUL byte, which no variable can; if it is binary, have the program read it itself")
+	case len(name)+len("=")+len(value)+1 > most:
+		return fmt.Errorf("has %d bytes, and a variable has room for %d; have the program read it itself", len(value), most-len(name)-2)
+	}
 	return nil
 }
 
@@ -245,14 +260,16 @@ func (r *resolution) spread(subject string, s secrets.Secret) error {
 			continue
 		}
 		value, err := s.Field(key)
-		switch {
-		case err != nil:
+		if err != nil {
 			return reasonOf(err)
-		case key == "" || strings.ContainsAny(key, "=\x00"):
+		}
+		if key == "" || strings.ContainsAny(key, "=\x00") {
 			return fmt.Errorf("the key %q cannot be the name of a variable", key)
-		case strings.IndexByte(value.Reveal(), 0) >= 0:
-			return fmt.Errorf("the value of the key %q holds a NUL byte, which no variable can", key)
-		case !r.env.has(key):
+		}
+		if err := holdable(key, value.Reveal()); err != nil {
+			return fmt.Errorf("the value of the key %q %w", key, err)
+		}
+		if !r.env.has(key) {
 			r.env.set(key, value.Reveal())
 		}
 	}
