@@ -64,16 +64,43 @@ func (r *Resolver) isMissed(d *document) bool {
 	if !errors.Is(d.trouble.err, ErrNotFound) {
 		return true
 	}
-	e := r.names.find(d.path)
-	return d.asked && (e == nil || e.doc == nil)
+	names := r.namesFor(d)
+	missed := len(names) == 0
+	for _, name := range names {
+		e := r.names.find(name)
+		missed = missed || e == nil || e.doc == nil
+	}
+	return d.asked && missed
+}
+
+// namesFor returns the names whose exact document d is, sorted.
+func (r *Resolver) namesFor(d *document) []string {
+	names := []string{}
+	for _, s := range r.sites {
+		if s.folder == d.folder {
+			names = append(names, d.path)
+			break // the same URI may be there twice
+		}
+	}
+	for name, s := range r.references {
+		switch {
+		case s.folder != d.folder:
+		case !s.whole:
+			names = append(names, name+d.path)
+		case s.path == d.path:
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names
 }
 
 func (r *Resolver) status(d *document, now int64, wall time.Time) Status {
 	s := Status{Names: d.names(), Provider: d.folder.provider.scheme, Document: d.place(), State: StateMissing}
 	if s.Names == nil {
 		s.Names = []string{}
-		if d.asked && !d.folder.whole {
-			s.Names = append(s.Names, d.path)
+		if d.asked {
+			s.Names = r.namesFor(d)
 		}
 	}
 	if t := d.trouble; t != nil && t.err != nil {

@@ -1,0 +1,276 @@
+package secrets_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/canary"
+)
+
+func TestStatus(t *testing.T) {
+	t.Run("tells a document each, with its names, sorted by where they live", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`, "api/key": "k"})
+		value(t, r, "db#user")
+		value(t, r, "db/password")
+		value(t, r, "api/key")
+		all := r.Status()
+		require.Len(t, all, 2)
+		assert.Equal(t, "api/key", all[0].Document)
+		assert.Equal(t, "db", all[1].Document)
+		assert.Equal(t, []string{"db#user", "db/password"}, all[1].Names)
+	}))
+
+	t.Run("of what is fresh has version, time of the read and the next one", in(func(t *testing.T) {
+		f := newFake(map[string]string{"prod/db": "one"})
+		r := open(t, f.scheme+"://prod")
+		s, err := r.Get(t.Context(), "db")
+		require.NoError(t, err)
+		read := time.Now()
+		time.Sleep(time.Minute)
+		require.Len(t, r.Status(), 1)
+		st := r.Status()[0]
+		assert.Equal(t, f.scheme, st.Provider)
+		assert.Equal(t, f.scheme+"://prod/db", st.Document)
+		assert.Equal(t, []string{"db"}, st.Names)
+		assert.Equal(t, secrets.StateFresh, st.State)
+		assert.Equal(t, s.Version(), st.Version)
+		assert.True(t, st.FetchedAt.Equal(read))
+		assert.True(t, s.FetchedAt().Equal(read))
+		assert.WithinRange(t, st.NextRead, read.Add(4*time.Minute), read.Add(5*time.Minute))
+		assert.Zero(t, st.Failures)
+		assert.Empty(t, st.Class+st.LastError)
+		assert.Zero(t, st.Expires)
+		assert.Zero(t, st.RejectedAt)
+	}))
+
+	t.Run("says stale from the first failed refresh, why, and how often", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		keepUsing(t, r, "db")
+		p.Fail("db", secrets.ErrPermission)
+		time.Sleep(5*time.Minute + time.Millisecond)
+		synctest.Wait()
+		st := stateOf(t, r, "db")
+		assert.Equal(t, secrets.StateStale, st.State)
+		assert.GreaterOrEqual(t, st.Failures, 1)
+		assert.Equal(t, "permission denied", st.Class)
+		assert.Contains(t, st.LastError, "permission denied")
+		assert.NotEmpty(t, st.Version, "it is still served")
+		before := st.Failures
+		time.Sleep(5 * time.Minute)
+		assert.Greater(t, stateOf(t, r, "db").Failures, before)
+		p.Fail("db", nil)
+		time.Sleep(time.Minute)
+		assert.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
+		assert.Zero(t, stateOf(t, r, "db").Failures)
+	}))
+
+	t.Run("says expired past MaxStale, and fresh when it was read again", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
+		value(t, r, "db")
+		p.Fail("db", secrets.ErrUnavailable)
+		keepUsing(t, r, "db")
+		time.Sleep(61 * time.Minute)
+		assert.Equal(t, secrets.StateExpired, stateOf(t, r, "db").State)
+		p.Heal()
+		time.Sleep(time.Minute)
+		assert.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
+	}))
+
+	t.Run("says missing of what was asked for and is not there, and not of its parent", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"gone": "x"})
+		_, err := r.Get(t.Context(), "db/password")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		p.Fail("down", secrets.ErrUnavailable)
+		_, err = r.Get(t.Context(), "down")
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		all := r.Status()
+		require.Len(t, all, 2)
+		assert.Equal(t, []string{"db/password"}, all[0].Names)
+		assert.Equal(t, secrets.StateMissing, all[0].State)
+		assert.Equal(t, "not found", all[0].Class)
+		assert.Equal(t, []string{"down"}, all[1].Names)
+		assert.Equal(t, secrets.StateMissing, all[1].State)
+		assert.Equal(t, "unavailable", all[1].Class)
+	}))
+
+	t.Run("says missing of what was deleted", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		keepUsing(t, r, "db")
+		p.Delete("db")
+		time.Sleep(6 * time.Minute)
+		st := stateOf(t, r, "db")
+		assert.Equal(t, secrets.StateMissing, st.State)
+		assert.Empty(t, st.Version)
+	}))
+
+	t.Run("says missing of a reference by the app's name, not by its path", in(func(t *testing.T) {
+		f := newFake(nil)
+		r := open(t, f.scheme+"://", secrets.WithReferences(map[string]string{"legacy/": f.scheme + "://old", "stripe/key": f.scheme + "://prod/stripe"}))
+		for _, name := range []string{"legacy/key", "stripe/key"} {
+			_, err := r.Get(t.Context(), name)
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+		}
+		all := r.Status()
+		require.Len(t, all, 2)
+		assert.Equal(t, f.scheme+"://old/key", all[0].Document)
+		assert.Equal(t, []string{"legacy/key"}, all[0].Names)
+		assert.Equal(t, f.scheme+"://prod/stripe", all[1].Document)
+		assert.Equal(t, []string{"stripe/key"}, all[1].Names)
+	}))
+
+	t.Run("of a lease tells its end", in(func(t *testing.T) {
+		r, _ := lent(t)
+		value(t, r, "creds")
+		st := stateOf(t, r, "creds")
+		assert.WithinDuration(t, time.Now().Add(10*time.Minute), st.Expires, time.Millisecond)
+		assert.WithinDuration(t, time.Now().Add(5*time.Minute), st.NextRead, time.Millisecond)
+	}))
+
+	t.Run("of an idle document has no next read", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		time.Sleep(time.Hour)
+		assert.Zero(t, stateOf(t, r, "db").NextRead)
+		assert.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
+	}))
+
+	t.Run("tells when the held version was rejected", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db": "one"})
+		s, err := r.Get(t.Context(), "db")
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		r.Invalidate(s)
+		assert.True(t, stateOf(t, r, "db").RejectedAt.Equal(time.Now()))
+	}))
+
+	t.Run("does no I/O and waits for none", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		p.Block("other")
+		go func() { _, _ = r.Get(t.Context(), "other") }()
+		synctest.Wait()
+		p.ResetCalls()
+		start := time.Now()
+		r.Status()
+		assert.NoError(t, r.Healthy())
+		assert.Equal(t, start, time.Now())
+		assert.Zero(t, p.Calls().Reads)
+		p.Heal()
+	}))
+
+	t.Run("marshals to readable JSON, with no value in it", in(func(t *testing.T) {
+		c := canary.New()
+		r, p := polled(t, map[string]string{"db": `{"password":"` + c + `"}`})
+		value(t, r, "db/password")
+		keepUsing(t, r, "db/password")
+		p.Fail("db", errors.New("connection refused"))
+		time.Sleep(6 * time.Minute)
+		data, err := json.Marshal(r.Status())
+		require.NoError(t, err)
+		form, found := canary.For(c).Text(string(data))
+		assert.False(t, found, form)
+		assert.Empty(t, canary.For(c).Printed(r.Status()))
+		var all []map[string]any
+		require.NoError(t, json.Unmarshal(data, &all))
+		require.Len(t, all, 1)
+		assert.Equal(t, "stale", all[0]["state"])
+		assert.Equal(t, "unavailable", all[0]["class"])
+		assert.Contains(t, all[0]["last_error"], "connection refused")
+		assert.Equal(t, []any{"db/password"}, all[0]["names"])
+		assert.NotContains(t, all[0], "expires", "what does not apply is left out")
+		var back []secrets.Status
+		require.NoError(t, json.Unmarshal(data, &back))
+		assert.Equal(t, secrets.StateStale, back[0].State)
+	}))
+}
+
+func TestHealthy(t *testing.T) {
+	t.Run("is a resolver that nobody has asked", in(func(t *testing.T) {
+		r, _ := polled(t, nil)
+		assert.NoError(t, r.Healthy())
+	}))
+	t.Run("is a value that is merely stale", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		keepUsing(t, r, "db")
+		p.Fail("db", secrets.ErrUnavailable)
+		time.Sleep(time.Hour)
+		require.Equal(t, secrets.StateStale, stateOf(t, r, "db").State)
+		assert.NoError(t, r.Healthy())
+	}))
+	t.Run("is not one that has expired in use, until it is read again", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
+		value(t, r, "db")
+		keepUsing(t, r, "db")
+		p.Fail("db", secrets.ErrUnavailable)
+		time.Sleep(61 * time.Minute)
+		err := r.Healthy()
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.ErrorContains(t, err, "db")
+		p.Heal()
+		time.Sleep(time.Minute)
+		assert.NoError(t, r.Healthy())
+	}))
+	t.Run("is one that has expired and nobody uses any more", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
+		value(t, r, "db")
+		p.Fail("db", secrets.ErrUnavailable)
+		time.Sleep(24 * time.Hour)
+		assert.NoError(t, r.Healthy())
+	}))
+	t.Run("is not one that was asked for and never read", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		p.Fail("db", secrets.ErrUnauthenticated)
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrUnauthenticated)
+		assert.ErrorIs(t, r.Healthy(), secrets.ErrUnauthenticated)
+		p.Heal()
+		time.Sleep(time.Minute)
+		value(t, r, "db")
+		assert.NoError(t, r.Healthy())
+	}))
+	t.Run("is not for ever unhealthy because of a name that was asked for once", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		p.Fail("typo", secrets.ErrPermission)
+		_, err := r.Get(t.Context(), "typo")
+		require.ErrorIs(t, err, secrets.ErrPermission)
+		time.Sleep(time.Hour)
+		assert.NoError(t, r.Healthy())
+	}))
+	t.Run("is the absence of a name that nobody watches", in(func(t *testing.T) {
+		r, _ := polled(t, nil)
+		_, err := r.Get(t.Context(), "optional")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		assert.NoError(t, r.Healthy())
+	}))
+	t.Run("is not the absence of one that is watched", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		watch(t, r, "db")
+		assert.ErrorIs(t, r.Healthy(), secrets.ErrNotFound)
+		p.Set("db", "one")
+		time.Sleep(6 * time.Minute)
+		assert.NoError(t, r.Healthy())
+	}))
+	t.Run("tells everything that is wrong, sorted", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		p.Fail("b", secrets.ErrPermission)
+		p.Fail("a", secrets.ErrUnauthenticated)
+		for _, name := range []string{"b", "a"} {
+			_, err := r.Get(t.Context(), name)
+			require.Error(t, err)
+		}
+		err := r.Healthy()
+		assert.ErrorIs(t, err, secrets.ErrPermission)
+		assert.ErrorIs(t, err, secrets.ErrUnauthenticated)
+		assert.Regexp(t, `(?s)a:.*\n.*b:`, err.Error())
+	}))
+}
