@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -16,41 +17,59 @@ import (
 type gateway struct {
 	URL  string
 	asks atomic.Int64
-	down atomic.Int32
+
+	mu   sync.Mutex
+	way  way
+	back chan struct{} // closed when it is up again
 }
 
-// The ways in which a backend is down.
+// A way in which a backend is down.
+type way int
+
+// The ways.
 const (
-	up   int32 = iota
-	cut        // connections break
-	hung       // nothing comes back
+	up      way = iota
+	cut         // connections break
+	stopped     // it answers when it goes on
 )
 
 func newGateway(t testing.TB, backend string) *gateway {
 	t.Helper()
 	to, err := url.Parse(backend)
 	require.NoError(t, err)
-	g := new(gateway)
+	g := &gateway{back: make(chan struct{})}
 	proxy := httputil.NewSingleHostReverseProxy(to)
-	ended := make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.asks.Add(1)
-		switch g.down.Load() {
+		g.mu.Lock()
+		way, back := g.way, g.back
+		g.mu.Unlock()
+		switch way {
 		case cut:
 			panic(http.ErrAbortHandler)
-		case hung:
+		case stopped:
 			select {
 			case <-r.Context().Done():
-			case <-ended:
+				panic(http.ErrAbortHandler)
+			case <-back:
 			}
-			panic(http.ErrAbortHandler)
 		}
 		proxy.ServeHTTP(w, r)
 	}))
 	g.URL = s.URL
 	t.Cleanup(func() {
-		close(ended)
+		g.be(up)
 		s.Close()
 	})
 	return g
+}
+
+// be takes the backend away, or brings it back.
+func (g *gateway) be(w way) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.way = w; w == up {
+		close(g.back)
+		g.back = make(chan struct{})
+	}
 }
