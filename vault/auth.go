@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -35,11 +36,11 @@ func File(path string) Source {
 	return func() (string, error) {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			return "", fault.New(secrets.ErrUnauthenticated, "a credential file cannot be read", err)
+			return "", unauthenticated("a credential file cannot be read", err)
 		}
 		text := strings.TrimSpace(string(data))
 		if text == "" {
-			return "", fault.New(secrets.ErrUnauthenticated, "the credential file "+path+" is empty", nil)
+			return "", unauthenticated("the credential file "+path+" is empty", nil)
 		}
 		return text, nil
 	}
@@ -147,7 +148,7 @@ func (u *unwrapped) open(ctx context.Context, client *api.Client, wrapping strin
 	if err != nil {
 		var refused *api.ResponseError
 		if errors.As(err, &refused) && (refused.StatusCode == http.StatusBadRequest || refused.StatusCode == http.StatusForbidden) {
-			return "", fault.New(secrets.ErrUnauthenticated, "the wrapping token of the secret id is not valid: if it has not simply expired, SOMEBODY ELSE MAY HAVE UNWRAPPED IT: revoke the secret id, and find out who did", withoutBody(refused))
+			return "", unauthenticated("the wrapping token of the secret id is not valid: if it has not simply expired, SOMEBODY ELSE MAY HAVE UNWRAPPED IT: revoke the secret id, and find out who did", withoutBody(refused))
 		}
 		return "", err
 	}
@@ -156,7 +157,7 @@ func (u *unwrapped) open(ctx context.Context, client *api.Client, wrapping strin
 	}
 	id, ok := secret.Data["secret_id"].(string)
 	if !ok || id == "" {
-		return "", fault.New(secrets.ErrUnauthenticated, "what was wrapped is no secret id: wrap the answer of auth/approle/role/<role>/secret-id", nil)
+		return "", unauthenticated("what was wrapped is no secret id: wrap the answer of auth/approle/role/<role>/secret-id", nil)
 	}
 	u.from, u.secretID = from, id
 	return id, nil
@@ -296,39 +297,48 @@ func loginError(ctx context.Context, c *caller, method api.AuthMethod, err error
 		if own(method) || ctx.Err() != nil || errors.As(err, &network) {
 			return networkError(ctx, c.host, err)
 		}
-		return fault.New(secrets.ErrUnauthenticated, "the "+methodName(method)+" login could not be made", err)
+		return unauthenticated("the "+methodName(method)+" login could not be made", err)
 	}
-	said := texts(refused.Errors)
-	name := methodName(method)
 	f := &fault.Error{Err: withoutBody(refused), Quiet: true}
-	switch status := refused.StatusCode; {
-	case refused.RawError:
-		f.Class, f.Msg = secrets.ErrUnavailable, fmt.Sprintf("the login was answered with %d and no JSON of Vault's: is %s a Vault server?", status, c.host)
-	case status == http.StatusTooManyRequests:
-		f.Class, f.Msg = secrets.ErrThrottled, "the login met a rate limit quota of the server"
-	case said.has("Vault is sealed"):
-		f.Class, f.Msg = secrets.ErrUnavailable, "the server is sealed: unseal it (vault operator unseal)"
-	case said.has("local node not active"), said.has("not initialized"), status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
-		f.Class, f.Msg = secrets.ErrUnavailable, fmt.Sprintf("the login was answered with %d: the server is not ready", status)
-	case status == http.StatusNotFound, said.has("no handler for route"):
-		f.Class, f.Msg = secrets.ErrInvalid, "no "+name+" auth method is mounted there: check the method's mount (vault auth list) and the namespace"
-	case said.has("invalid role or secret ID"), said.has("invalid secret id"), said.has("invalid role ID"):
-		f.Class, f.Msg = secrets.ErrUnauthenticated, "the server does not accept the role id or secret id: wrong, expired, or its uses are spent; deliver a new secret id"
-	case said.has("invalid role name"), said.has("could not be found"), said.has("missing role"):
-		f.Class, f.Msg = secrets.ErrUnauthenticated, "the "+name+" auth method has no such role"
-	case said.has("user is locked"), said.has("account is locked"):
-		f.Class, f.Msg = secrets.ErrUnauthenticated, "the server has locked the user after wrong passwords"
-	case status == http.StatusForbidden && locks(method) && said.has("permission denied"):
-		f.Class, f.Msg = secrets.ErrUnauthenticated, "the server refuses the user: locked after wrong passwords, or not allowed to log in"
-	case status == http.StatusBadRequest, status == http.StatusUnauthorized, status == http.StatusForbidden:
-		f.Class, f.Msg = secrets.ErrUnauthenticated, fmt.Sprintf("the %s login was refused with %d: check the role, its bound claims or addresses, and the credential", name, status)
-	case status == http.StatusInternalServerError && (said.has("failed to determine alias name") || said.has("lookup failed") || said.has("service account")):
-		f.Class, f.Msg = secrets.ErrUnauthenticated, "the server cannot verify the "+name+" credential"
-	default:
-		f.Class, f.Msg = secrets.ErrUnavailable, fmt.Sprintf("the %s login was answered with %d: the server's log says why", name, status)
+	if refused.RawError {
+		f.Class, f.Msg = secrets.ErrUnavailable, "the login was answered with no JSON of Vault's: is "+c.host+" a Vault server?"
+		return f
 	}
+	r := find(loginRules, refused.StatusCode, refused.Errors)
+	f.Class, f.Msg = *r.class, strings.ReplaceAll(r.msg, "$", methodName(method))+" ("+strconv.Itoa(refused.StatusCode)+")"
 	return f
 }
+
+// loginRules are rules for logins; $ stands for the method.
+var loginRules = []rule{
+	{429, "", &secrets.ErrThrottled, "the login met a rate limit quota of the server"},
+	{0, "Vault is sealed", &secrets.ErrUnavailable, isSealed},
+	{0, "local node not active", &secrets.ErrUnavailable, onStandby},
+	{502, "", &secrets.ErrUnavailable, notReady},
+	{503, "", &secrets.ErrUnavailable, notReady},
+	{504, "", &secrets.ErrUnavailable, notReady},
+	{404, "", &secrets.ErrInvalid, noSuchMethod},
+	{0, "no handler for route", &secrets.ErrInvalid, noSuchMethod},
+	{0, "invalid role or secret ID", &secrets.ErrUnauthenticated, badAppRole},
+	{0, "invalid secret id", &secrets.ErrUnauthenticated, badAppRole},
+	{0, "invalid role ID", &secrets.ErrUnauthenticated, badAppRole},
+	{0, "invalid role name", &secrets.ErrUnauthenticated, noSuchRole},
+	{0, "could not be found", &secrets.ErrUnauthenticated, noSuchRole},
+	{0, "missing role", &secrets.ErrUnauthenticated, noSuchRole},
+	{500, "failed to determine alias name", &secrets.ErrUnauthenticated, unverified},
+	{500, "lookup failed", &secrets.ErrUnauthenticated, unverified},
+	{500, "service account", &secrets.ErrUnauthenticated, unverified},
+	{5, "", &secrets.ErrUnavailable, "the $ login failed in the server: its log says why"},
+	{0, "", &secrets.ErrUnauthenticated, "the $ login was refused: check the role, what it is bound to, and the credential; a user may be locked after wrong passwords"},
+}
+
+const (
+	notReady     = "the server is not ready for a login"
+	noSuchMethod = "no $ auth method is mounted there: check auth_mount (vault auth list) and the namespace"
+	badAppRole   = "the server does not accept the role id or secret id: wrong, expired, or its uses are spent; deliver a new secret id"
+	noSuchRole   = "the $ auth method has no such role"
+	unverified   = "the server cannot verify the $ credential"
+)
 
 // own reports whether a method is one of this package's.
 func own(method api.AuthMethod) bool {
@@ -370,7 +380,7 @@ func fileToken(path string) func() (string, error) {
 	return func() (string, error) {
 		info, err := os.Stat(path)
 		if err != nil {
-			return "", fault.New(secrets.ErrUnauthenticated, "the token file cannot be read", err)
+			return "", unauthenticated("the token file cannot be read", err)
 		}
 		mu.Lock()
 		defer mu.Unlock() // held across the read of a small local file, so that it is read once

@@ -38,6 +38,7 @@ type answer struct {
 	body   []byte
 	failed *api.ResponseError // nil if status is below 400; holds no body
 	bare   bool               // no token was sent
+	host   string             // who answered
 }
 
 // newCaller derives a caller from a client, which is left as it is: its
@@ -124,7 +125,7 @@ func (c *caller) receive(ctx context.Context, token, method, path string, resp *
 		return nil, c.noAnswer(ctx, err)
 	}
 	defer resp.Body.Close()
-	a := &answer{method: method, path: path, status: resp.StatusCode, header: resp.Header, bare: token == ""}
+	a := &answer{method: method, path: path, status: resp.StatusCode, header: resp.Header, bare: token == "", host: c.host}
 	if err != nil && !errors.As(err, &a.failed) {
 		return nil, c.noAnswer(ctx, err)
 	}
@@ -154,18 +155,19 @@ func (c *caller) noAnswer(ctx context.Context, err error) error {
 	return networkError(ctx, c.host, err)
 }
 
-// retryAfter reads the header of a throttled or unavailable answer.
-func (a *answer) retryAfter() time.Duration {
-	seconds, err := strconv.Atoi(a.header.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return time.Duration(seconds) * time.Second
+// transient reports whether the same request may well succeed later.
+func (a *answer) transient() bool {
+	return a.status >= 500 || a.status == http.StatusTooManyRequests || a.status == http.StatusPreconditionFailed
 }
 
+// retryAfter reads the header of a throttled or unavailable answer.
+func (a *answer) retryAfter() time.Duration { return a.seconds("Retry-After") }
+
 // age is how long an agent has held the answer in its cache.
-func (a *answer) age() time.Duration {
-	seconds, err := strconv.Atoi(a.header.Get("Age"))
+func (a *answer) age() time.Duration { return a.seconds("Age") }
+
+func (a *answer) seconds(header string) time.Duration {
+	seconds, err := strconv.Atoi(a.header.Get(header))
 	if err != nil || seconds < 0 {
 		return 0
 	}

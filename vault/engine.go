@@ -12,60 +12,56 @@ import (
 
 // fetchEngine reads what an engine other than KV makes: credentials with a
 // lease, the password of a static role, a certificate.
-func (p *Provider) fetchEngine(ctx context.Context, m mount, rest string, w wanted) (secrets.Value, error) {
+func (p *Provider) fetchEngine(ctx context.Context, m mount, rest string, w *wanted, v *secrets.Value) error {
 	if w.version != "" {
-		return secrets.Value{}, invalid("the mount %s (%s) keeps no versions: drop ?version=", m.path, m.engine)
+		return invalid("the mount %s (%s) keeps no versions: drop ?version=", m.path, m.engine)
 	}
 	path := m.path + "/" + rest
 	issue := m.engine == enginePKI && isIssue(rest)
 	if w.cert != nil && !issue {
-		return secrets.Value{}, invalid("the options of a certificate are for <pki mount>/issue/<role>")
+		return invalid("the options of a certificate are for <pki mount>/issue/<role>")
 	}
 	asked := time.Now()
-	var a *answer
-	var t *token
-	var err error
-	if issue {
+	a, t, err := p.send(ctx, func(token string) (*answer, error) {
+		if !issue {
+			return p.caller.get(ctx, token, path, nil)
+		}
 		body := w.cert
 		if body == nil {
 			body = map[string]string{}
 		}
-		a, t, err = p.put(ctx, path, body)
-	} else {
-		a, t, err = p.get(ctx, path, nil)
-	}
+		return p.caller.put(ctx, token, path, body)
+	})
 	if err != nil {
-		return secrets.Value{}, err
+		return err
 	}
-	if a.status == http.StatusNoContent {
-		return secrets.Value{}, unspellable("%q is answered with nothing", path)
-	}
-	if a.status != http.StatusOK {
-		err := refusal(a)
+	if a.status >= http.StatusMultipleChoices {
 		if a.status == http.StatusNotFound {
 			p.mounts.forget(m)
 		}
-		return secrets.Value{}, err
+		return refusal(a)
 	}
-	r, err := p.parse(a)
-	if err != nil {
-		return secrets.Value{}, err
+	var r reply
+	if a.status != http.StatusNoContent {
+		if err := p.parse(a, &r); err != nil {
+			return err
+		}
 	}
 	if !isObject(r.Data) {
-		return secrets.Value{}, unspellable("%q is answered with no data", path)
+		return unspellable("%q is answered with no data", path)
 	}
-	v := secrets.Value{Data: r.Data}
+	v.Data = r.Data
 	switch {
 	case issue:
-		err = certificate(&v, asked)
+		return certificate(v, asked)
 	case r.LeaseID != "":
-		p.leased(ctx, &v, r, a, t, asked)
+		p.leased(ctx, v, &r, a, t, asked)
 	default:
-		if !p.rotated.plan(&v, path) {
+		if !p.rotated.plan(v, path) {
 			v.Default = defaultKey(r.Data)
 		}
 	}
-	return v, err
+	return nil
 }
 
 // isIssue reports whether a path in a PKI mount makes a certificate:
@@ -140,7 +136,7 @@ func (rs *rotations) plan(v *secrets.Value, path string) bool {
 	if err != nil {
 		return false
 	}
-	v.Created, _ = time.Parse(time.RFC3339Nano, role.Last)
+	v.Created = parseTime(role.Last)
 	v.Data = withoutClock(v.Data)
 
 	rs.mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/vault/api"
 
@@ -17,88 +17,114 @@ import (
 	"github.com/go-secrets/secrets/internal/fault"
 )
 
+// The makers of errors are not inlined: there are so many calls that a program
+// would grow by it.
+
+//go:noinline
 func invalid(format string, args ...any) *fault.Error {
 	return fault.New(secrets.ErrInvalid, fmt.Sprintf(format, args...), nil)
 }
 
+//go:noinline
 func unavailable(msg string, err error) *fault.Error {
 	return fault.New(secrets.ErrUnavailable, msg, err)
 }
 
-// refusal gives an answer that is no success its class. Vault's statuses are
-// few and its messages many; where a message is the only signal it is matched
-// here and nowhere else.
-func refusal(a *answer) error {
-	f := &fault.Error{Quiet: true}
-	if a.failed != nil {
-		f.Err = a.failed
+//go:noinline
+func unauthenticated(msg string, err error) *fault.Error {
+	return fault.New(secrets.ErrUnauthenticated, msg, err)
+}
+
+// A rule says what an answer means. Vault's statuses are few and its messages
+// many: where a message is the only signal it is matched here and nowhere else.
+type rule struct {
+	status int    // 0: any; 3, 5: all of that hundred
+	phrase string // that a message has in it; empty: whatever it says
+	class  *error
+	msg    string // $ stands for the path
+}
+
+// rules are asked in order; the first that fits counts.
+var rules = []rule{
+	{403, "invalid token", &secrets.ErrUnauthenticated, "the server does not know the token: expired, revoked, or of another cluster or namespace"},
+	{403, "missing client token", &secrets.ErrUnauthenticated, noTokenSent},
+	{400, "missing client token", &secrets.ErrUnauthenticated, noTokenSent},
+	{401, "", &secrets.ErrUnauthenticated, "something in front of the server asks for credentials of its own"},
+	{0, "unsupported operation", &secrets.ErrInvalid, noSuchOperation},
+	{0, "unsupported path", &secrets.ErrInvalid, noSuchOperation},
+	{405, "", &secrets.ErrInvalid, noSuchOperation},
+	{404, "no handler for route", &secrets.ErrInvalid, "no secrets engine is mounted at $: check the mount in the path (vault secrets list)"},
+	{404, "Invalid path for a versioned K/V", &secrets.ErrInvalid, "$ is not how a KV version 2 mount is read: drop ?kv=1"},
+	{404, "", &secrets.ErrNotFound, "the server has nothing at $"},
+	{400, "unknown role", &secrets.ErrNotFound, "the engine has no such role: $"},
+	{400, "common_name field is required", &secrets.ErrInvalid, "the certificate needs a name: say common_name="},
+	{400, "not allowed by this role", &secrets.ErrInvalid, "the PKI role at $ does not allow the names that were asked for"},
+	{400, "Upgrading from non-versioned", &secrets.ErrUnavailable, "the mount is being upgraded to KV version 2"},
+	{412, "", &secrets.ErrUnavailable, "the node that answered is not up to date yet"},
+	{429, "", &secrets.ErrThrottled, "a rate limit quota of the server is reached"},
+	{472, "", &secrets.ErrUnavailable, onStandby},
+	{473, "", &secrets.ErrUnavailable, onStandby},
+	{0, "local node not active", &secrets.ErrUnavailable, onStandby},
+	{5, "Vault is sealed", &secrets.ErrUnavailable, isSealed},
+	{5, "not initialized", &secrets.ErrUnavailable, "the server is not initialized (vault operator init)"},
+	{5, "", &secrets.ErrUnavailable, "the server fails at $: its log says why"},
+	{0, "", &secrets.ErrInvalid, "the server refuses $"},
+}
+
+const (
+	noTokenSent     = "no token was sent: if there is an agent in between, its auto-auth token must be in use (use_auto_auth_token)"
+	noSuchOperation = "nothing can be read at $: the secrets engine there has no such operation"
+	onStandby       = "the node that answered is a standby, and no active node is within its reach"
+	isSealed        = "the server is sealed: unseal it (vault operator unseal)"
+)
+
+// find returns the rule for a status and its messages.
+func find(rules []rule, status int, said texts) *rule {
+	for i := range rules {
+		r := &rules[i]
+		if (r.status == 0 || r.status == status || r.status == status/100) && (r.phrase == "" || said.has(r.phrase)) {
+			return r
+		}
 	}
-	texts := a.texts()
+	return &rule{class: &secrets.ErrUnavailable}
+}
+
+// refusal gives an answer that is no success its class.
+func refusal(a *answer) error {
+	f := &fault.Error{Err: errorOf(a), Quiet: true, Retry: a.retryAfter()}
+	said := a.texts()
+	at := strconv.Quote(a.path)
 	switch {
 	case a.status >= 300 && a.status < 400:
 		f.Class, f.Msg = secrets.ErrUnavailable, "the server redirects to "+redirectHost(a)+": not followed, since the token would go with it; set the address to that host, or let standbys forward requests"
-	case a.status == http.StatusNotFound:
-		refuse404(f, a, texts)
-	case a.status == http.StatusForbidden && texts.has("invalid token"):
-		f.Class, f.Msg = secrets.ErrUnauthenticated, "the server does not know the token: expired, revoked, or of another cluster or namespace"
-	case a.status == http.StatusForbidden && (texts.has("missing client token") || a.bare && slices.Equal(texts, []string{"permission denied"})):
+		return f
+	case a.status == http.StatusNotFound && said == nil:
+		return notVault(a.host)
+	case a.status == http.StatusForbidden && a.bare && slices.Equal(said, []string{"permission denied"}):
 		// Where a policy refuses, the message says more than the two words.
-		f.Class, f.Msg = secrets.ErrUnauthenticated, "no token was sent: if there is an agent in between, its auto-auth token must be in use (use_auto_auth_token)"
-	case a.status == http.StatusForbidden:
+		f.Class, f.Msg = secrets.ErrUnauthenticated, noTokenSent
+		return f
+	case a.status == http.StatusForbidden && !said.has("invalid token") && !said.has("missing client token"):
 		capability := "read"
 		if a.method == http.MethodPut {
 			capability = "update"
 		}
-		f.Class, f.Missing = secrets.ErrPermission, capability+" on "+a.path
-		f.Msg = fmt.Sprintf("the token's policies do not grant %s on %q: add path %q { capabilities = [%q] }", capability, a.path, a.path, capability)
-	case a.status == http.StatusBadRequest && texts.has("missing client token"):
-		f.Class, f.Msg = secrets.ErrUnauthenticated, "no token was sent"
-	case a.status == http.StatusBadRequest && texts.has("unknown role"):
-		f.Class, f.Msg = secrets.ErrNotFound, fmt.Sprintf("the engine has no such role (%s)", a.path)
-	case a.status == http.StatusBadRequest && texts.has("common_name field is required"):
-		f.Class, f.Msg = secrets.ErrInvalid, "the certificate needs a name: say common_name="
-	case a.status == http.StatusBadRequest && texts.has("not allowed by this role"):
-		f.Class, f.Msg = secrets.ErrInvalid, fmt.Sprintf("the PKI role at %q does not allow the names that were asked for", a.path)
-	case a.status == http.StatusBadRequest && texts.has("Upgrading from non-versioned"):
-		f.Class, f.Msg, f.Retry = secrets.ErrUnavailable, "the mount is being upgraded to KV version 2", time.Second
-	case a.status == http.StatusMethodNotAllowed, texts.has("unsupported operation"), texts.has("unsupported path"):
-		f.Class, f.CannotSpell = secrets.ErrInvalid, true
-		f.Msg = fmt.Sprintf("nothing can be read at %q: the secrets engine there has no such operation", a.path)
-	case a.status == http.StatusTooManyRequests:
-		f.Class, f.Msg, f.Retry = secrets.ErrThrottled, "a rate limit quota of the server is reached", a.retryAfter()
-	case a.status == http.StatusPreconditionFailed:
-		f.Class, f.Msg, f.Retry = secrets.ErrUnavailable, "the node that answered is not up to date yet", 100*time.Millisecond
-	case a.status == 472 || a.status == 473 || texts.has("local node not active"):
-		f.Class, f.Msg = secrets.ErrUnavailable, "the node that answered is a standby, and no active node is within its reach"
-	case a.status >= 500 && texts.has("Vault is sealed"):
-		f.Class, f.Msg, f.Retry = secrets.ErrUnavailable, "the server is sealed: unseal it (vault operator unseal)", a.retryAfter()
-	case a.status >= 500 && texts.has("not initialized"):
-		f.Class, f.Msg, f.Retry = secrets.ErrUnavailable, "the server is not initialized (vault operator init)", a.retryAfter()
-	case a.status >= 500:
-		f.Class, f.Msg, f.Retry = secrets.ErrUnavailable, fmt.Sprintf("the server answers %d on %q: its log says why", a.status, a.path), a.retryAfter()
-	case a.status == http.StatusUnauthorized:
-		f.Class, f.Msg = secrets.ErrUnauthenticated, "something in front of the server asks for credentials of its own (401)"
-	default:
-		f.Class, f.Msg = secrets.ErrInvalid, fmt.Sprintf("the server refuses %s %q with status %d", a.method, a.path, a.status)
+		denied(f, capability, a.path)
+		return f
+	}
+	r := find(rules, a.status, said)
+	f.Class, f.Msg = *r.class, strings.ReplaceAll(r.msg, "$", at)
+	f.CannotSpell = r.msg == noSuchOperation
+	if a.status >= 400 && r.phrase == "" {
+		f.Msg += " (" + strconv.Itoa(a.status) + ")"
 	}
 	return f
 }
 
-// refuse404 tells a secret that is not there from a path that cannot be right.
-func refuse404(f *fault.Error, a *answer, texts texts) {
-	switch {
-	case texts == nil:
-		f.Class, f.Msg = secrets.ErrUnavailable, "the answer is not Vault's: is this the address of a Vault server?"
-	case texts.has("no handler for route"):
-		f.Class, f.Msg = secrets.ErrInvalid, fmt.Sprintf("no secrets engine is mounted at %q: check the mount in the path (vault secrets list)", a.path)
-	case texts.has("Invalid path for a versioned K/V"):
-		f.Class, f.Msg = secrets.ErrInvalid, fmt.Sprintf("%q is not how a KV version 2 mount is read: drop ?kv=1", a.path)
-	case texts.has("unsupported path"):
-		f.Class, f.CannotSpell = secrets.ErrInvalid, true
-		f.Msg = fmt.Sprintf("the secrets engine has no path %q", a.path)
-	default:
-		f.Class, f.Msg = secrets.ErrNotFound, fmt.Sprintf("the server has nothing at %q", a.path)
-	}
+// denied says which rule a policy needs.
+func denied(f *fault.Error, capability, path string) {
+	f.Class, f.Missing = secrets.ErrPermission, capability+" on "+path
+	f.Msg = fmt.Sprintf("the token's policies do not grant %s on %q: add path %q { capabilities = [%q] }", capability, path, path, capability)
 }
 
 // texts are the errors and warnings of an answer; nil: it is not Vault's JSON.

@@ -26,15 +26,14 @@ type reply struct {
 }
 
 // parse reads the envelope of a successful answer.
-func (p *Provider) parse(a *answer) (reply, error) {
-	var r reply
-	if json.Unmarshal(a.body, &r) != nil || r.RequestID == "" && r.Data == nil {
-		return r, notVault(p.caller.host)
+func (p *Provider) parse(a *answer, r *reply) error {
+	if json.Unmarshal(a.body, r) != nil || r.RequestID == "" && r.Data == nil {
+		return notVault(p.caller.host)
 	}
 	if isObject(r.WrapInfo) {
-		return r, invalid("the answer is response-wrapped: the wrapping proxy or header must go")
+		return invalid("the answer is response-wrapped: the wrapping proxy or header must go")
 	}
-	return r, nil
+	return nil
 }
 
 // metadata is what KV version 2 says of one version of a secret.
@@ -50,64 +49,71 @@ type kv2 struct {
 	Metadata *metadata       `json:"metadata"`
 }
 
-// fetchKV reads a secret of a KV mount.
-func (p *Provider) fetchKV(ctx context.Context, m mount, rest string, w wanted) (secrets.Value, error) {
-	if w.cert != nil {
-		return secrets.Value{}, invalid("the options of a certificate mean nothing on a KV mount")
-	}
-	if m.kv == 1 {
-		return p.fetchKV1(ctx, m, rest, w)
-	}
+type kv2Reply struct {
+	Data     kv2             `json:"data"`
+	WrapInfo json.RawMessage `json:"wrap_info"`
+}
+
+// fetchKV2 reads a version of a secret.
+func (p *Provider) fetchKV2(ctx context.Context, m mount, rest string, w *wanted, v *secrets.Value) error {
 	var params map[string][]string
 	if w.version != "" {
 		params = map[string][]string{"version": {w.version}}
 	}
 	a, _, err := p.get(ctx, m.path+"/data/"+rest, params)
 	if err != nil {
-		return secrets.Value{}, err
+		return err
 	}
 	if a.status == http.StatusNotFound {
 		if err := gone(a); err != nil {
-			return secrets.Value{}, err
+			return err
 		}
 	}
 	if a.status != http.StatusOK {
-		return secrets.Value{}, p.kvRefusal(ctx, m, rest, a)
+		return p.kvRefusal(ctx, m, rest, a)
 	}
-	r, err := p.parse(a)
-	if err != nil {
-		return secrets.Value{}, err
+	var r kv2Reply // read in one go: this is what most reads are
+	if json.Unmarshal(a.body, &r) != nil || r.Data.Metadata == nil || !isObject(r.Data.Data) || isObject(r.WrapInfo) {
+		if err := p.parse(a, new(reply)); err != nil {
+			return err
+		}
+		return p.wrongVersion(m, rest)
 	}
-	var doc kv2
-	if json.Unmarshal(r.Data, &doc) != nil || doc.Metadata == nil || !isObject(doc.Data) {
-		return secrets.Value{}, p.wrongVersion(m, rest)
-	}
-	v := secrets.Value{Data: doc.Data, Default: defaultKey(doc.Data), Version: p.births.version(m.path+"/"+rest+"?"+w.version, doc.Metadata)}
-	v.Created, _ = time.Parse(time.RFC3339Nano, doc.Metadata.Created)
-	v.Expires, _ = time.Parse(time.RFC3339Nano, doc.Metadata.Deletion)
-	return v, nil
+	doc := &r.Data
+	v.Data, v.Default = doc.Data, defaultKey(doc.Data)
+	v.Version = p.births.version(m.path+"/"+rest+"?"+w.version, doc.Metadata)
+	v.Created = parseTime(doc.Metadata.Created)
+	v.Expires = parseTime(doc.Metadata.Deletion)
+	return nil
+}
+
+// parseTime is zero for what is no time, as an empty deletion_time.
+func parseTime(text string) time.Time {
+	t, _ := time.Parse(time.RFC3339Nano, text)
+	return t
 }
 
 // fetchKV1 reads a secret of a KV mount without versions.
-func (p *Provider) fetchKV1(ctx context.Context, m mount, rest string, w wanted) (secrets.Value, error) {
+func (p *Provider) fetchKV1(ctx context.Context, m mount, rest string, w *wanted, v *secrets.Value) error {
 	if w.version != "" {
-		return secrets.Value{}, invalid("the mount %s is KV version 1, which keeps no versions: drop ?version=", m.path)
+		return invalid("the mount %s is KV version 1, which keeps no versions: drop ?version=", m.path)
 	}
 	a, _, err := p.get(ctx, m.path+"/"+rest, nil)
 	if err != nil {
-		return secrets.Value{}, err
+		return err
 	}
 	if a.status != http.StatusOK {
-		return secrets.Value{}, p.kvRefusal(ctx, m, rest, a)
+		return p.kvRefusal(ctx, m, rest, a)
 	}
-	r, err := p.parse(a)
-	if err != nil {
-		return secrets.Value{}, err
+	var r reply
+	if err := p.parse(a, &r); err != nil {
+		return err
 	}
 	if !isObject(r.Data) {
-		return secrets.Value{}, p.wrongVersion(m, rest)
+		return p.wrongVersion(m, rest)
 	}
-	return secrets.Value{Data: r.Data, Default: defaultKey(r.Data)}, nil
+	v.Data, v.Default = r.Data, defaultKey(r.Data)
+	return nil
 }
 
 // kvRefusal is refusal, and looks twice where the mount may not be what it was
@@ -140,10 +146,8 @@ func (p *Provider) wrongVersion(m mount, rest string) error {
 // gone tells a version that was deleted or destroyed from a secret that never
 // was; nil: it is the latter.
 func gone(a *answer) error {
-	var r struct {
-		Data *kv2 `json:"data"`
-	}
-	if json.Unmarshal(a.body, &r) != nil || r.Data == nil || r.Data.Metadata == nil {
+	var r kv2Reply
+	if json.Unmarshal(a.body, &r) != nil || r.Data.Metadata == nil {
 		return nil
 	}
 	m := r.Data.Metadata

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -21,7 +20,7 @@ type lease struct {
 }
 
 // leased completes a value with its lease.
-func (p *Provider) leased(ctx context.Context, v *secrets.Value, r reply, a *answer, t *token, asked time.Time) {
+func (p *Provider) leased(ctx context.Context, v *secrets.Value, r *reply, a *answer, t *token, asked time.Time) {
 	ttl := time.Duration(r.LeaseDuration) * time.Second
 	if ttl <= 0 { // it never ends by itself
 		p.session.leases(t)
@@ -76,23 +75,28 @@ const minLook = 500 * time.Millisecond
 // lease is for the old credentials to be phased out), or the token that it was
 // made under has been replaced and will lapse.
 func (p *Provider) Renew(ctx context.Context, v secrets.Value) (secrets.Value, error) {
+	err := p.renew(ctx, &v)
+	return v, err
+}
+
+func (p *Provider) renew(ctx context.Context, v *secrets.Value) error {
 	if p.err != nil {
-		return v, p.err
+		return p.err
 	}
 	held, ok := v.Lease.(*lease)
 	if !ok || !held.renewable || !p.session.current(held.token) {
-		return v, errors.ErrUnsupported
+		return errors.ErrUnsupported
 	}
 	if _, err := p.session.token(ctx); err != nil {
-		return v, err
+		return err
 	}
 	if !p.session.current(held.token) { // a source has changed, or the token had lapsed
-		return v, errors.ErrUnsupported
+		return errors.ErrUnsupported
 	}
 	l := *held
 	if time.Now().Before(l.due) { // looked at because of its token only
-		p.bound(&v, &l)
-		return v, nil
+		p.bound(v, &l)
+		return nil
 	}
 	asked := time.Now()
 	a, err := p.caller.put(ctx, l.token.id, "sys/leases/renew", map[string]any{
@@ -100,29 +104,26 @@ func (p *Provider) Renew(ctx context.Context, v secrets.Value) (secrets.Value, e
 	})
 	switch {
 	case err != nil:
-		return v, err
-	case a.status == http.StatusTooManyRequests, a.status >= 500, a.status == http.StatusPreconditionFailed:
-		return v, refusal(a)
+		return err
+	case a.transient():
+		return refusal(a)
 	case a.status != http.StatusOK:
 		// Not found, not renewable, no policy for it, a token that is gone:
 		// whichever it is, new credentials are the answer.
-		return v, errors.ErrUnsupported
+		return errors.ErrUnsupported
 	}
-	var granted struct {
-		LeaseDuration *int64 `json:"lease_duration"`
-		Renewable     bool   `json:"renewable"`
+	var granted reply
+	if err := p.parse(a, &granted); err != nil {
+		return err
 	}
-	if json.Unmarshal(a.body, &granted) != nil || granted.LeaseDuration == nil {
-		return v, notVault(p.caller.host)
-	}
-	ttl := time.Duration(*granted.LeaseDuration) * time.Second
+	ttl := time.Duration(granted.LeaseDuration) * time.Second
 	if ttl < l.ttl*9/10 {
-		return v, errors.ErrUnsupported
+		return errors.ErrUnsupported
 	}
 	l.renewable = granted.Renewable
 	l.granted(asked, ttl)
-	p.bound(&v, &l)
-	return v, nil
+	p.bound(v, &l)
+	return nil
 }
 
 // Revoke ends the lease of v. A token seldom has the right to (the default

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 	"slices"
@@ -39,7 +38,7 @@ func (p *Provider) list(ctx context.Context, prefix string, found func(string) b
 		}
 	}
 	if strings.Contains(prefix, "/") {
-		m, err := p.mountOf(ctx, strings.TrimRight(prefix, "/"), wanted{})
+		m, err := p.mountOf(ctx, strings.TrimRight(prefix, "/"), &wanted{})
 		if err != nil {
 			return err
 		}
@@ -158,7 +157,6 @@ func listRefusal(a *answer) error {
 	if !errors.As(err, &f) || f.Class != secrets.ErrPermission {
 		return err
 	}
-	f.Missing = "list on " + a.path
-	f.Msg = fmt.Sprintf("the token's policies do not grant list on %q: add path \"%s/*\" { capabilities = [\"list\"] }", a.path, a.path)
+	denied(f, "list", a.path)
 	return f
 }

@@ -48,6 +48,7 @@ type mounts struct {
 type probe struct {
 	done chan struct{}
 	err  error
+	own  bool // err is that of the asker's context
 }
 
 // lookup finds the mount of a path among those that are known.
@@ -92,7 +93,7 @@ func (ms *mounts) forget(m mount) {
 // mountOf returns the mount of a path: what the options say, or what is known,
 // or what the server says. Only answers are remembered, never a failure, and a
 // mount is never guessed.
-func (p *Provider) mountOf(ctx context.Context, path string, w wanted) (mount, error) {
+func (p *Provider) mountOf(ctx context.Context, path string, w *wanted) (mount, error) {
 	if w.mount != "" {
 		if path != w.mount && !strings.HasPrefix(path, w.mount+"/") {
 			return mount{}, invalid("the path %q is not under mount=%s", path, w.mount)
@@ -117,11 +118,8 @@ func (p *Provider) mountOf(ctx context.Context, path string, w wanted) (mount, e
 			}
 			p.mounts.probes[first] = under
 			p.mounts.mu.Unlock()
-			m, err := p.probe(ctx, path)
-			if err == nil {
-				p.mounts.remember(m)
-			}
-			under.err = err
+			m, err := p.ask(ctx, path)
+			under.err, under.own = err, ctx.Err() != nil
 			p.mounts.mu.Lock()
 			delete(p.mounts.probes, first)
 			p.mounts.mu.Unlock()
@@ -135,18 +133,22 @@ func (p *Provider) mountOf(ctx context.Context, path string, w wanted) (mount, e
 			return mount{}, unavailable("the server was not asked in time what is mounted at "+path, context.Cause(ctx))
 		}
 		switch err := under.err; {
-		case err == nil: // most likely the same mount
-		case errors.Is(err, secrets.ErrPermission), errors.Is(err, context.Canceled):
-			// A refusal is that of one path, a cancellation that of one caller.
-			m, err := p.probe(ctx, path)
-			if err == nil {
-				p.mounts.remember(m)
-			}
-			return m, err
+		case err == nil, under.own: // most likely the same mount; or the asker's own context had ended
+		case errors.Is(err, secrets.ErrPermission): // a refusal is that of one path
+			return p.ask(ctx, path)
 		default:
 			return mount{}, err
 		}
 	}
+}
+
+// ask is probe that remembers the answer.
+func (p *Provider) ask(ctx context.Context, path string) (mount, error) {
+	m, err := p.probe(ctx, path)
+	if err == nil {
+		p.mounts.remember(m)
+	}
+	return m, err
 }
 
 // probe asks the server what is mounted where path leads.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -19,11 +18,9 @@ import (
 )
 
 func init() {
-	names := slices.Collect(maps.Keys(openers))
-	slices.Sort(names)
 	secrets.Register(Scheme, secrets.Backend{
 		Open:            func(_ context.Context, base secrets.Ref) (secrets.Provider, error) { return open(base.Options) },
-		Options:         names,
+		Options:         providerOptions,
 		DocumentOptions: documentOptionNames,
 	})
 }
@@ -32,119 +29,61 @@ func init() {
 // VAULT_CLIENT_TIMEOUT says otherwise.
 const attemptTimeout = 10 * time.Second
 
-// A setup is what the options of a URI say.
-type setup struct {
-	address, agent, namespace             string
-	auth, role, authMount                 string
-	roleID, roleIDFile, secretIDFile      string
-	wrapped                               bool
-	jwtFile, tokenFile                    string
-	username, passwordFile                string
-	caCert, caPath, clientCert, clientKey string
-	serverName                            string
-	skipVerify                            *bool
-	allowHTTP, noRenewal                  bool
-	timeout                               time.Duration
-	auths                                 map[string]string // auth_type, auth_region …: for registered methods
+// A setup is what the options of a URI say, by their names.
+type setup map[string]string
+
+// loginOptions are the options that say how to log in; each method uses some.
+var loginOptions = []string{
+	"auth_account", "auth_header", "auth_mount", "auth_region", "auth_type", "jwt_file", "password_file", "role", "role_id",
+	"role_id_file", "secret_id_file", "secret_id_wrapped", "token_file", "username",
 }
 
-// openers are the provider options, and what each sets.
-var openers = map[string]func(*setup, string) error{
-	"address":           text(func(s *setup) *string { return &s.address }),
-	"agent":             text(func(s *setup) *string { return &s.agent }),
-	"namespace":         text(func(s *setup) *string { return &s.namespace }),
-	"auth":              text(func(s *setup) *string { return &s.auth }),
-	"role":              text(func(s *setup) *string { return &s.role }),
-	"auth_mount":        text(func(s *setup) *string { return &s.authMount }),
-	"role_id":           text(func(s *setup) *string { return &s.roleID }),
-	"role_id_file":      text(func(s *setup) *string { return &s.roleIDFile }),
-	"secret_id_file":    text(func(s *setup) *string { return &s.secretIDFile }),
-	"secret_id_wrapped": flag(func(s *setup, on bool) { s.wrapped = on }),
-	"jwt_file":          text(func(s *setup) *string { return &s.jwtFile }),
-	"token_file":        text(func(s *setup) *string { return &s.tokenFile }),
-	"username":          text(func(s *setup) *string { return &s.username }),
-	"password_file":     text(func(s *setup) *string { return &s.passwordFile }),
-	"ca_cert":           text(func(s *setup) *string { return &s.caCert }),
-	"ca_path":           text(func(s *setup) *string { return &s.caPath }),
-	"client_cert":       text(func(s *setup) *string { return &s.clientCert }),
-	"client_key":        text(func(s *setup) *string { return &s.clientKey }),
-	"tls_server_name":   text(func(s *setup) *string { return &s.serverName }),
-	"skip_verify":       flag(func(s *setup, on bool) { s.skipVerify = &on }),
-	"allow_http":        flag(func(s *setup, on bool) { s.allowHTTP = on }),
-	"renew":             flag(func(s *setup, on bool) { s.noRenewal = !on }),
-	"timeout":           (*setup).setTimeout,
-	"auth_type":         extra("auth_type"),
-	"auth_region":       extra("auth_region"),
-	"auth_account":      extra("auth_account"),
-	"auth_header":       extra("auth_header"),
-}
+// providerOptions are all of them.
+var providerOptions = append([]string{
+	"address", "agent", "allow_http", "auth", "ca_cert", "ca_path", "client_cert", "client_key", "namespace", "renew",
+	"skip_verify", "timeout", "tls_server_name",
+}, loginOptions...)
 
-func text(field func(*setup) *string) func(*setup, string) error {
-	return func(s *setup, value string) error {
-		if value == "" {
-			return fmt.Errorf("is empty")
-		}
-		*field(s) = value
-		return nil
-	}
-}
-
-func flag(set func(*setup, bool)) func(*setup, string) error {
-	return func(s *setup, value string) error {
-		switch value {
-		case "true":
-			set(s, true)
-		case "false":
-			set(s, false)
+// check refuses what no option may be.
+func (s setup) check() error {
+	for name, value := range s {
+		switch name {
+		case "allow_http", "renew", "secret_id_wrapped", "skip_verify":
+			if value != "true" && value != "false" {
+				return invalid("option %s is true or false", name)
+			}
+		case "timeout":
+			if d, err := time.ParseDuration(value); err != nil || d <= 0 {
+				return invalid("option timeout is a duration such as 5s")
+			}
 		default:
-			return fmt.Errorf("is true or false")
+			if !slices.Contains(providerOptions, name) {
+				return invalid("unknown option %s", name)
+			}
+			if value == "" {
+				return invalid("option %s is empty", name)
+			}
 		}
-		return nil
 	}
-}
-
-func extra(name string) func(*setup, string) error {
-	return func(s *setup, value string) error {
-		if s.auths == nil {
-			s.auths = make(map[string]string)
-		}
-		s.auths[name] = value
-		return nil
-	}
-}
-
-func (s *setup) setTimeout(value string) error {
-	d, err := time.ParseDuration(value)
-	if err != nil || d <= 0 {
-		return fmt.Errorf("is a duration such as 5s")
-	}
-	s.timeout = d
 	return nil
 }
 
 // open makes the provider of a URI. It reads the TLS files and no others, and
 // sends nothing.
-func open(given map[string]string) (secrets.Provider, error) {
-	var s setup
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		set, ok := openers[name]
-		if !ok {
-			return nil, invalid("unknown option %s", name)
-		}
-		if err := set(&s, given[name]); err != nil {
-			return nil, invalid("option %s %v", name, err)
-		}
+func open(s setup) (secrets.Provider, error) {
+	if err := s.check(); err != nil {
+		return nil, err
 	}
 	var o options
 	if err := s.login(&o); err != nil {
 		return nil, err
 	}
-	client, err := s.client(&o)
+	client, err := s.client()
 	if err != nil {
 		return nil, err
 	}
-	none := 0
-	p := newProvider(client, &none, o, !s.noRenewal)
+	o.plainHTTP = s["allow_http"] == "true"
+	p := newProvider(client, new(int), o, s["renew"] != "false")
 	if p.err != nil {
 		return nil, p.err
 	}
@@ -155,7 +94,7 @@ func open(given map[string]string) (secrets.Provider, error) {
 // api.NewClient reads VAULT_NAMESPACE and VAULT_HEADERS whatever it is given,
 // and VAULT_AGENT_ADDR wins over an explicit address, so that the options are
 // set after construction.
-func (s *setup) client(o *options) (*api.Client, error) {
+func (s setup) client() (*api.Client, error) {
 	cfg := api.DefaultConfig()
 	if cfg.Error != nil {
 		return nil, environmentError(cfg.Error)
@@ -163,14 +102,14 @@ func (s *setup) client(o *options) (*api.Client, error) {
 	if os.Getenv(api.EnvVaultClientTimeout) == "" {
 		cfg.Timeout = attemptTimeout
 	}
-	if s.timeout > 0 {
-		cfg.Timeout = s.timeout
+	if d, err := time.ParseDuration(s["timeout"]); err == nil {
+		cfg.Timeout = d
 	}
 	switch {
-	case s.agent != "":
-		cfg.Address, cfg.AgentAddress = s.agent, ""
-	case s.address != "":
-		cfg.Address, cfg.AgentAddress = s.address, ""
+	case s["agent"] != "":
+		cfg.Address, cfg.AgentAddress = s["agent"], ""
+	case s["address"] != "":
+		cfg.Address, cfg.AgentAddress = s["address"], ""
 	case cfg.AgentAddress != "":
 		cfg.Address, cfg.AgentAddress = cfg.AgentAddress, ""
 	}
@@ -182,17 +121,16 @@ func (s *setup) client(o *options) (*api.Client, error) {
 		return nil, environmentError(err)
 	}
 	client.ClearToken()
-	if s.namespace != "" {
-		client.SetNamespace(s.namespace)
+	if s["namespace"] != "" {
+		client.SetNamespace(s["namespace"])
 	}
-	o.plainHTTP = s.allowHTTP
 	return client, nil
 }
 
 // secure sets what the options say about TLS, and keeps to HTTP/1.1: there a
 // connection that went dead holds up the one request on it, not all of them.
-func (s *setup) secure(cfg *api.Config) error {
-	err := cfg.ConfigureTLS(&api.TLSConfig{CACert: s.caCert, CAPath: s.caPath, TLSServerName: s.serverName})
+func (s setup) secure(cfg *api.Config) error {
+	err := cfg.ConfigureTLS(&api.TLSConfig{CACert: s["ca_cert"], CAPath: s["ca_path"], TLSServerName: s["tls_server_name"]})
 	if err != nil {
 		return fault.New(secrets.ErrInvalid, "ca_cert or ca_path cannot be used", err)
 	}
@@ -201,10 +139,10 @@ func (s *setup) secure(cfg *api.Config) error {
 		return invalid("vault/api no longer builds an http.Transport")
 	}
 	tlsConfig := transport.TLSClientConfig
-	if s.skipVerify != nil {
-		tlsConfig.InsecureSkipVerify = *s.skipVerify
+	if skip, given := s["skip_verify"]; given {
+		tlsConfig.InsecureSkipVerify = skip == "true"
 	}
-	cert, key := or(s.clientCert, os.Getenv(api.EnvVaultClientCert)), or(s.clientKey, os.Getenv(api.EnvVaultClientKey))
+	cert, key := or(s["client_cert"], os.Getenv(api.EnvVaultClientCert)), or(s["client_key"], os.Getenv(api.EnvVaultClientKey))
 	if (cert == "") != (key == "") {
 		return invalid("client_cert and client_key go together")
 	}
@@ -213,7 +151,7 @@ func (s *setup) secure(cfg *api.Config) error {
 		tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			pair, err := tls.LoadX509KeyPair(cert, key)
 			if err != nil {
-				return nil, fault.New(secrets.ErrUnauthenticated, "the client certificate or its key cannot be used: check "+cert+" and "+key, nil)
+				return nil, unauthenticated("the client certificate or its key cannot be used: check "+cert+" and "+key, nil)
 			}
 			return &pair, nil
 		}
@@ -226,14 +164,14 @@ func (s *setup) secure(cfg *api.Config) error {
 }
 
 // login chooses how to come by a token.
-func (s *setup) login(o *options) error {
-	agent := s.agent != "" || s.address == "" && os.Getenv(api.EnvVaultAgentAddr) != ""
-	method := s.auth
+func (s setup) login(o *options) error {
+	agent := s["agent"] != "" || s["address"] == "" && os.Getenv(api.EnvVaultAgentAddr) != ""
+	method := s["auth"]
 	switch {
 	case method != "":
-	case s.roleID != "" || s.roleIDFile != "":
+	case s["role_id"] != "" || s["role_id_file"] != "":
 		method = "approle"
-	case s.tokenFile != "":
+	case s["token_file"] != "":
 		method = "token"
 	case agent:
 		o.agent = true
@@ -241,7 +179,7 @@ func (s *setup) login(o *options) error {
 	default:
 		method = "token"
 	}
-	if s.agent != "" {
+	if s["agent"] != "" {
 		return invalid("?agent= takes no login of ours: the agent adds its own token; drop the options of the login, or say ?address=")
 	}
 	builtin, ok := methods[method]
@@ -259,8 +197,8 @@ func (s *setup) login(o *options) error {
 		return invalid("unknown auth method %q%s", method, hint)
 	}
 	m, err := custom(AuthOptions{
-		Role: s.role, Mount: s.authMount, Type: s.auths["auth_type"], Region: s.auths["auth_region"],
-		Account: s.auths["auth_account"], Header: s.auths["auth_header"],
+		Role: s["role"], Mount: s["auth_mount"], Type: s["auth_type"], Region: s["auth_region"],
+		Account: s["auth_account"], Header: s["auth_header"],
 	})
 	if err != nil {
 		return fault.New(secrets.ErrInvalid, "auth="+method, err)
@@ -270,70 +208,62 @@ func (s *setup) login(o *options) error {
 }
 
 // methods are the logins of this package.
-var methods = map[string]func(*setup, *options) error{
-	"token": func(s *setup, o *options) error {
+var methods = map[string]func(setup, *options) error{
+	"token": func(s setup, o *options) error {
 		o.source = s.token()
 		return s.unused("a token", "token_file")
 	},
-	"approle": func(s *setup, o *options) error {
-		m := &AppRole{Mount: s.authMount, Wrapped: s.wrapped}
-		m.RoleID = firstOf("approle needs a role id: set role_id, role_id_file or VAULT_ROLE_ID", textOr(s.roleID), fileOr(s.roleIDFile), envOr("VAULT_ROLE_ID"))
-		if s.secretIDFile != "" || os.Getenv("VAULT_SECRET_ID") != "" {
-			m.SecretID = firstOf("", fileOr(s.secretIDFile), envOr("VAULT_SECRET_ID"))
+	"approle": func(s setup, o *options) error {
+		m := &AppRole{Mount: s["auth_mount"], Wrapped: s["secret_id_wrapped"] == "true"}
+		m.RoleID = firstOf("approle needs a role id: set role_id, role_id_file or VAULT_ROLE_ID", textOr(s["role_id"]), fileOr(s["role_id_file"]), envOr("VAULT_ROLE_ID"))
+		if s["secret_id_file"] != "" || os.Getenv("VAULT_SECRET_ID") != "" {
+			m.SecretID = firstOf("", fileOr(s["secret_id_file"]), envOr("VAULT_SECRET_ID"))
 		}
 		o.method = m
 		return s.unused("auth=approle", "auth_mount", "role_id", "role_id_file", "secret_id_file", "secret_id_wrapped")
 	},
-	"kubernetes": func(s *setup, o *options) error {
-		if s.role == "" {
+	"kubernetes": func(s setup, o *options) error {
+		if s["role"] == "" {
 			return invalid("auth=kubernetes needs role=")
 		}
-		o.method = &Kubernetes{Mount: s.authMount, Role: s.role, JWT: fileOr(s.jwtFile)}
+		o.method = &Kubernetes{Mount: s["auth_mount"], Role: s["role"], JWT: fileOr(s["jwt_file"])}
 		return s.unused("auth=kubernetes", "role", "auth_mount", "jwt_file")
 	},
-	"jwt": func(s *setup, o *options) error {
-		if s.jwtFile == "" {
+	"jwt": func(s setup, o *options) error {
+		if s["jwt_file"] == "" {
 			return invalid("auth=jwt needs jwt_file=")
 		}
-		o.method = &JWT{Mount: s.authMount, Role: s.role, JWT: File(s.jwtFile)}
+		o.method = &JWT{Mount: s["auth_mount"], Role: s["role"], JWT: File(s["jwt_file"])}
 		return s.unused("auth=jwt", "role", "auth_mount", "jwt_file")
 	},
-	"cert": func(s *setup, o *options) error {
-		if s.clientCert == "" && os.Getenv(api.EnvVaultClientCert) == "" {
+	"cert": func(s setup, o *options) error {
+		if s["client_cert"] == "" && os.Getenv(api.EnvVaultClientCert) == "" {
 			return invalid("auth=cert needs client_cert= and client_key=, or VAULT_CLIENT_CERT and VAULT_CLIENT_KEY")
 		}
-		o.method = &Cert{Mount: s.authMount, Role: s.role}
+		o.method = &Cert{Mount: s["auth_mount"], Role: s["role"]}
 		return s.unused("auth=cert", "role", "auth_mount")
 	},
-	"userpass": func(s *setup, o *options) error {
-		if s.username == "" || s.passwordFile == "" {
+	"userpass": func(s setup, o *options) error {
+		if s["username"] == "" || s["password_file"] == "" {
 			return invalid("auth=userpass needs username= and password_file=")
 		}
-		o.method = &Userpass{Mount: s.authMount, Username: s.username, Password: File(s.passwordFile)}
+		o.method = &Userpass{Mount: s["auth_mount"], Username: s["username"], Password: File(s["password_file"])}
 		return s.unused("auth=userpass", "auth_mount", "username", "password_file")
 	},
-	"ldap": func(s *setup, o *options) error {
-		if s.username == "" || s.passwordFile == "" {
+	"ldap": func(s setup, o *options) error {
+		if s["username"] == "" || s["password_file"] == "" {
 			return invalid("auth=ldap needs username= and password_file=")
 		}
-		o.method = &LDAP{Mount: s.authMount, Username: s.username, Password: File(s.passwordFile)}
+		o.method = &LDAP{Mount: s["auth_mount"], Username: s["username"], Password: File(s["password_file"])}
 		return s.unused("auth=ldap", "auth_mount", "username", "password_file")
 	},
 }
 
 // unused refuses an option of a login that the chosen one does not look at: a
 // misspelt intention, most likely.
-func (s *setup) unused(chosen string, used ...string) error {
-	given := map[string]bool{
-		"role": s.role != "", "auth_mount": s.authMount != "", "role_id": s.roleID != "", "role_id_file": s.roleIDFile != "",
-		"secret_id_file": s.secretIDFile != "", "secret_id_wrapped": s.wrapped, "jwt_file": s.jwtFile != "", "token_file": s.tokenFile != "",
-		"username": s.username != "", "password_file": s.passwordFile != "",
-	}
-	for name := range s.auths {
-		given[name] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if given[name] && !slices.Contains(used, name) {
+func (s setup) unused(chosen string, used ...string) error {
+	for _, name := range loginOptions {
+		if _, given := s[name]; given && !slices.Contains(used, name) {
 			return invalid("option %s means nothing with %s", name, chosen)
 		}
 	}
@@ -343,9 +273,9 @@ func (s *setup) unused(chosen string, used ...string) error {
 // token is the source of a token that is not logged in for: the file that was
 // named, VAULT_TOKEN, or what vault login left behind. Where it is found is
 // decided at each read, so that a login in another terminal is enough.
-func (s *setup) token() Source {
-	if s.tokenFile != "" {
-		return fileToken(s.tokenFile)
+func (s setup) token() Source {
+	if s["token_file"] != "" {
+		return fileToken(s["token_file"])
 	}
 	var home struct {
 		sync.Mutex
@@ -371,7 +301,7 @@ func (s *setup) token() Source {
 }
 
 func noCredentials(msg string) error {
-	return fault.New(secrets.ErrUnauthenticated, "no Vault credentials: "+msg, nil)
+	return unauthenticated("no Vault credentials: "+msg, nil)
 }
 
 func textOr(s string) Source {

@@ -57,23 +57,23 @@ type wanted struct {
 	cert    map[string]string
 }
 
-func documentOptions(options map[string]string) (wanted, error) {
-	var w wanted
+// read reads the options of a reference.
+func (w *wanted) read(options map[string]string) error {
 	for name, value := range options {
 		switch name {
 		case "version":
 			if n, err := strconv.ParseUint(value, 10, 31); err != nil || n == 0 {
-				return w, invalid("option version is a number from 1 on")
+				return invalid("option version is a number from 1 on")
 			}
 			w.version = value
 		case "mount":
 			w.mount = strings.Trim(value, "/")
 			if err := checkSegments(w.mount); err != nil {
-				return w, invalid("option mount %v", err)
+				return invalid("option mount %v", err)
 			}
 		case "kv":
 			if value != "1" && value != "2" {
-				return w, invalid("option kv is 1 or 2")
+				return invalid("option kv is 1 or 2")
 			}
 			w.kv = int(value[0] - '0')
 		case "engine":
@@ -83,23 +83,21 @@ func documentOptions(options map[string]string) (wanted, error) {
 		case "cert_ttl":
 			w.set("ttl", value)
 		default:
-			return w, invalid("unknown option %s", name)
+			return invalid("unknown option %s", name)
 		}
 	}
 	switch {
 	case w.kv != 0 && w.engine != "" && w.engine != engineKV:
-		return w, invalid("options kv and engine contradict each other")
+		return invalid("options kv and engine contradict each other")
 	case w.kv != 0:
 		w.engine = engineKV
 	case w.engine == engineKV:
-		return w, invalid("say kv=1 or kv=2 rather than engine=kv")
-	case w.mount != "" && w.engine == "":
-		return w, invalid("option mount needs kv=1, kv=2 or engine= beside it: together they save asking the server")
+		return invalid("say kv=1 or kv=2 rather than engine=kv")
 	}
-	if w.mount == "" && w.engine != "" {
-		return w, invalid("options kv and engine need mount beside them")
+	if (w.mount == "") != (w.engine == "") {
+		return invalid("option mount goes together with kv=1, kv=2 or engine=: they save asking the server")
 	}
-	return w, nil
+	return nil
 }
 
 func (w *wanted) set(name, value string) {

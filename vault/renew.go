@@ -92,7 +92,7 @@ func (s *session) prolong(t *token) {
 	defer cancel()
 	a, err := s.caller.put(ctx, t.id, "auth/token/renew-self", struct{}{})
 	switch {
-	case err != nil, a.status == http.StatusTooManyRequests, a.status >= 500, a.status == http.StatusPreconditionFailed:
+	case err != nil, a.transient():
 		s.failedStep(t)
 		return
 	case a.status != http.StatusOK:
@@ -139,7 +139,7 @@ func (s *session) lookup(t *token) {
 
 func (s *session) lookupNow(ctx context.Context, t *token) {
 	a, err := s.caller.get(ctx, t.id, "auth/token/lookup-self", nil)
-	if err != nil || a.status == http.StatusTooManyRequests || a.status >= 500 {
+	if err != nil || a.transient() {
 		s.failedStep(t)
 		return
 	}

@@ -232,9 +232,9 @@ func (s *session) attempt(ctx context.Context) (*token, error) {
 	}
 	if secret.Auth.ClientToken == "" {
 		if secret.Auth.MFARequirement != nil {
-			return nil, fault.New(secrets.ErrUnauthenticated, "the login asks for a second factor, which a program has not: exempt its role from MFA", nil)
+			return nil, unauthenticated("the login asks for a second factor, which a program has not: exempt its role from MFA", nil)
 		}
-		return nil, fault.New(secrets.ErrUnauthenticated, "the login was answered without a token", nil)
+		return nil, unauthenticated("the login was answered without a token", nil)
 	}
 	t := &token{id: secret.Auth.ClientToken, ours: true, known: true, renewable: secret.Auth.Renewable}
 	t.grant(time.Now(), time.Duration(secret.Auth.LeaseDuration)*time.Second)
@@ -265,7 +265,7 @@ func callLogin(ctx context.Context, method api.AuthMethod, client *api.Client) (
 	case r := <-done:
 		return r.secret, r.err
 	case <-ctx.Done():
-		return nil, fault.New(secrets.ErrUnauthenticated, "the "+methodName(method)+" login found no credentials in time, or no answer", context.Cause(ctx))
+		return nil, unauthenticated("the "+methodName(method)+" login found no credentials in time, or no answer", context.Cause(ctx))
 	}
 }
 

@@ -131,30 +131,42 @@ func newProvider(client *api.Client, retries *int, o options, renew bool) *Provi
 }
 
 // Fetch reads one document. See the package's page for what a path stands for.
-func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
+func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (v secrets.Value, err error) {
+	if err = p.fetch(ctx, ref, &v); err != nil {
+		v = secrets.Value{}
+	}
+	return v, err
+}
+
+func (p *Provider) fetch(ctx context.Context, ref secrets.Ref, v *secrets.Value) error {
 	if p.err != nil {
-		return secrets.Value{}, p.err
+		return p.err
 	}
 	path, err := documentPath(ref)
 	if err != nil {
-		return secrets.Value{}, err
+		return err
 	}
-	want, err := documentOptions(ref.Options)
-	if err != nil {
-		return secrets.Value{}, err
+	var want wanted
+	if err := want.read(ref.Options); err != nil {
+		return err
 	}
-	m, err := p.mountOf(ctx, path, want)
+	m, err := p.mountOf(ctx, path, &want)
 	if err != nil {
-		return secrets.Value{}, err
+		return err
 	}
 	rest := m.rest(path)
 	if rest == "" {
-		return secrets.Value{}, unspellable("%q is a mount, and no secret", path)
+		return unspellable("%q is a mount, and no secret", path)
 	}
-	if m.engine == engineKV {
-		return p.fetchKV(ctx, m, rest, want)
+	switch {
+	case m.engine != engineKV:
+		return p.fetchEngine(ctx, m, rest, &want, v)
+	case want.cert != nil:
+		return invalid("the options of a certificate mean nothing on a KV mount")
+	case m.kv == 1:
+		return p.fetchKV1(ctx, m, rest, &want, v)
 	}
-	return p.fetchEngine(ctx, m, rest, want)
+	return p.fetchKV2(ctx, m, rest, &want, v)
 }
 
 // FetchBatch reads several documents, eight at a time.
@@ -209,11 +221,6 @@ func (p *Provider) send(ctx context.Context, request func(token string) (*answer
 // get reads a path with the session's token.
 func (p *Provider) get(ctx context.Context, path string, params map[string][]string) (*answer, *token, error) {
 	return p.send(ctx, func(token string) (*answer, error) { return p.caller.get(ctx, token, path, params) })
-}
-
-// put writes to a path with the session's token.
-func (p *Provider) put(ctx context.Context, path string, body any) (*answer, *token, error) {
-	return p.send(ctx, func(token string) (*answer, error) { return p.caller.put(ctx, token, path, body) })
 }
 
 // Close ends the provider's goroutine and revokes the tokens that it logged in
