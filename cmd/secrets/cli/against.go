@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/go-secrets/secrets"
 )
 
 // A runningReport compares a name with what a running process holds.
@@ -33,7 +35,7 @@ const (
 )
 
 func (r *runningReport) bad() bool {
-	return r.State == runningDiffers || r.State == runningNotHeld || r.Held == "expired" || r.Held == "missing"
+	return r.State == runningDiffers || r.State == runningNotHeld || r.Held == string(secrets.StateExpired)
 }
 
 // fetchStatus asks a running process what it holds.
@@ -72,10 +74,13 @@ func fetchStatus(ctx context.Context, from string) ([]status, error) {
 	return all, nil
 }
 
-// namesOf returns the names that a process holds.
+// namesOf returns the names that a process holds, or would if it could read
+// them. A name that it found nowhere is none of them: it may be optional.
 func namesOf(held []status) (names []string) {
 	for _, d := range held {
-		names = append(names, d.Names...)
+		if d.State != secrets.StateMissing || d.Class != secrets.ErrNotFound.Error() {
+			names = append(names, d.Names...)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
@@ -86,7 +91,7 @@ func compare(names []nameReport, held []status) {
 	for i := range names {
 		n := &names[i]
 		d := holderOf(held, n.Name)
-		if d == nil {
+		if d == nil || d.State == secrets.StateMissing {
 			n.Running = &runningReport{State: runningNotHeld}
 			continue
 		}
@@ -129,7 +134,7 @@ func (r *runningReport) describe() string {
 	case runningNotHeld:
 		return r.State
 	}
-	if r.Held != "fresh" {
+	if r.Held != string(secrets.StateFresh) {
 		return r.State + ", " + r.Held
 	}
 	return r.State

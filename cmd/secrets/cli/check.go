@@ -283,14 +283,15 @@ func statusOf(r *secrets.Resolver) (all []status) {
 	return all
 }
 
-// holderOf returns the document that has a name; nil: none does.
-func holderOf(documents []status, name string) *status {
+// holderOf returns the document that has a name, or else one that was looked
+// for under it; nil: there is neither.
+func holderOf(documents []status, name string) (found *status) {
 	for i, d := range documents {
-		if slices.Contains(d.Names, name) {
-			return &documents[i]
+		if slices.Contains(d.Names, name) && (found == nil || found.State == secrets.StateMissing) {
+			found = &documents[i]
 		}
 	}
-	return nil
+	return found
 }
 
 // permissionOf returns the name of the permission that is missing, if the

@@ -147,8 +147,10 @@ func running(t *testing.T, held ...secrets.Status) string {
 
 func TestAgainstComparesVersionsWithARunningProcess(t *testing.T) {
 	url := running(t,
+		secrets.Status{Names: []string{"api/key"}, State: secrets.StateMissing, Class: "not found"},
 		secrets.Status{Names: []string{"api/key"}, Document: "one://app/api/key", Version: "v1", State: secrets.StateFresh},
 		secrets.Status{Names: []string{"pay", "pay#port"}, Version: "v0", State: secrets.StateFresh, NextRead: time.Now().Add(time.Minute)},
+		secrets.Status{Names: []string{"api/key", "gone"}, State: secrets.StateMissing, Class: "not found"}, // looked for there, too
 		secrets.Status{Names: []string{"old"}, Version: "v1", State: secrets.StateExpired},
 	)
 	rep, _ := checked(t, "one://app", "--against", url, "api/key", "pay#port", "old", "unknown")
