@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -52,6 +53,16 @@ func TestAFailureHasAnExitCodeForItsClassAndPrintsNoValue(t *testing.T) {
 		assert.Equal(t, ExitUsage, got.code, "%v", args)
 		assert.Contains(t, got.stderr, "--help")
 	}
+}
+
+func TestAnInterruptEndsAReadThatHangs(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	cmd := command(t, []string{"SECRETS_URL=one://app", "FAKE_LOG=" + log}, "get", "hang")
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool { _, err := os.Stat(log); return err == nil }, 10*time.Second, 5*time.Millisecond)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGINT))
+	_ = cmd.Wait()
+	assert.Equal(t, ExitInterrupted, cmd.ProcessState.ExitCode())
 }
 
 func TestWhereSecretsLiveComesFromFlagsThenFromTheEnvironmentThenFromDotenv(t *testing.T) {

@@ -170,16 +170,15 @@ func (r *resolution) fill(ctx context.Context, resolver *secrets.Resolver, names
 	if err := r.failures.err(); err != nil {
 		return err
 	}
-	r.references = slices.DeleteFunc(r.references, func(v variable) bool {
-		s, err := resolver.Get(ctx, v.key)
+	for _, v := range r.references {
+		s, err := resolver.Get(ctx, v.key) // which is held
 		if err == nil {
 			err = r.take(v.name, s)
 		}
 		if err != nil {
 			r.failures.add(v.name, reasonOf(err))
 		}
-		return err != nil
-	})
+	}
 	for _, name := range r.options.spread {
 		document := secretOf(r.env.get(name))
 		r.env.remove(name)
