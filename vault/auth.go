@@ -20,8 +20,9 @@ import (
 	"github.com/go-secrets/secrets/internal/fault"
 )
 
-// A Source yields a credential. It is asked at every login, so that one that
-// was replaced is noticed. A func prints as an address, never as what it
+// A Source yields a credential. It is asked at every login and before one is
+// tried again, so that one that was replaced is noticed; it may be asked more
+// often than there are logins. A func prints as an address, never as what it
 // yields.
 type Source func() (string, error)
 

@@ -208,7 +208,7 @@ func TestWhatIsNotVaultIsUnavailable(t *testing.T) {
 		"other JSON": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(`{"status":"ok","b":"secretbody"}`))
 		},
-		"a broken gateway": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "secretbody", 502) },
+		"a broken gateway": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "secretbody", http.StatusBadGateway) },
 		"half an answer": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(`{"request_id":"secretbody`))
