@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -24,13 +25,35 @@ type bounded struct{ next HTTPClient }
 
 func (b bounded) Do(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), attemptTimeout)
-	resp, err := b.next.Do(req.WithContext(ctx))
+	own, err := detached(req.WithContext(ctx))
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	resp, err := b.next.Do(own)
 	if err != nil || resp == nil || resp.Body == nil {
 		cancel()
 		return resp, err
 	}
 	resp.Body = &cancelOnClose{resp.Body, cancel}
 	return resp, nil
+}
+
+// detached gives a request a body of its own. The SDK closes the one that it
+// made as soon as the response's headers are there; where the transport has not
+// seen its end by then, it takes that for a failed write and drops the
+// connection, with the rest of the response still in it.
+func detached(req *http.Request) (*http.Request, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, nil
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	return req, nil
 }
 
 type cancelOnClose struct {
