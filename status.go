@@ -25,6 +25,7 @@ type Status struct {
 	Provider   string    `json:"provider,omitempty"`   // the scheme
 	Document   string    `json:"document"`             // where it lives
 	Version    string    `json:"version,omitempty"`    // the held version
+	Created    time.Time `json:"created,omitzero"`     // when the backend made it; zero: unknown
 	FetchedAt  time.Time `json:"fetched_at,omitzero"`  // the last read that succeeded
 	NextRead   time.Time `json:"next_read,omitzero"`   // zero: when somebody asks
 	Expires    time.Time `json:"expires,omitzero"`     // the end of its lease or certificate
@@ -124,7 +125,7 @@ func (r *Resolver) status(d *document, now int64, wall time.Time) Status {
 		s.NextRead = wall.Add(time.Duration(next - now))
 	}
 	if x := d.value.extra; x != nil {
-		s.Expires = x.Expires
+		s.Created, s.Expires = x.Created, x.Expires
 	}
 	if rej := d.rejection(d.value.version); rej != nil {
 		s.RejectedAt = rej.at
