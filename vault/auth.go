@@ -3,49 +3,14 @@ package vault
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/hashicorp/vault/api"
-
-	"github.com/go-secrets/secrets"
-	"github.com/go-secrets/secrets/internal/fault"
 )
-
-// A Source yields a credential. It is asked at every login and before one is
-// tried again, so that one that was replaced is noticed; it may be asked more
-// often than there are logins. A func prints as an address, never as what it
-// yields.
-type Source func() (string, error)
-
-// Text is a Source that always yields the same.
-func Text(credential string) Source {
-	return func() (string, error) { return credential, nil }
-}
-
-// File is a Source that reads a file each time it is asked, and drops white
-// space around its content.
-func File(path string) Source {
-	return func() (string, error) {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return "", unauthenticated("a credential file cannot be read", err)
-		}
-		text := strings.TrimSpace(string(data))
-		if text == "" {
-			return "", unauthenticated("the credential file "+path+" is empty", nil)
-		}
-		return text, nil
-	}
-}
 
 // ServiceAccountFile is where a pod finds the JWT of its service account. The
 // kubelet replaces it long before it expires.
@@ -280,67 +245,6 @@ func locks(method api.AuthMethod) bool {
 	return false
 }
 
-// loginError gives a failed login its class. Vault answers wrong credentials
-// with 400, 401, 403 and 500, depending on the method, and its messages may
-// repeat what was sent; they are looked at and not passed on.
-func loginError(ctx context.Context, c *caller, method api.AuthMethod, err error) error {
-	var classed *fault.Error
-	if errors.As(err, &classed) {
-		return err
-	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) { // its text quotes the answer
-		return unavailable("the login was answered with no JSON of Vault's, or redirected to another host: is "+c.host+" a Vault server, and an active one?", nil)
-	}
-	var refused *api.ResponseError
-	if !errors.As(err, &refused) {
-		var network net.Error
-		if own(method) || ctx.Err() != nil || errors.As(err, &network) {
-			return networkError(ctx, c.host, err)
-		}
-		return unauthenticated("the "+methodName(method)+" login could not be made", err)
-	}
-	f := &fault.Error{Err: withoutBody(refused), Quiet: true}
-	if refused.RawError {
-		f.Class, f.Msg = secrets.ErrUnavailable, "the login was answered with no JSON of Vault's: is "+c.host+" a Vault server?"
-		return f
-	}
-	r := find(loginRules, refused.StatusCode, refused.Errors)
-	f.Class, f.Msg = *r.class, strings.ReplaceAll(r.msg, "$", methodName(method))+" ("+strconv.Itoa(refused.StatusCode)+")"
-	return f
-}
-
-// loginRules are rules for logins; $ stands for the method.
-var loginRules = []rule{
-	{429, "", &secrets.ErrThrottled, "the login met a rate limit quota of the server"},
-	{0, "Vault is sealed", &secrets.ErrUnavailable, isSealed},
-	{0, "local node not active", &secrets.ErrUnavailable, onStandby},
-	{502, "", &secrets.ErrUnavailable, notReady},
-	{503, "", &secrets.ErrUnavailable, notReady},
-	{504, "", &secrets.ErrUnavailable, notReady},
-	{404, "", &secrets.ErrInvalid, noSuchMethod},
-	{0, "no handler for route", &secrets.ErrInvalid, noSuchMethod},
-	{0, "invalid role or secret ID", &secrets.ErrUnauthenticated, badAppRole},
-	{0, "invalid secret id", &secrets.ErrUnauthenticated, badAppRole},
-	{0, "invalid role ID", &secrets.ErrUnauthenticated, badAppRole},
-	{0, "invalid role name", &secrets.ErrUnauthenticated, noSuchRole},
-	{0, "could not be found", &secrets.ErrUnauthenticated, noSuchRole},
-	{0, "missing role", &secrets.ErrUnauthenticated, noSuchRole},
-	{500, "failed to determine alias name", &secrets.ErrUnauthenticated, unverified},
-	{500, "lookup failed", &secrets.ErrUnauthenticated, unverified},
-	{500, "service account", &secrets.ErrUnauthenticated, unverified},
-	{5, "", &secrets.ErrUnavailable, "the $ login failed in the server: its log says why"},
-	{0, "", &secrets.ErrUnauthenticated, "the $ login was refused: check the role, what it is bound to, and the credential; a user may be locked after wrong passwords"},
-}
-
-const (
-	notReady     = "the server is not ready for a login"
-	noSuchMethod = "no $ auth method is mounted there: check auth_mount (vault auth list) and the namespace"
-	badAppRole   = "the server does not accept the role id or secret id: wrong, expired, or its uses are spent; deliver a new secret id"
-	noSuchRole   = "the $ auth method has no such role"
-	unverified   = "the server cannot verify the $ credential"
-)
-
 // own reports whether a method is one of this package's.
 func own(method api.AuthMethod) bool {
 	switch method.(type) {
@@ -367,43 +271,4 @@ func methodName(method api.AuthMethod) string {
 		return "ldap"
 	}
 	return strings.TrimPrefix(fmt.Sprintf("%T", method), "*")
-}
-
-// fileToken is the source of a token that something else writes to a file: an
-// agent's sink, or vault login. The file is read again when it has changed.
-func fileToken(path string) func() (string, error) {
-	var (
-		mu   sync.Mutex
-		last os.FileInfo
-		text string
-	)
-	read := File(path)
-	return func() (string, error) {
-		info, err := os.Stat(path)
-		if err != nil {
-			return "", unauthenticated("the token file cannot be read", err)
-		}
-		mu.Lock()
-		defer mu.Unlock() // held across the read of a small local file, so that it is read once
-		if last != nil && os.SameFile(last, info) && last.ModTime().Equal(info.ModTime()) && last.Size() == info.Size() {
-			return text, nil
-		}
-		now, err := read()
-		if err != nil {
-			return "", err
-		}
-		last, text = info, now
-		return now, nil
-	}
-}
-
-// homeToken is where vault login leaves its token.
-func homeToken() (path string, ok bool) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", false
-	}
-	path = filepath.Join(home, ".vault-token")
-	info, err := os.Stat(path)
-	return path, err == nil && info.Mode().IsRegular()
 }

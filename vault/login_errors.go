@@ -1,0 +1,76 @@
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
+)
+
+// loginError gives a failed login its class. Vault answers wrong credentials
+// with 400, 401, 403 and 500, depending on the method, and its messages may
+// repeat what was sent; they are looked at and not passed on.
+func loginError(ctx context.Context, c *caller, method api.AuthMethod, err error) error {
+	var classed *fault.Error
+	if errors.As(err, &classed) {
+		return err
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) { // its text quotes the answer
+		return unavailable("the login was answered with no JSON of Vault's, or redirected to another host: is "+c.host+" a Vault server, and an active one?", nil)
+	}
+	var refused *api.ResponseError
+	if !errors.As(err, &refused) {
+		var network net.Error
+		if own(method) || ctx.Err() != nil || errors.As(err, &network) {
+			return networkError(ctx, c.host, err)
+		}
+		return unauthenticated("the "+methodName(method)+" login could not be made", err)
+	}
+	f := &fault.Error{Err: withoutBody(refused), Quiet: true}
+	if refused.RawError {
+		f.Class, f.Msg = secrets.ErrUnavailable, "the login was answered with no JSON of Vault's: is "+c.host+" a Vault server?"
+		return f
+	}
+	r := find(loginRules, refused.StatusCode, refused.Errors)
+	f.Class, f.Msg = *r.class, strings.ReplaceAll(r.msg, "$", methodName(method))+" ("+strconv.Itoa(refused.StatusCode)+")"
+	return f
+}
+
+// loginRules are rules for logins; $ stands for the method.
+var loginRules = []rule{
+	{429, "", &secrets.ErrThrottled, "the login met a rate limit quota of the server"},
+	{0, "Vault is sealed", &secrets.ErrUnavailable, isSealed},
+	{0, "local node not active", &secrets.ErrUnavailable, onStandby},
+	{502, "", &secrets.ErrUnavailable, notReady},
+	{503, "", &secrets.ErrUnavailable, notReady},
+	{504, "", &secrets.ErrUnavailable, notReady},
+	{404, "", &secrets.ErrInvalid, noSuchMethod},
+	{0, "no handler for route", &secrets.ErrInvalid, noSuchMethod},
+	{0, "invalid role or secret ID", &secrets.ErrUnauthenticated, badAppRole},
+	{0, "invalid secret id", &secrets.ErrUnauthenticated, badAppRole},
+	{0, "invalid role ID", &secrets.ErrUnauthenticated, badAppRole},
+	{0, "invalid role name", &secrets.ErrUnauthenticated, noSuchRole},
+	{0, "could not be found", &secrets.ErrUnauthenticated, noSuchRole},
+	{0, "missing role", &secrets.ErrUnauthenticated, noSuchRole},
+	{500, "failed to determine alias name", &secrets.ErrUnauthenticated, unverified},
+	{500, "lookup failed", &secrets.ErrUnauthenticated, unverified},
+	{500, "service account", &secrets.ErrUnauthenticated, unverified},
+	{5, "", &secrets.ErrUnavailable, "the $ login failed in the server: its log says why"},
+	{0, "", &secrets.ErrUnauthenticated, "the $ login was refused: check the role, what it is bound to, and the credential; a user may be locked after wrong passwords"},
+}
+
+const (
+	notReady     = "the server is not ready for a login"
+	noSuchMethod = "no $ auth method is mounted there: check auth_mount (vault auth list) and the namespace"
+	badAppRole   = "the server does not accept the role id or secret id: wrong, expired, or its uses are spent; deliver a new secret id"
+	noSuchRole   = "the $ auth method has no such role"
+	unverified   = "the server cannot verify the $ credential"
+)
