@@ -47,8 +47,9 @@ func holdsReference(text string) bool {
 	}
 }
 
-// redirecting are the options that say where credentials are sent.
-var redirecting = []string{"address", "agent", "endpoint"}
+// redirecting are the options that say where credentials are sent, and how it
+// is made sure that they get there.
+var redirecting = []string{"address", "agent", "allow_http", "ca_cert", "ca_path", "endpoint", "skip_verify", "tls_server_name"}
 
 // CheckValue refuses a reference that was found in a value and would have
 // credentials sent where no configured provider sends them: whoever can set a
