@@ -208,6 +208,19 @@ func TestClose(t *testing.T) {
 		assert.NotContains(t, err.Error(), "boom")
 	}))
 
+	t.Run("is Detach for a provider that keeps its login alive, and Close for others", in(func(t *testing.T) {
+		detached := &detaching{closing: closing{close: func() error { return errors.New("logged out") }}}
+		closed := false
+		s, other := scheme(t, detached), scheme(t, &closing{close: func() error { closed = true; return nil }})
+		r, err := secrets.Open(t.Context(), s+"://", secrets.WithLogger(nil), secrets.WithReferences(map[string]string{"other": other + "://x"}))
+		require.NoError(t, err)
+		value(t, r, "db")
+		value(t, r, "other")
+		require.NoError(t, r.Detach())
+		assert.True(t, detached.done)
+		assert.True(t, closed)
+	}))
+
 	t.Run("leaves a provider that New was given to its owner", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": "one"})
 		value(t, r, "db")
@@ -280,6 +293,14 @@ func (*closing) Fetch(context.Context, secrets.Ref) (secrets.Value, error) {
 }
 
 func (c *closing) Close() error { return c.close() }
+
+// detaching has a login that outlives Detach.
+type detaching struct {
+	closing
+	done bool
+}
+
+func (d *detaching) Detach() error { d.done = true; return nil }
 
 // opener registers a scheme that open opens, and counts how often it did.
 func opener(_ testing.TB, open func() (secrets.Provider, error)) (opened *atomic.Int32, name string) {

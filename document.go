@@ -131,7 +131,8 @@ func (r *Resolver) setExpiry(d *document) {
 // the part of the TTL that was drawn for all that was read together.
 func (r *Resolver) schedule(d *document, spread float64) {
 	d.idle = false
-	d.next = satAdd(d.value.mono, int64(float64(d.ttl)*spread))
+	ttl := min(d.ttl, int64(r.maxStale)/10*9) // a TTL beyond MaxStale is read in time all the same
+	d.next = satAdd(d.value.mono, int64(float64(ttl)*spread))
 	switch x := d.value.extra; {
 	case x == nil:
 	case x.refresh > d.value.mono:

@@ -112,6 +112,19 @@ func TestOptionsThatAreFine(t *testing.T) {
 		assert.Equal(t, "2", value(t, r, "b"))
 		assert.Equal(t, "3", value(t, r, "c"))
 	})
+	t.Run("a TTL beyond MaxStale lets no value in use expire", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(48*time.Hour), secrets.WithMaxStale(time.Hour))
+		value(t, r, "db")
+		keepUsing(t, r, "db")
+		p.Delay("db", 50*time.Millisecond)
+		for range 30 {
+			time.Sleep(10 * time.Minute)
+			start := time.Now()
+			value(t, r, "db")
+			require.Equal(t, start, time.Now(), "no Get waits")
+		}
+		assert.LessOrEqual(t, p.Reads("db"), 8)
+	}))
 	t.Run("the map of references may be changed afterwards", func(t *testing.T) {
 		t.Parallel()
 		s := scheme(t, secretstest.NewProvider(map[string]string{"one": "1"}))
