@@ -73,7 +73,11 @@ func openDefault() (*Resolver, error) {
 		if err != nil {
 			return nil, &Error{Op: "open default", Name: "SECRETS_CONFIG", Err: err}
 		}
-		return OpenConfig(ctx, cfg)
+		r, err := OpenConfig(ctx, cfg)
+		if err != nil {
+			return nil, &Error{Op: "open default", Name: "SECRETS_CONFIG", Ref: path, Err: err}
+		}
+		return r, nil
 	case path != "":
 		return nil, &Error{Op: "open default", Name: "SECRETS_CONFIG", Err: invalid("reading it takes package config; add: import _ %q", modulePath+"/config")}
 	}

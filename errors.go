@@ -64,8 +64,12 @@ func (e *Error) Error() string {
 	b.WriteString("secrets: ")
 	b.WriteString(e.Op)
 	if e.Name != "" {
+		name := e.Name
+		if scheme, _, uri := strings.Cut(name, "://"); uri {
+			name = scheme + "://…" // it was taken for a name, and may hold anything
+		}
 		b.WriteByte(' ')
-		b.WriteString(quote(e.Name))
+		b.WriteString(quote(name))
 	}
 	switch {
 	case e.Ref != "":
@@ -77,7 +81,7 @@ func (e *Error) Error() string {
 	}
 	if e.Err != nil {
 		b.WriteString(": ")
-		b.WriteString(e.Err.Error())
+		b.WriteString(strings.TrimPrefix(e.Err.Error(), "secrets: "))
 	}
 	return b.String()
 }

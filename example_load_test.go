@@ -45,6 +45,6 @@ func ExampleLoad_failures() {
 	var cfg Config
 	fmt.Println(secrets.Load(ctx, &cfg))
 	// Output:
-	// secrets: load Config.Timeout "timeout": invalid: the value is no duration like 30s, which a time.Duration needs
+	// secrets: load Config.Timeout "timeout": invalid: the value is no duration like 30s, which the type time.Duration needs
 	// secrets: get "api/key": api/key: not found: the test holds no document of this path; add it with Set; api#key: not found: the test holds no document of this path; add it with Set
 }

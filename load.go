@@ -198,7 +198,7 @@ func (r *Resolver) fill(ctx context.Context, v reflect.Value, fields []taggedFie
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) {
-				err = &Error{Op: "load " + f.path, Name: f.name, Err: err}
+				err = &Error{Op: "load " + strings.TrimPrefix(f.path, "."), Name: f.name, Err: err}
 			}
 			failures = append(failures, err)
 		}
@@ -296,7 +296,7 @@ func decodeText(v reflect.Value, text string) error {
 		return nil
 	}
 	t := v.Type()
-	misfit := func(want string) error { return invalid("the value is no %s, which a %s needs", want, t) }
+	misfit := func(want string) error { return invalid("the value is no %s, which the type %s needs", want, t) }
 	switch {
 	case isURL(t) && v.CanAddr():
 		// Its error quotes the URL, password included.

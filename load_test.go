@@ -234,8 +234,8 @@ func TestLoadFailures(t *testing.T) {
 			B bool   `secret:"n"`
 			C string `secret:"n"`
 		}](t, map[string]string{"n": "x"})
-		assert.ErrorContains(t, err, ".A")
-		assert.ErrorContains(t, err, ".B")
+		assert.ErrorContains(t, err, `load A "n"`)
+		assert.ErrorContains(t, err, `load B "n"`)
 	})
 
 	t.Run("of tags come before anything is read, all at once", func(t *testing.T) {

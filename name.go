@@ -43,6 +43,9 @@ func checkPath(path string) error {
 	if path == "" {
 		return invalid("the name is empty")
 	}
+	if strings.Contains(path, "://") {
+		return invalid("this is a reference, and Get takes names, so that input cannot choose a backend: give it a name under references, or as the base in SECRETS_URL")
+	}
 	if path[0] == '/' {
 		return invalid("the name starts with a slash: drop it, the base supplies it")
 	}
