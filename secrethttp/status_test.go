@@ -29,7 +29,7 @@ func TestStatusHandler(t *testing.T) {
 	t.Parallel()
 	secret := canary.New()
 	start := func(t *testing.T, opts ...secrethttp.StatusOption) (http.Handler, *secrets.Resolver, *secretstest.Provider) {
-		r, p := secretstest.New(t, map[string]string{"db": secret, "<b>odd&": secret}, secrets.WithLogger(nil))
+		r, p := polled(t, map[string]string{"db": secret, "<b>odd&": secret})
 		for _, name := range []string{"db", "<b>odd&"} {
 			_, err := r.Get(t.Context(), name)
 			require.NoError(t, err)
@@ -81,7 +81,6 @@ func TestStatusHandler(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 
 		h, r, p := start(t, secrethttp.AllowRefresh())
-		p.Disable(secretstest.Watch)
 		p.Set("db", "two")
 		assert.Equal(t, 200, ask(h, "POST", "/?refresh=db").Code)
 		s, err := r.Get(t.Context(), "db")

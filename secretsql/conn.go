@@ -115,7 +115,8 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	case opts.ReadOnly:
 		return nil, errors.New("secretsql: the driver does not support read-only transactions")
 	}
-	tx, err := c.Conn.Begin() //nolint:staticcheck // the driver has nothing newer
+	//lint:ignore SA1019 the driver has nothing newer
+	tx, err := c.Conn.Begin()
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,8 @@ func execer(c driver.Conn) (execFunc, bool) {
 	switch e := c.(type) {
 	case driver.ExecerContext:
 		return e.ExecContext, true
-	case driver.Execer: //nolint:staticcheck // an older driver
+	//lint:ignore SA1019 there are drivers that have nothing newer
+	case driver.Execer:
 		return func(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 			values, err := plain(ctx, args)
 			if err != nil {
@@ -161,7 +163,8 @@ func queryer(c driver.Conn) (queryFunc, bool) {
 	switch q := c.(type) {
 	case driver.QueryerContext:
 		return q.QueryContext, true
-	case driver.Queryer: //nolint:staticcheck // an older driver
+	//lint:ignore SA1019 there are drivers that have nothing newer
+	case driver.Queryer:
 		return func(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 			values, err := plain(ctx, args)
 			if err != nil {

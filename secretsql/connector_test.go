@@ -108,7 +108,7 @@ func TestRotation(t *testing.T) {
 		wg.Wait()
 		assert.Zero(t, failed.Load())
 		assert.Greater(t, done.Load(), int32(5000))
-		assert.LessOrEqual(t, p.Reads("db"), 8)
+		assert.LessOrEqual(t, p.Reads("db"), 10)
 
 	}))
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/secretsql"
 )
 
@@ -201,4 +202,10 @@ func (c *legacyConn) Query(string, []driver.Value) (driver.Rows, error) {
 
 func (c *legacyConn) Exec(string, []driver.Value) (driver.Result, error) {
 	return driver.RowsAffected(3), nil
+}
+
+// exampleResolver is a resolver that logs nothing.
+func exampleResolver(p secrets.Provider) (*secrets.Resolver, func()) {
+	r := secrets.New(p, secrets.WithLogger(nil))
+	return r, func() { _ = r.Close() }
 }

@@ -30,7 +30,7 @@ func TestConfigure(t *testing.T) {
 		c    secretsql.Credentials
 		want string
 	}{
-		"sets user and password, and leaves the rest":      {"old:older@tcp(a:1)/d", c, "app:pw tcp(a:1) d"},
+		"sets user and password, and leaves the rest": {"old:older@tcp(a:1)/d", c, "app:pw tcp(a:1) d"},
 		"leaves a socket":                                  {"unix(/run/mysqld.sock)/d", c, "app:pw unix(/run/mysqld.sock) d"},
 		"goes to the document's endpoint":                  {"tcp(a:1)/d", endpoint, "app:pw tcp(db.internal:3307) other"},
 		"goes to the document's endpoint, not to a socket": {"unix(/run/mysqld.sock)/d", endpoint, "app:pw tcp(db.internal:3307) other"},

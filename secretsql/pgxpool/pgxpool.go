@@ -52,8 +52,8 @@ func New(ctx context.Context, r *secrets.Resolver, name, dsn string, opts ...sec
 func NewWithConfig(ctx context.Context, r *secrets.Resolver, name string, cfg *pgxpool.Config, opts ...secretsql.Option) (*Pool, error) {
 	h := &hooks{source: secretsql.NewSource(r, name, pgauth.Rejected, opts...), user: cfg}
 	own := cfg.Copy()
-	own.BeforeConnect, own.AfterRelease = h.beforeConnect, h.afterRelease
-	own.BeforeAcquire, own.PrepareConn = nil, h.prepareConn
+	// PrepareConn goes before the older BeforeAcquire, which it calls.
+	own.BeforeConnect, own.PrepareConn, own.AfterRelease = h.beforeConnect, h.prepareConn, h.afterRelease
 	pool, err := pgxpool.NewWithConfig(ctx, own)
 	if err != nil {
 		return nil, err
@@ -120,13 +120,15 @@ func current(conn *pgx.Conn) bool {
 
 // prepareConn retires a connection that is about to leave the pool.
 func (h *hooks) prepareConn(ctx context.Context, conn *pgx.Conn) (bool, error) {
-	switch {
-	case !current(conn):
+	if !current(conn) {
 		return false, nil
-	case h.user.PrepareConn != nil:
+	}
+	if h.user.PrepareConn != nil {
 		return h.user.PrepareConn(ctx, conn)
-	case h.user.BeforeAcquire != nil: //nolint:staticcheck // as the pool itself does
-		return h.user.BeforeAcquire(ctx, conn), nil //nolint:staticcheck
+	}
+	//lint:ignore SA1019 the pool itself goes on to call it
+	if older := h.user.BeforeAcquire; older != nil {
+		return older(ctx, conn), nil
 	}
 	return true, nil
 }

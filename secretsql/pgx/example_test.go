@@ -1,0 +1,42 @@
+package pgx_test
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/go-secrets/secrets/secretsql"
+	secretpgx "github.com/go-secrets/secrets/secretsql/pgx"
+)
+
+func ExampleOpen() {
+	// The name db is a document with username and password, wherever
+	// SECRETS_URL says.
+	db, err := secretpgx.Open(nil, "db", "postgres://db.internal/app?sslmode=verify-full")
+	if err != nil {
+		panic(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(20)
+}
+
+func ExampleOpen_endpoint() {
+	// What RDS keeps for a database says where it is, too.
+	db, err := secretpgx.Open(nil, "prod/orders", "postgres:///?sslmode=verify-full", secretsql.WithEndpoint())
+	if err != nil {
+		panic(err)
+	}
+	defer db.Close()
+}
+
+func ExampleNew() {
+	cfg, err := pgx.ParseConfig("postgres://db.internal/app?sslmode=verify-full")
+	if err != nil {
+		panic(err)
+	}
+	cfg.Tracer = nil // whatever the program sets there
+	db := sql.OpenDB(secretpgx.New(nil, "db", cfg))
+	defer db.Close()
+	_ = db.PingContext(context.Background())
+}
