@@ -219,7 +219,7 @@ func (r *Resolver) settleAll(rd *reading, results []Result) {
 // launch reads a document in the background; it was claimed with the lock held
 // by the caller. Somebody waits for it.
 func (r *Resolver) launch(f *flight) {
-	r.spawn(func() {
+	r.spawnReader(func() {
 		r.read(&reading{provider: f.doc.folder.provider, flights: []*flight{f}, tries: 1}, nil)
 	})
 }

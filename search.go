@@ -339,7 +339,7 @@ func (r *Resolver) joinSearch(name string, need freshness) (*search, error) {
 		r.finish(s)
 		return s, nil
 	}
-	r.spawn(func() { r.run(s) })
+	r.spawnReader(func() { r.run(s) })
 	return s, nil
 }
 

@@ -31,6 +31,7 @@ type Resolver struct {
 	ctx    context.Context // of every read; ends at Close
 	cancel context.CancelFunc
 	work   sync.WaitGroup
+	reads  chan func()   // to goroutines that wait for the next read
 	wake   chan struct{} // holds a token when the refresher has something to look at
 
 	anyRejected atomic.Bool // some version was rejected, some time
@@ -135,6 +136,7 @@ func New(p Provider, opts ...Option) *Resolver {
 func newResolver(opts []Option) *Resolver {
 	r := &Resolver{
 		settings:       defaultSettings(),
+		reads:          make(chan func()),
 		wake:           make(chan struct{}, 1),
 		providersByKey: make(map[string]*provider),
 		references:     make(map[string]*site),
