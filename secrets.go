@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -356,93 +355,6 @@ func (r *Resolver) gaveUp(ctx context.Context, targets []*target) error {
 	return ctx.Err()
 }
 
-// Preload reads the named secrets in as few calls as their backends allow and
-// holds them. It returns nil, or every failure, joined and by name. Names that
-// are held already cost nothing.
-func (r *Resolver) Preload(ctx context.Context, names ...string) error {
-	if r.err != nil {
-		return r.err
-	}
-	_, errs := r.preload(ctx, names)
-	return errors.Join(errs...)
-}
-
-// preload is Preload that returns the secrets, too, aligned with names; errs
-// has the failures alone.
-func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret, errs []error) {
-	found = make([]Secret, len(names))
-	var targets []*target
-	var places []int
-	seen := make(map[string]int)
-	r.mu.Lock()
-	if r.closed {
-		r.unlock()
-		return found, []error{&Error{Op: "preload", Err: ErrClosed}}
-	}
-	now := r.now()
-	for i, name := range names {
-		if _, twice := seen[name]; twice {
-			continue
-		}
-		seen[name] = i
-		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.usable(now) && (e.doc.ttl > 0 || e.doc.leased()) {
-			found[i] = r.serve(e, now)
-			continue
-		}
-		t, err := r.newTarget(name)
-		if err != nil {
-			errs = append(errs, &Error{Op: "get", Name: name, Err: err})
-			continue
-		}
-		targets, places = append(targets, t), append(places, i)
-	}
-	if len(targets) == 0 {
-		r.unlock()
-		return r.doubled(found, names, seen), errs
-	}
-	need := needHeld
-	if r.ttl == 0 {
-		need = needRead
-	}
-	s := r.newSearch(targets, need)
-	r.spawn(func() { r.run(s) })
-	r.unlock()
-	r.await(ctx, s)
-	select {
-	case <-s.done:
-	default:
-		return found, append(errs, &Error{Op: "preload", Err: r.gaveUp(ctx, targets)})
-	}
-	for _, t := range targets {
-		if t.snap == nil {
-			errs = append(errs, &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)})
-		}
-	}
-	for i, t := range targets {
-		if t.snap != nil {
-			found[places[i]] = t.snap.secret
-		}
-	}
-	// Names of one document are given as of one version, those that were held
-	// before the others were read included.
-	r.mu.Lock()
-	for i, name := range names {
-		if e := r.names.find(name); e != nil && e.doc != nil && !found[i].IsZero() {
-			found[i] = e.last.secret
-		}
-	}
-	r.unlock()
-	return r.doubled(found, names, seen), errs
-}
-
-// doubled gives names that were asked twice what the first of them found.
-func (r *Resolver) doubled(found []Secret, names []string, seen map[string]int) []Secret {
-	for i, name := range names {
-		found[i] = found[seen[name]]
-	}
-	return found
-}
-
 // Refresh reads the secret now, whatever is held or remembered, and returns
 // what the backend says. Calls that overlap share one read. If it fails, what
 // is held stays as it is.
@@ -461,71 +373,6 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 		return Secret{}, &Error{Op: "refresh", Name: name, Err: err}
 	}
 	return r.result(ctx, "refresh", s)
-}
-
-// List yields the names that the providers have, those that start with prefix,
-// as Get takes them and each once. Values are not read. A provider that cannot
-// list, or that fails, yields an error with an empty name, and the next one
-// goes on.
-func (r *Resolver) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		if r.err != nil {
-			yield("", r.err)
-			return
-		}
-		r.mu.Lock()
-		closed := r.closed
-		r.unlock()
-		if closed {
-			yield("", &Error{Op: "list", Err: ErrClosed})
-			return
-		}
-		seen := make(map[string]bool)
-		for _, s := range r.sites {
-			p := s.folder.provider
-			for name, err := range r.listSite(ctx, s, prefix) {
-				if err != nil {
-					if !yield("", &Error{Op: "list", Provider: p.scheme, Err: withClass(err)}) {
-						return
-					}
-					break
-				}
-				if !seen[name] {
-					seen[name] = true
-					if !yield(name, nil) {
-						return
-					}
-				}
-			}
-		}
-	}
-}
-
-func (r *Resolver) listSite(ctx context.Context, s *site, prefix string) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		opened, err := r.open(ctx, s.folder.provider)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		l, ok := opened.(ListProvider)
-		if !ok {
-			yield("", invalid("this provider cannot list"))
-			return
-		}
-		base := s.folder.base
-		if base != "" {
-			base = strings.TrimSuffix(base, "/") + "/"
-		}
-		for path, err := range l.List(ctx, base+prefix) {
-			if errors.Is(err, errors.ErrUnsupported) {
-				err = invalid("this provider cannot list")
-			}
-			if !yield(strings.TrimPrefix(path, base), err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // now returns the resolver's monotonic time in ns.

@@ -1,0 +1,93 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+)
+
+// Preload reads the named secrets in as few calls as their backends allow and
+// holds them. It returns nil, or every failure, joined and by name. Names that
+// are held already cost nothing.
+func (r *Resolver) Preload(ctx context.Context, names ...string) error {
+	if r.err != nil {
+		return r.err
+	}
+	_, errs := r.preload(ctx, names)
+	return errors.Join(errs...)
+}
+
+// preload is Preload that returns the secrets, too, aligned with names; errs
+// has the failures alone.
+func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret, errs []error) {
+	found = make([]Secret, len(names))
+	var targets []*target
+	var places []int
+	seen := make(map[string]int)
+	r.mu.Lock()
+	if r.closed {
+		r.unlock()
+		return found, []error{&Error{Op: "preload", Err: ErrClosed}}
+	}
+	now := r.now()
+	for i, name := range names {
+		if _, twice := seen[name]; twice {
+			continue
+		}
+		seen[name] = i
+		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.usable(now) && (e.doc.ttl > 0 || e.doc.leased()) {
+			found[i] = r.serve(e, now)
+			continue
+		}
+		t, err := r.newTarget(name)
+		if err != nil {
+			errs = append(errs, &Error{Op: "get", Name: name, Err: err})
+			continue
+		}
+		targets, places = append(targets, t), append(places, i)
+	}
+	if len(targets) == 0 {
+		r.unlock()
+		return r.doubled(found, names, seen), errs
+	}
+	need := needHeld
+	if r.ttl == 0 {
+		need = needRead
+	}
+	s := r.newSearch(targets, need)
+	r.spawn(func() { r.run(s) })
+	r.unlock()
+	r.await(ctx, s)
+	select {
+	case <-s.done:
+	default:
+		return found, append(errs, &Error{Op: "preload", Err: r.gaveUp(ctx, targets)})
+	}
+	for _, t := range targets {
+		if t.snap == nil {
+			errs = append(errs, &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)})
+		}
+	}
+	for i, t := range targets {
+		if t.snap != nil {
+			found[places[i]] = t.snap.secret
+		}
+	}
+	// Names of one document are given as of one version, those that were held
+	// before the others were read included.
+	r.mu.Lock()
+	for i, name := range names {
+		if e := r.names.find(name); e != nil && e.doc != nil && !found[i].IsZero() {
+			found[i] = e.last.secret
+		}
+	}
+	r.unlock()
+	return r.doubled(found, names, seen), errs
+}
+
+// doubled gives names that were asked twice what the first of them found.
+func (r *Resolver) doubled(found []Secret, names []string, seen map[string]int) []Secret {
+	for i, name := range names {
+		found[i] = found[seen[name]]
+	}
+	return found
+}
