@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
@@ -75,7 +76,14 @@ func openSQL(t *testing.T, r *secrets.Resolver, pg *pgserver.Server) *querier {
 		if err := conn.QueryRowContext(ctx, "SELECT 1").Scan(&n); err != nil {
 			return err
 		}
-		if err := conn.Raw(func(any) error { return driver.ErrBadConn }); !errors.Is(err, driver.ErrBadConn) {
+		// Raw gives what package stdlib promises, and what it refuses is discarded.
+		err = conn.Raw(func(raw any) error {
+			if _, ok := raw.(*stdlib.Conn); !ok {
+				return fmt.Errorf("the connection is a %T", raw)
+			}
+			return driver.ErrBadConn
+		})
+		if !errors.Is(err, driver.ErrBadConn) {
 			return fmt.Errorf("the connection was not discarded: %w", err)
 		}
 		return nil

@@ -22,8 +22,12 @@ var (
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// atATime is how many tests run together: each is a load on the machine.
+const atATime = "2"
+
 func run(m *testing.M) int {
 	flag.Parse()
+	_ = flag.Set("test.parallel", atATime)
 	// Nothing of the developer's own may take part.
 	home, err := os.MkdirTemp("", "rotation")
 	if err != nil {

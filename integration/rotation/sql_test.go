@@ -12,12 +12,13 @@ import (
 	"github.com/go-secrets/secrets/integration/internal/pgserver"
 )
 
-const rotations = 3
+const rotations = 2
 
 // lag is how much later than the database the manager has the new password.
 const lag = 2 * time.Second
 
 func TestAPasswordChangedInOneStepFailsNoQuery(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, pg *pgserver.Server, w *watcher, m manager, r *secrets.Resolver, c *reads, q *querier) {
 		role(t, pg, "app", "password-0")
 		m.put("app", "password-0")
@@ -40,6 +41,7 @@ func TestAPasswordChangedInOneStepFailsNoQuery(t *testing.T) {
 }
 
 func TestAPasswordChangedInTwoStepsFailsNoQuery(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(t *testing.T, pg *pgserver.Server, w *watcher, m manager, r *secrets.Resolver, c *reads, q *querier) {
 		users := []string{"app_a", "app_b"}
 		role(t, pg, users[0], "password-0")

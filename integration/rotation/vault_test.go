@@ -30,6 +30,7 @@ func write(t *testing.T, path string, data map[string]any) {
 }
 
 func TestAVaultStaticRoleRotatesAndNoQueryFails(t *testing.T) {
+	t.Parallel()
 	for _, p := range pools {
 		t.Run(p.name, func(t *testing.T) {
 			pg := pgserver.Start(t)
@@ -58,6 +59,7 @@ func TestAVaultStaticRoleRotatesAndNoQueryFails(t *testing.T) {
 }
 
 func TestAVaultDynamicRoleReachesItsMaximumAndNoQueryFails(t *testing.T) {
+	t.Parallel()
 	for _, p := range pools {
 		t.Run(p.name, func(t *testing.T) {
 			pg := pgserver.Start(t)
@@ -75,7 +77,7 @@ func TestAVaultDynamicRoleReachesItsMaximumAndNoQueryFails(t *testing.T) {
 			users := map[string]bool{}
 			var replaced []time.Duration
 			orphans, changes := 0, 0
-			for begun := time.Now(); time.Since(begun) < 35*time.Second; pause(t, 50*time.Millisecond) {
+			for begun := time.Now(); time.Since(begun) < 30*time.Second; pause(t, 50*time.Millisecond) {
 				orphans = max(orphans, w.orphans(t))
 				var names []string
 				for _, name := range pg.Strings(t, `SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'v-%' ORDER BY oid`) {
