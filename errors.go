@@ -60,30 +60,23 @@ type Error struct {
 
 // Error returns one line: operation, name, place, reason.
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString("secrets: ")
-	b.WriteString(e.Op)
+	text := "secrets: " + e.Op
 	if e.Name != "" {
 		name := e.Name
 		if scheme, _, uri := strings.Cut(name, "://"); uri {
 			name = scheme + "://…" // it was taken for a name, and may hold anything
 		}
-		b.WriteByte(' ')
-		b.WriteString(quote(name))
+		text += " " + quote(name)
 	}
-	switch {
-	case e.Ref != "":
-		b.WriteString(": ")
-		b.WriteString(e.Ref)
-	case e.Provider != "":
-		b.WriteString(": ")
-		b.WriteString(e.Provider)
+	if e.Ref != "" {
+		text += ": " + e.Ref
+	} else if e.Provider != "" {
+		text += ": " + e.Provider
 	}
 	if e.Err != nil {
-		b.WriteString(": ")
-		b.WriteString(strings.TrimPrefix(e.Err.Error(), "secrets: "))
+		text += ": " + strings.TrimPrefix(e.Err.Error(), "secrets: ")
 	}
-	return b.String()
+	return text
 }
 
 // Unwrap returns the reason.
@@ -147,14 +140,14 @@ type searchError struct {
 }
 
 func (e *searchError) Error() string {
-	var b strings.Builder
+	text := ""
 	for i, err := range e.tried {
 		if i > 0 {
-			b.WriteString("; ")
+			text += "; "
 		}
-		b.WriteString(err.Error())
+		text += err.Error()
 	}
-	return b.String()
+	return text
 }
 
 func (e *searchError) Unwrap() error { return e.deciding }

@@ -10,7 +10,7 @@ import (
 // itself, for connections made with it live on; Close revokes it.
 type retired struct {
 	provider *provider
-	value    Value
+	value    *Value
 }
 
 // closeWait is how long Close waits for providers and revocations.
@@ -29,7 +29,7 @@ func (r *Resolver) retire(p *provider, v Value) {
 		}
 	}
 	v.Data = nil
-	r.retired = append(kept, retired{p, v})
+	r.retired = append(kept, retired{p, &v})
 }
 
 func (r *Resolver) retireVersion(p *provider, v *version) {
@@ -87,7 +87,8 @@ func (r *Resolver) leases() []retired {
 		for _, f := range p.folders {
 			for _, d := range f.docs {
 				if d.leased() {
-					all = append(all, retired{p, d.value.value()})
+					v := d.value.value()
+					all = append(all, retired{p, &v})
 				}
 			}
 		}
@@ -100,7 +101,7 @@ func (r *Resolver) leases() []retired {
 func revoke(ctx context.Context, leases []retired) {
 	parallel(len(leases), maxRefreshes, func(i int) {
 		if leaser, ok := leases[i].provider.opened.(LeaseProvider); ok {
-			_ = guard(func() error { return leaser.Revoke(ctx, leases[i].value) })
+			_ = guard(func() error { return leaser.Revoke(ctx, *leases[i].value) })
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,29 +44,22 @@ func (r Ref) Join() string {
 // String returns the reference in the form that [ParseRef] reads, its options
 // sorted.
 func (r Ref) String() string {
-	var b strings.Builder
+	text := escape(r.Join(), "?#%")
+	if credentialInPath(text) {
+		text = strings.ReplaceAll(text, "@", "%40") // it was a name that holds an @
+	}
 	if r.Scheme != "" {
-		b.WriteString(r.Scheme)
-		b.WriteString("://")
+		text = r.Scheme + "://" + text
 	}
-	path := escape(r.Join(), "?#%")
-	if credentialInPath(path) {
-		path = strings.ReplaceAll(path, "@", "%40") // it was a name that holds an @
-	}
-	b.WriteString(path)
-	sep := byte('?')
+	sep := "?"
 	for _, k := range slices.Sorted(maps.Keys(r.Options)) {
-		b.WriteByte(sep)
-		b.WriteString(escape(k, "&=#%"))
-		b.WriteByte('=')
-		b.WriteString(escape(r.Options[k], "&#%"))
-		sep = '&'
+		text += sep + escape(k, "&=#%") + "=" + escape(r.Options[k], "&#%")
+		sep = "&"
 	}
 	if r.Field != "" {
-		b.WriteByte('#')
-		b.WriteString(escape(r.Field, "%"))
+		text += "#" + escape(r.Field, "%")
 	}
-	return b.String()
+	return text
 }
 
 // ParseRef reads a reference, in this package's own form or in one of the
@@ -202,32 +196,32 @@ func validOption(s string) bool {
 // unescape decodes %XX and refuses NUL. Its errors do not quote s.
 func unescape(s string) (string, error) {
 	if strings.IndexByte(s, 0) >= 0 {
-		return "", fmt.Errorf("holds a NUL byte")
+		return "", errors.New("holds a NUL byte")
 	}
 	if strings.IndexByte(s, '%') < 0 {
 		return s, nil
 	}
-	var b strings.Builder
+	var b []byte
 	for i := 0; i < len(s); i++ {
 		if s[i] != '%' {
-			b.WriteByte(s[i])
+			b = append(b, s[i])
 			continue
 		}
 		if i+2 >= len(s) {
-			return "", fmt.Errorf("ends in an incomplete %%XX escape (a plain %% is written %%25)")
+			return "", errors.New("ends in an incomplete %XX escape (a plain % is written %25)")
 		}
 		hi, lo := unhex(s[i+1]), unhex(s[i+2])
 		if hi < 0 || lo < 0 {
-			return "", fmt.Errorf("has a %% that no two hex digits follow (a plain %% is written %%25)")
+			return "", errors.New("has a % that no two hex digits follow (a plain % is written %25)")
 		}
 		c := byte(hi<<4 | lo)
 		if c == 0 {
-			return "", fmt.Errorf("holds a NUL byte")
+			return "", errors.New("holds a NUL byte")
 		}
-		b.WriteByte(c)
+		b = append(b, c)
 		i += 2
 	}
-	return b.String(), nil
+	return string(b), nil
 }
 
 func unhex(c byte) int {
@@ -244,13 +238,15 @@ func unhex(c byte) int {
 
 // escape writes the bytes of set, and control characters, as %XX.
 func escape(s, set string) string {
-	var b strings.Builder
+	var b []byte
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == 0x7f || strings.IndexByte(set, c) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", c)
+			b = append(b, '%', hexDigits[c>>4], hexDigits[c&15])
 		} else {
-			b.WriteByte(c)
+			b = append(b, c)
 		}
 	}
-	return b.String()
+	return string(b)
 }
+
+const hexDigits = "0123456789ABCDEF"
