@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 )
 
 // Path tells the path of a Vault server: what VAULT_SERVER_BIN names, or one
@@ -54,7 +53,7 @@ func built(module string) (string, error) {
 		return "", err
 	}
 	defer lock.Close() // which releases it
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+	if err := lockFile(lock); err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(binary); err == nil {
