@@ -89,5 +89,5 @@ func report(t *testing.T, l *load, c *reads, q *querier) {
 	t.Logf("%v; %d connections tried; %d backend reads in all", l, q.dials.Load(), c.count())
 	require.NoError(t, l.firstFailure())
 	require.Zero(t, failed)
-	require.Greater(t, done, 50*workers, "there was a load")
+	require.Greater(t, done, 20*workers, "there was a load")
 }
