@@ -10,7 +10,7 @@ import (
 const (
 	rotationWindow = 10 * time.Second // how long a backend may take to have what has replaced a rejected version
 	windowBase     = 200 * time.Millisecond
-	windowMost     = 4 * time.Second
+	windowMost     = 3 * time.Second
 	turnBase       = 5 * time.Second // between the turns in which a rejected version is tried again
 	turnMost       = 5 * time.Minute
 	patience       = time.Minute // for which a failing backend is read on after somebody asked

@@ -54,7 +54,7 @@
 //	client_cert, client_key                                     files, read again at each handshake
 //	allow_http       true: plain http:// to another machine than this one
 //	renew            false: no goroutine; a login when the token has lapsed
-//	timeout          of one request; 10s by default
+//	timeout          of one request; 3s by default
 //
 // Of a document:
 //

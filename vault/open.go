@@ -27,7 +27,7 @@ func init() {
 
 // attemptTimeout bounds a request of a client that we build, unless the URI or
 // VAULT_CLIENT_TIMEOUT says otherwise.
-const attemptTimeout = 10 * time.Second
+const attemptTimeout = 3 * time.Second
 
 // A setup is what the options of a URI say, by their names.
 type setup map[string]string
