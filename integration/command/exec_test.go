@@ -134,7 +134,10 @@ func TestADynamicUserOfVaultStillWorksAfterExec(t *testing.T) {
 	cmd.Stderr = &said
 	require.NoError(t, cmd.Start())
 	printed := bufio.NewScanner(out)
-	require.True(t, printed.Scan(), said.String())
+	if !printed.Scan() {
+		_ = cmd.Wait() // from here on nothing writes to said
+		require.Fail(t, "the program did not start", said.String())
+	}
 	user := printed.Text()
 	require.True(t, printed.Scan())
 	password := printed.Text()
