@@ -1,6 +1,9 @@
 package kubernetes_test
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -152,4 +155,28 @@ func objects(t *testing.T, class *secretProviderClass) []awsObject {
 	var list []awsObject
 	require.NoError(t, yaml.UnmarshalStrict([]byte(class.Spec.Parameters["objects"]), &list))
 	return list
+}
+
+func TestWhatTheGuideQuotesIsInAManifest(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/kubernetes.md")
+	require.NoError(t, err)
+	var all strings.Builder
+	for _, m := range manifests(t) {
+		text, err := os.ReadFile(filepath.Join(examples, m.file))
+		require.NoError(t, err)
+		all.Write(text)
+		assert.Contains(t, string(guide), "(../examples/kubernetes/"+m.file+")", "no link to it")
+	}
+	lines := 0
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(guide), -1) {
+		if strings.HasPrefix(block[1], "references:") {
+			continue // of SECRETS_CONFIG
+		}
+		for line := range strings.Lines(block[1]) {
+			lines++
+			assert.Contains(t, all.String(), strings.TrimSpace(line))
+		}
+	}
+	assert.Greater(t, lines, 30)
 }
