@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -39,7 +40,11 @@ func (r *Resolver) Load(ctx context.Context, dst any) error {
 	}
 	v := reflect.ValueOf(dst)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
-		return &Error{Op: "load", Err: invalid("the destination must be a non-nil pointer to a struct, not %T", dst)}
+		what := fmt.Sprintf("%T", dst)
+		if v.Kind() == reflect.Pointer && v.IsNil() {
+			what = "a nil " + what
+		}
+		return &Error{Op: "load", Err: invalid("the destination must be a non-nil pointer to a struct, not %s", what)}
 	}
 	fields, err := taggedFields(v.Elem().Type())
 	if err != nil {

@@ -52,6 +52,9 @@ func checkPath(path string) error {
 	for rest, more := path, true; more; {
 		var segment string
 		segment, rest, more = strings.Cut(rest, "/")
+		if segment == "" {
+			return invalid("a segment of the name is empty: there is a slash too many")
+		}
 		if reason := badSegment(segment); reason != "" {
 			return invalid("a segment of the name %s", reason)
 		}

@@ -102,6 +102,8 @@ func TestOpenRefuses(t *testing.T) {
 		"an unknown trim":             f.scheme + "://?trim=all",
 		"an unknown search":           f.scheme + "://?search=deep",
 		"a wrong second member":       f.scheme + ":// " + f.scheme + "://?colour=red",
+		"a comma between two":         f.scheme + "://prod," + f.scheme + "://test",
+		"a comma and a space":         f.scheme + "://prod, " + f.scheme + "://test",
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -119,6 +121,20 @@ func TestOpenRefuses(t *testing.T) {
 		for scheme, path := range map[string]string{"vault": "vault", "awssm": "awssm", "ssm": "ssm", "gcp": "gcp"} {
 			_, err := secrets.Open(t.Context(), scheme+"://x")
 			assert.ErrorContains(t, err, fmt.Sprintf(`import _ "github.com/go-secrets/secrets/%s"`, path))
+		}
+	})
+	t.Run("commas, with what to write between two URIs", func(t *testing.T) {
+		t.Parallel()
+		for _, between := range []string{",", ", "} {
+			_, err := secrets.Open(t.Context(), f.scheme+"://prod"+between+f.scheme+"://test")
+			assert.ErrorContains(t, err, "spaces between them")
+		}
+	})
+	t.Run("a path alone, with the URI of a directory", func(t *testing.T) {
+		t.Parallel()
+		for _, path := range []string{"/run/secrets", "./secrets"} {
+			_, err := secrets.Open(t.Context(), path)
+			assert.ErrorContains(t, err, "file:///run/secrets")
 		}
 	})
 	t.Run("an unknown option, with the ones that are known", func(t *testing.T) {

@@ -89,6 +89,9 @@ func ParseRef(s string) (Ref, error) {
 func parseURI(s string) (Ref, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
+		if strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") {
+			return Ref{}, invalid("a reference reads scheme://path[?option=value][#field]; this one has no :// (a directory is file:///run/secrets)")
+		}
 		return Ref{}, invalid("a reference reads scheme://path[?option=value][#field]; this one has no ://")
 	}
 	scheme = strings.ToLower(scheme)

@@ -101,6 +101,9 @@ func (r *Resolver) openSite(uri string) (*site, error) {
 	if err != nil {
 		return nil, errors.Unwrap(err)
 	}
+	if strings.HasSuffix(uri, ",") || strings.Contains(ref.Path, "://") {
+		return nil, invalid("%s:// has another URI or a comma at its end: several URIs have spaces between them", ref.Scheme)
+	}
 	if ref.Field != "" {
 		return nil, invalid("%s:// has a #field; a provider URI is a base for names and has none", ref.Scheme)
 	}

@@ -198,8 +198,14 @@ func networkError(ctx context.Context, host string, err error) error {
 	case strings.Contains(text, "x509:"):
 		return unavailable(host+" has a certificate that is not trusted here: set VAULT_CACERT or ?ca_cert=", err)
 	}
+	if host == defaultHost {
+		msg += ", the default (set VAULT_ADDR or ?address=)"
+	}
 	return unavailable(msg, err)
 }
+
+// defaultHost is the address that Vault's client has of its own accord.
+const defaultHost = "https://127.0.0.1:8200"
 
 // environmentError tells that the VAULT_ variables cannot be used, without
 // repeating what they hold: a proxy's address may contain a password.

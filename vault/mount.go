@@ -160,9 +160,13 @@ func (p *Provider) probe(ctx context.Context, path string) (mount, error) {
 	if a.status == http.StatusForbidden {
 		err := refusal(a)
 		if errors.Is(err, secrets.ErrPermission) {
+			hint := ""
+			if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ":") {
+				hint = "; the path starts with a mount, and if " + first + " is the server, it belongs into VAULT_ADDR or ?address="
+			}
 			return mount{}, &fault.Error{
 				Class: secrets.ErrPermission, Err: errorOf(a), Quiet: true, Missing: "read on " + path,
-				Msg: fmt.Sprintf("the token's policies grant nothing at %q, or nothing is mounted there: check the path, add path %q { capabilities = [\"read\"] } (on KV version 2 with data/ after the mount), or name the mount with ?mount=…&kv=1 or 2", path, path),
+				Msg: fmt.Sprintf("the token's policies grant nothing at %q, or nothing is mounted there: check the path, add path %q { capabilities = [\"read\"] } (on KV version 2 with data/ after the mount), or name the mount with ?mount=…&kv=1 or 2", path, path) + hint,
 			}
 		}
 		return mount{}, err

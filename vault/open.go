@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -190,7 +191,7 @@ func (s setup) login(o *options) error {
 	custom, ok := registeredAuths.m[method]
 	registeredAuths.RUnlock()
 	if !ok {
-		hint := ""
+		hint := "; there are " + strings.Join(slices.Sorted(maps.Keys(methods)), ", ") + ", and aws and gcp in packages of their own"
 		if method == "aws" || method == "gcp" {
 			hint = fmt.Sprintf("; add: import _ %q", "github.com/go-secrets/secrets/vault/auth"+method)
 		}

@@ -40,6 +40,8 @@ func TestAnOptionThatMeansNothingIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	}
 	_, err := open(setup{"auth": "aws"})
 	assert.ErrorContains(t, err, `import _ "github.com/go-secrets/secrets/vault/authaws"`)
+	_, err = open(setup{"auth": "kuberntes"})
+	assert.ErrorContains(t, err, "kubernetes", "what there is")
 }
 
 func TestALoginIsChosenByWhatIsGiven(t *testing.T) {

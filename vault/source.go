@@ -24,7 +24,11 @@ func File(path string) Source {
 	return func() (string, error) {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			return "", unauthenticated("a credential file cannot be read", err)
+			msg := "a credential file cannot be read"
+			if path == ServiceAccountFile {
+				msg = "the service account's token cannot be read (outside a pod, name a file with ?jwt_file=)"
+			}
+			return "", unauthenticated(msg, err)
 		}
 		text := strings.TrimSpace(string(data))
 		if text == "" {

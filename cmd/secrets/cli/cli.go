@@ -44,7 +44,7 @@ func run(ctx context.Context, release func(), args []string, stdout, stderr io.W
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	called, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return ExitOK
 	}
@@ -53,7 +53,7 @@ func run(ctx context.Context, release func(), args []string, stdout, stderr io.W
 		a.err.fail(err)
 	}
 	if !a.started {
-		a.err.printf("run %q to see how it is used\n", root.Name()+" --help")
+		a.err.printf("run %q to see how it is used\n", called.CommandPath()+" --help")
 		return ExitUsage
 	}
 	return exitCode(ctx, err)

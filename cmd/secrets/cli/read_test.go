@@ -53,6 +53,7 @@ func TestAFailureHasAnExitCodeForItsClassAndPrintsNoValue(t *testing.T) {
 		assert.Equal(t, ExitUsage, got.code, "%v", args)
 		assert.Contains(t, got.stderr, "--help")
 	}
+	assert.Contains(t, inProcess(t, "one://app", "get").stderr, `"secrets get --help"`)
 }
 
 func TestAnInterruptEndsAReadThatHangs(t *testing.T) {
