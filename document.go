@@ -136,7 +136,7 @@ func (r *Resolver) schedule(d *document, spread float64) {
 	switch x := d.value.extra; {
 	case x == nil:
 	case x.refresh > d.value.mono:
-		d.next = max(x.refresh, d.value.mono+minRefresh)
+		d.next = max(min(x.refresh, d.value.mono+(d.expires-d.value.mono)/10*9), d.value.mono+minRefresh)
 	case x.expires != 0: // in time, whatever the TTL; with a TTL of zero a lease is kept, too
 		before := d.value.mono + max((x.expires-d.value.mono)*2/3, minRefresh)
 		if d.ttl == 0 || before < d.next {

@@ -326,3 +326,56 @@ func TestLoadLive(t *testing.T) {
 		assert.Equal(t, "t2", dst.Token.Get())
 	}))
 }
+
+func TestPastTheTTL(t *testing.T) {
+	const one, two = `{"password":"p1","user":"u1"}`, `{"password":"p2","user":"u2"}`
+	type config struct {
+		Password string `secret:"db#password"`
+	}
+	load := func(t *testing.T, r *secrets.Resolver) string {
+		var c config
+		require.NoError(t, r.Load(t.Context(), &c))
+		return c.Password
+	}
+	for what, opts := range map[string][]secrets.Option{
+		"idle":      {secrets.WithTTL(time.Minute)},
+		"on demand": {secrets.WithTTL(time.Minute), secrets.WithOnDemand()},
+	} {
+		t.Run(what+", Load reads again, once", in(func(t *testing.T) {
+			r, p := polled(t, map[string]string{"db": one}, opts...)
+			require.Equal(t, "p1", load(t, r))
+			for range 3 {
+				p.Set("db", one)
+				time.Sleep(time.Hour)
+				require.Equal(t, "p1", load(t, r))
+				p.Set("db", two)
+				time.Sleep(time.Hour)
+				p.ResetCalls()
+				assert.Equal(t, "p2", load(t, r))
+				assert.Equal(t, "p2", load(t, r))
+				assert.Equal(t, 1, p.Reads("db"))
+			}
+		}))
+		t.Run(what+", Load waits a second at most for a backend that hangs", in(func(t *testing.T) {
+			r, p := polled(t, map[string]string{"db": one}, opts...)
+			require.Equal(t, "p1", load(t, r))
+			time.Sleep(time.Hour)
+			defer p.Block("db")()
+			start := time.Now()
+			assert.Equal(t, "p1", load(t, r))
+			assert.Equal(t, time.Second, time.Since(start))
+		}))
+		t.Run(what+", a new name of a held document is read again, and waits a second at most", in(func(t *testing.T) {
+			r, p := polled(t, map[string]string{"db": one}, opts...)
+			require.Equal(t, "p1", value(t, r, "db#password"))
+			time.Sleep(time.Hour)
+			p.Set("db", two)
+			assert.Equal(t, "u2", value(t, r, "db#user"))
+			time.Sleep(time.Hour)
+			defer p.Block("db")()
+			start := time.Now()
+			assert.Equal(t, two, value(t, r, "db"))
+			assert.Equal(t, time.Second, time.Since(start))
+		}))
+	}
+}

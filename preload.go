@@ -3,6 +3,7 @@ package secrets
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Preload reads the named secrets in as few calls as their backends allow and
@@ -34,8 +35,10 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 			continue
 		}
 		seen[name] = i
-		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.usable(now) && (e.doc.ttl > 0 || e.doc.leased()) {
-			found[i] = r.serve(e, now)
+		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.usable(now) && !r.outlived(e, now) && (e.doc.ttl > 0 || e.doc.leased()) {
+			if found[i] = e.last.secret; !r.neglected(e.doc, now) {
+				r.serve(e, now)
+			}
 			continue
 		}
 		t, err := r.newTarget(name)
@@ -47,31 +50,29 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 	}
 	if len(targets) == 0 {
 		r.unlock()
-		return r.doubled(found, names, seen), errs
-	}
-	need := needHeld
-	if r.ttl == 0 {
-		need = needRead
-	}
-	s := r.newSearch(targets, need)
-	r.spawn(func() { r.run(s) })
-	r.unlock()
-	r.await(ctx, s)
-	select {
-	case <-s.done:
-	default:
-		return found, append(errs, &Error{Op: "preload", Err: r.gaveUp(ctx, targets)})
-	}
-	for _, t := range targets {
-		if t.snap == nil {
-			errs = append(errs, &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)})
+	} else {
+		need := needHeld
+		if r.ttl == 0 {
+			need = needRead
+		}
+		s := r.newSearch(targets, need)
+		r.spawn(func() { r.run(s) })
+		r.unlock()
+		r.await(ctx, s)
+		select {
+		case <-s.done:
+		default:
+			return found, append(errs, &Error{Op: "preload", Err: r.gaveUp(ctx, targets)})
+		}
+		for i, t := range targets {
+			if t.snap == nil {
+				errs = append(errs, &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)})
+			} else {
+				found[places[i]] = t.snap.secret
+			}
 		}
 	}
-	for i, t := range targets {
-		if t.snap != nil {
-			found[places[i]] = t.snap.secret
-		}
-	}
+	r.freshen(ctx, names)
 	// Names of one document are given as of one version, those that were held
 	// before the others were read included.
 	r.mu.Lock()
@@ -82,6 +83,42 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 	}
 	r.unlock()
 	return r.doubled(found, names, seen), errs
+}
+
+// freshen reads those of the names that are held past their TTL with nobody to
+// see to it, and waits for that as Get does, once for all.
+func (r *Resolver) freshen(ctx context.Context, names []string) {
+	var readings []*reading
+	var waits []<-chan struct{}
+	r.mu.Lock()
+	if r.closed {
+		r.unlock()
+		return
+	}
+	now := r.now()
+	until := now + softWait
+	for _, name := range names {
+		e := r.names.find(name)
+		if e == nil || e.doc == nil || !e.doc.usable(now) {
+			continue
+		}
+		if r.neglected(e.doc, now) {
+			readings = addReading(readings, r.claimNeglected(e.doc, now))
+		}
+		if e.doc.flight != nil && now < e.doc.hold {
+			waits = append(waits, e.doc.flight.done)
+		}
+	}
+	for _, rd := range readings {
+		rd.tries = 1
+		r.spawnReader(func() { r.read(rd, nil) })
+	}
+	r.unlock()
+	for _, done := range waits {
+		if !waitUntil(ctx, done, time.Duration(until-r.now())) {
+			return
+		}
+	}
 }
 
 // doubled gives names that were asked twice what the first of them found.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
 )
 
 func TestReferences(t *testing.T) {
@@ -187,4 +188,27 @@ func TestResolversOwnURIOptions(t *testing.T) {
 		assert.Equal(t, "a\n", value(t, open(t, name+"://?trim=everything"), "a"))
 		assert.Equal(t, map[string]string{"trim": "everything"}, opened.Options)
 	}))
+}
+
+func TestSharedDocumentHasTheShortestTTL(t *testing.T) {
+	for _, second := range []string{"plain", "fast"} {
+		t.Run(second+" after one that is longer", in(func(t *testing.T) {
+			p := secretstest.NewProvider(map[string]string{"db": `{"password":"p1","user":"u1"}`})
+			p.Disable(secretstest.Watch)
+			name := scheme(t, p)
+			r, err := secrets.Open(t.Context(), name+"://", secrets.WithLogger(nil), secrets.WithTTL(5*time.Minute), secrets.WithReferences(map[string]string{
+				"slow":  name + "://db?ttl=10h#password",
+				"plain": name + "://db#user",
+				"fast":  name + "://db?ttl=1m#user",
+			}))
+			require.NoError(t, err)
+			defer r.Close()
+			require.Equal(t, "p1", value(t, r, "slow"))
+			require.Equal(t, "u1", value(t, r, second))
+			keepUsing(t, r, second)
+			p.Set("db", `{"password":"p2","user":"u2"}`)
+			time.Sleep(6 * time.Minute)
+			assert.Equal(t, "u2", value(t, r, second))
+		}))
+	}
 }

@@ -1,6 +1,7 @@
 package secrets_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"sync/atomic"
@@ -98,6 +99,18 @@ func TestRefreshing(t *testing.T) {
 		time.Sleep(61 * time.Second)
 		assert.Equal(t, 8, p.Calls().InFlight)
 		assert.Equal(t, "v", value(t, r, "cold"))
+	}))
+
+	t.Run("RefreshAt beyond MaxStale does not let the value expire", in(func(t *testing.T) {
+		r, p := polled(t, nil, secrets.WithMaxStale(24*time.Hour))
+		p.SetFunc("db", func(context.Context) (secrets.Value, error) {
+			return secrets.Value{Data: []byte("v"), RefreshAt: time.Now().Add(30 * 24 * time.Hour)}, nil
+		})
+		watch(t, r, "db")
+		for day := range 7 {
+			require.Equal(t, 1+day, p.Reads("db"))
+			time.Sleep(22 * time.Hour)
+		}
 	}))
 
 	t.Run("RefreshAt goes before the TTL", in(func(t *testing.T) {

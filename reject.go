@@ -77,6 +77,9 @@ func (r *Resolver) reject(s Secret, turn bool, why error) (*document, *rejection
 	}
 	d := r.holder(snap)
 	if d == nil || d.value.version != snap.from.version {
+		if turn {
+			r.endTurn(d, snap) // the version may come back
+		}
 		return nil, nil
 	}
 	now := r.now()
@@ -201,11 +204,15 @@ func (r *Resolver) Retry(ctx context.Context, name string, rejected func(error) 
 	if rejected == nil || fn == nil {
 		return &Error{Op: "retry", Name: name, Err: invalid("both functions must be given")}
 	}
-	var last error // this caller's own rejection
+	var last error  // this caller's own rejection
+	var lost string // the version it was of, if that is not held and nothing remembers that it was rejected
 	for {
 		s, err := r.Get(ctx, name)
 		if err != nil {
 			return err
+		}
+		if lost != "" && s.Version() == lost { // else the same would be tried again and again
+			return &Error{Op: "retry", Name: name, Err: fmt.Errorf("%w: version %s was rejected and there is no other: %w", ErrUnauthenticated, lost, last)}
 		}
 		leave, err := r.mayTry(ctx, s, last)
 		if err != nil {
@@ -225,9 +232,11 @@ func (r *Resolver) Retry(ctx context.Context, name string, rejected func(error) 
 			}
 			return err
 		}
-		last = err
+		last, lost = err, ""
 		r.mu.Lock()
-		r.reject(s, leave == turn, err)
+		if _, rej := r.reject(s, leave == turn, err); rej == nil {
+			lost = s.Version()
+		}
 		r.unlock()
 	}
 }
@@ -273,7 +282,15 @@ func (r *Resolver) mayTry(ctx context.Context, s Secret, last error) (leave, err
 			return free, nil
 		}
 		if d.value.version != snap.from.version {
+			e := r.names.find(snap.name)
+			behind := e != nil && e.doc == d && e.last.from.version == snap.from.version
 			r.unlock()
+			switch { // behind: its field is gone from the newer version, and Get has no other
+			case behind && last != nil:
+				return 0, &Error{Op: "retry", Name: snap.name, Ref: d.place(), Err: fmt.Errorf("%w: the newer version of the document lacks the field: %w", ErrUnauthenticated, last)}
+			case behind:
+				return free, nil
+			}
 			return superseded, nil
 		}
 		rej := d.rejection(snap.from.version)
@@ -365,7 +382,10 @@ func (r *Resolver) untried(s Secret) {
 	snap := s.snapshot()
 	r.mu.Lock()
 	defer r.unlock()
-	d := r.holder(snap)
+	r.endTurn(r.holder(snap), snap)
+}
+
+func (r *Resolver) endTurn(d *document, snap *snapshot) {
 	if d == nil || snap.from == nil {
 		return
 	}

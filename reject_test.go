@@ -263,3 +263,91 @@ func TestRetry(t *testing.T) {
 		require.ErrorIs(t, r.Retry(t.Context(), "db", nil, nil), secrets.ErrInvalid)
 	}))
 }
+
+func TestTurnThatEndsAfterItsVersionWasReplaced(t *testing.T) {
+	t.Run("leaves the version to others when it comes back", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		set := func(v string) {
+			p.SetFunc("db", func(context.Context) (secrets.Value, error) {
+				return secrets.Value{Data: []byte(v), Version: v}, nil
+			})
+			_, err := r.Refresh(t.Context(), "db")
+			require.NoError(t, err)
+		}
+		retry := func(fn func(password string) error) error {
+			return r.Retry(t.Context(), "db", isWrongPassword, func(_ context.Context, s secrets.Secret) error { return fn(s.Reveal()) })
+		}
+		set("one")
+		require.Error(t, retry(func(string) error { return errWrongPassword }))
+		time.Sleep(10 * time.Minute)
+		require.NoError(t, retry(func(password string) error {
+			if password == "two" {
+				return nil
+			}
+			set("two")
+			return errWrongPassword
+		}))
+		set("one") // the rotation is taken back
+		time.Sleep(time.Hour)
+		assert.NoError(t, retry(func(string) error { return nil }))
+	}))
+}
+
+func TestFieldThatIsGone(t *testing.T) {
+	gone := func(t *testing.T, why error) *secrets.Resolver {
+		r, p := polled(t, map[string]string{"db": `{"password":"p","user":"u"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		require.Equal(t, "p", value(t, r, "db/password"))
+		keepUsing(t, r, "db#user")
+		keepUsing(t, r, "db/password")
+		p.Fail("db/password", why)
+		p.Set("db", `{"user":"u"}`)
+		time.Sleep(10 * time.Minute)
+		return r
+	}
+	for _, why := range []error{secrets.ErrPermission, secrets.ErrUnavailable} {
+		t.Run("from a document that is fresh is served until MaxStale: "+why.Error(), in(func(t *testing.T) {
+			r := gone(t, why)
+			require.Equal(t, "p", value(t, r, "db/password"))
+			time.Sleep(time.Hour)
+			_, err := r.Get(t.Context(), "db/password")
+			assert.ErrorIs(t, err, why)
+			assert.Equal(t, "u", value(t, r, "db#user"))
+		}))
+	}
+	t.Run("is tried once by Retry", in(func(t *testing.T) {
+		r := gone(t, secrets.ErrPermission)
+		tries := 0
+		err := r.Retry(t.Context(), "db/password", isWrongPassword, func(context.Context, secrets.Secret) error {
+			tries++
+			return errWrongPassword
+		})
+		assert.ErrorIs(t, err, errWrongPassword)
+		assert.Equal(t, 1, tries)
+	}))
+}
+
+func TestRetryOfWhatIsNotKept(t *testing.T) {
+	t.Run("tries a version once, and another one at once", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
+		var tried []string
+		try := func(_ context.Context, s secrets.Secret) error {
+			if tried = append(tried, s.Reveal()); s.Reveal() == "three" {
+				return nil
+			}
+			if s.Reveal() == "one" {
+				p.Set("db", "two")
+			}
+			return errWrongPassword
+		}
+		assert.ErrorIs(t, r.Retry(t.Context(), "db", isWrongPassword, func(ctx context.Context, s secrets.Secret) error {
+			tried = append(tried, s.Reveal())
+			return errWrongPassword
+		}), errWrongPassword)
+		assert.Equal(t, []string{"one"}, tried)
+		tried = nil
+		assert.ErrorIs(t, r.Retry(t.Context(), "db", isWrongPassword, try), errWrongPassword)
+		assert.Equal(t, []string{"one", "two"}, tried)
+		p.Set("db", "three")
+		assert.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, try))
+	}))
+}

@@ -215,7 +215,7 @@ func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
 		return Secret{}, r.err
 	}
 	patient := ctx.Err() == nil // a held value is not waited for by a context that is done
-	for {
+	for searched := false; ; {
 		r.mu.Lock()
 		if r.closed {
 			r.unlock()
@@ -224,8 +224,13 @@ func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
 		r.checkClock()
 		now := r.now()
 		e := r.names.find(name)
-		if e == nil || e.doc == nil || !e.doc.usable(now) || e.doc.ttl == 0 && !e.doc.leased() {
-			return r.getSearched(ctx, name, e)
+		if e == nil || e.doc == nil || !e.doc.usable(now) || r.outlived(e, now) || e.doc.ttl == 0 && !e.doc.leased() {
+			s, err := r.getSearched(ctx, name, e)
+			if err != nil || searched || !r.foundNeglected(name) {
+				return s, err
+			}
+			searched = true
+			continue
 		}
 		wait, until := r.waitFor(e, now, patient)
 		if wait == nil {
@@ -257,12 +262,8 @@ func (r *Resolver) getSearched(ctx context.Context, name string, e *entry) (Secr
 // when at most; nil: nothing.
 func (r *Resolver) waitFor(e *entry, now int64, patient bool) (<-chan struct{}, int64) {
 	d := e.doc
-	if (d.idle || r.onDemand) && now >= d.next && d.flight == nil && (d.trouble == nil || now >= d.trouble.retry) {
-		d.idle = false
-		d.unpublish()
-		d.hold = now + softWait
-		f, _ := r.claim(d)
-		r.launch(f)
+	if r.neglected(d, now) {
+		r.launch(r.claimNeglected(d, now))
 	}
 	if !patient || now >= d.hold {
 		return nil, 0
@@ -274,6 +275,31 @@ func (r *Resolver) waitFor(e *entry, now int64, patient bool) (<-chan struct{}, 
 		return d.flight.done, d.hold
 	}
 	return nil, 0
+}
+
+// neglected reports whether the held value of a document is past its TTL and
+// nobody but its readers sees to it.
+func (r *Resolver) neglected(d *document, now int64) bool {
+	return (d.idle || r.onDemand) && now >= d.next && d.flight == nil && (d.trouble == nil || now >= d.trouble.retry)
+}
+
+// claimNeglected makes the caller the reader of a neglected document, for which
+// others wait a moment.
+func (r *Resolver) claimNeglected(d *document, now int64) *flight {
+	d.idle = false
+	d.unpublish()
+	d.hold = now + softWait
+	f, _ := r.claim(d)
+	return f
+}
+
+// foundNeglected reports whether what a search has just found is past its TTL:
+// a name that is new on a document held for others.
+func (r *Resolver) foundNeglected(name string) bool {
+	r.mu.Lock()
+	defer r.unlock()
+	e, now := r.names.find(name), r.now()
+	return e != nil && e.doc != nil && e.doc.usable(now) && r.neglected(e.doc, now)
 }
 
 // serve returns the held value of an entry, and has the next Get find it at

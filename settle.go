@@ -90,6 +90,7 @@ func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
 		text, err := e.cut(v)
 		if err != nil {
 			lost = append(lost, e)
+			r.publish(e) // unless it is too old by now
 			continue
 		}
 		before := e.last
@@ -223,11 +224,22 @@ func (p *provider) toldOutage(d *document, err error) bool {
 	return n&(n-1) != 0
 }
 
+// outlived reports whether what is held for a name is too old to be served
+// although its document is fresh: the name's field is gone from that, and it is
+// not known where it is now.
+func (r *Resolver) outlived(e *entry, now int64) bool {
+	if e.last == nil || e.last.from == e.doc.value {
+		return false
+	}
+	v := e.last.from
+	return now >= satAdd(v.mono, int64(r.maxStale)) || v.extra != nil && v.extra.expires != 0 && now >= v.extra.expires
+}
+
 // publish lets Get return the entry's snapshot at once, if it may.
 func (r *Resolver) publish(e *entry) {
 	d := e.doc
 	now := r.now()
-	if r.closed || r.onDemand || e.last == nil || d.ttl == 0 && !d.leased() || d.idle || d.hold > now || !d.usable(now) {
+	if r.closed || r.onDemand || e.last == nil || d.ttl == 0 && !d.leased() || d.idle || d.hold > now || !d.usable(now) || r.outlived(e, now) {
 		e.held.Store(nil)
 		return
 	}

@@ -166,13 +166,25 @@ func (r *Resolver) Healthy() error {
 	return errors.Join(errs...)
 }
 
+// foundElsewhere reports whether every name whose exact document d would be is
+// held: a policy that denies that document grants its parent.
+func (r *Resolver) foundElsewhere(d *document) bool {
+	names := r.namesFor(d)
+	for _, name := range names {
+		if e := r.names.find(name); e == nil || e.doc == nil {
+			return false
+		}
+	}
+	return d.asked && len(names) > 0
+}
+
 func (r *Resolver) unhealthy(d *document, now int64) error {
 	var last error
 	if d.trouble != nil {
 		last = d.trouble.err
 	}
 	switch {
-	case d.value == nil && last != nil && !errors.Is(last, ErrNotFound) && now-d.lastUsed < r.idleAfter(d):
+	case d.value == nil && last != nil && !errors.Is(last, ErrNotFound) && now-d.lastUsed < r.idleAfter(d) && !r.foundElsewhere(d):
 		return fmt.Errorf("never read: %w", last)
 	case d.value != nil && !d.usable(now) && (d.pins > 0 || r.recentlyUsed(d, now)):
 		if last == nil {

@@ -198,6 +198,21 @@ func TestHealthy(t *testing.T) {
 		r, _ := polled(t, nil)
 		assert.NoError(t, r.Healthy())
 	}))
+	t.Run("is a name that its parent has, where the policy denies every other document", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"password":"p"}`}, secrets.WithTTL(time.Minute))
+		p.Fail("db/password", secrets.ErrPermission)
+		require.Equal(t, "p", value(t, r, "db/password"))
+		assert.NoError(t, r.Healthy())
+		keepUsing(t, r, "db/password")
+		for range 30 { // the exact document is looked for again now and then
+			time.Sleep(time.Minute)
+			assert.NoError(t, r.Healthy())
+		}
+		p.Fail("api/key", secrets.ErrPermission)
+		_, err := r.Get(t.Context(), "api/key")
+		require.ErrorIs(t, err, secrets.ErrPermission)
+		assert.ErrorIs(t, r.Healthy(), secrets.ErrPermission, "a name that nothing has")
+	}))
 	t.Run("is a value that is merely stale", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": "one"})
 		value(t, r, "db")

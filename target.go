@@ -99,18 +99,35 @@ func (t *target) tries(s *site) (exact, parent *try) {
 func (r *Resolver) document(at *try) *document {
 	d := at.site.folder.docs[at.path]
 	ttl := int64(at.site.ttl)
+	if ttl == 0 {
+		ttl = int64(r.ttl)
+	}
 	if d == nil {
 		d = &document{folder: at.site.folder, path: at.path, ttl: ttl, lastUsed: r.now()}
-		if ttl == 0 {
-			d.ttl = int64(r.ttl)
-		}
 		at.site.folder.docs[at.path] = d
 		r.rememberMissing(d) // until it has a value
-	} else if ttl != 0 && ttl < d.ttl {
-		d.ttl = ttl
+	} else if ttl < d.ttl {
+		r.shorten(d, ttl)
 	}
 	d.asked = d.asked || at.how != foundParent
 	return d
+}
+
+// shorten gives a document the shorter TTL of another who asks for it.
+func (r *Resolver) shorten(d *document, ttl int64) {
+	d.ttl = ttl
+	switch {
+	case d.value == nil:
+	case ttl == 0 && !d.leased():
+		d.unpublish()
+	case !d.stale():
+		if next := satAdd(d.value.mono, int64(float64(ttl)*spread())); next < d.next && !d.leased() {
+			d.next = next
+			if d.due > 0 {
+				r.enqueue(d)
+			}
+		}
+	}
 }
 
 // attach makes d the document where the target's name lives.
@@ -138,8 +155,9 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 		e.renew(v, text)
 	}
 	t.snap, t.err = e.last, nil
-	d.lastUsed = r.now()
-	if d.due == 0 && d.flight == nil {
+	now := r.now()
+	d.lastUsed = now
+	if d.due == 0 && d.flight == nil && (d.pins > 0 || !r.neglected(d, now)) { // else Get reads it
 		d.idle = false
 		r.enqueue(d)
 	}
