@@ -312,3 +312,20 @@ func opener(_ testing.TB, open func() (secrets.Provider, error)) (opened *atomic
 	}})
 	return opened, name
 }
+
+func TestOpenerThatNeverReturns(t *testing.T) {
+	t.Run("holds up neither a Preload of several names nor the next one", in(func(t *testing.T) {
+		stuck := make(chan struct{})
+		_, name := opener(t, func() (secrets.Provider, error) { <-stuck; return nil, errors.New("stuck") })
+		r, err := secrets.Open(t.Context(), name+"://", secrets.WithLogger(nil))
+		require.NoError(t, err)
+		for range 2 {
+			start := time.Now()
+			assert.ErrorIs(t, r.Preload(t.Context(), "a", "b"), secrets.ErrUnavailable)
+			assert.Less(t, time.Since(start), 11*time.Second)
+			time.Sleep(time.Minute)
+		}
+		close(stuck)
+		require.NoError(t, r.Close())
+	}))
+}

@@ -59,10 +59,20 @@ func (r *Resolver) read(rd *reading, gone <-chan struct{}) {
 	size := 1
 	if len(rd.flights) > 1 {
 		ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
-		opened, err := r.open(ctx, rd.provider)
-		cancel()
-		if err == nil && r.batcher(rd.provider, opened) != nil {
-			size = maxBatch
+		defer cancel()
+		batches := make(chan bool, 1)
+		r.spawn(func() { // an opener may be deaf to its context, too
+			opened, err := r.open(ctx, rd.provider)
+			batches <- err == nil && r.batcher(rd.provider, opened) != nil
+		})
+		select {
+		case yes := <-batches:
+			if yes {
+				size = maxBatch
+			}
+		case <-ctx.Done():
+			r.settleAll(rd, sameResult(len(rd.flights), Result{Err: withClass(ctx.Err())}))
+			return
 		}
 	}
 	slots, most := rd.provider.cold, maxColdReads
