@@ -136,7 +136,7 @@ func (r *Resolver) makeRoom(newest *document) bool {
 			}
 		}
 	}
-	sort.Slice(unused, func(i, j int) bool { return unused[i].lastUsed < unused[j].lastUsed })
+	sort.Sort(byUse(unused))
 	// A sixteenth more than is needed, so that the next one does not sweep.
 	target := r.maxEntries - r.maxEntries/16
 	for _, d := range unused {
@@ -173,3 +173,10 @@ func (r *Resolver) idleAfter(d *document) int64 {
 	}
 	return 3 * d.ttl
 }
+
+// byUse sorts documents, the longest unused first.
+type byUse []*document
+
+func (s byUse) Len() int           { return len(s) }
+func (s byUse) Less(i, j int) bool { return s[i].lastUsed < s[j].lastUsed }
+func (s byUse) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }

@@ -52,7 +52,7 @@ func (r *Resolver) Status() []Status {
 			}
 		}
 	}
-	sort.Slice(all, func(i, j int) bool { return all[i].Document < all[j].Document })
+	sort.Sort(byPlace(all))
 	return all
 }
 
@@ -162,7 +162,7 @@ func (r *Resolver) Healthy() error {
 			errs = append(errs, &Error{Op: "health", Name: s.entry.name, Err: notFound("it is watched, and there is none")})
 		}
 	}
-	sort.Slice(errs, func(i, j int) bool { return errs[i].Error() < errs[j].Error() })
+	sort.Sort(byText(errs))
 	return errors.Join(errs...)
 }
 
@@ -194,3 +194,17 @@ func (r *Resolver) unhealthy(d *document, now int64) error {
 	}
 	return nil
 }
+
+// byPlace sorts by where the documents live.
+type byPlace []Status
+
+func (s byPlace) Len() int           { return len(s) }
+func (s byPlace) Less(i, j int) bool { return s[i].Document < s[j].Document }
+func (s byPlace) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+
+// byText sorts errors by what they say.
+type byText []error
+
+func (s byText) Len() int           { return len(s) }
+func (s byText) Less(i, j int) bool { return s[i].Error() < s[j].Error() }
+func (s byText) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }

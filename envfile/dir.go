@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -226,7 +225,7 @@ func (l *lister) walk(root *os.Root, rel string, above []fs.FileInfo, shown, sta
 		return
 	}
 	above = append(slices.Clip(above), self)
-	sort.Slice(entries, func(i, j int) bool { return entries[i].Name() < entries[j].Name() })
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, e := range entries {
 		if l.err == nil {
 			l.err = contextError(l.ctx)
