@@ -125,7 +125,9 @@ func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode fu
 	made := func(s Secret, err error) (T, error) {
 		var v T
 		if err == nil {
-			v, err = decode(s)
+			if v, err = decode(s); err != nil {
+				err = &Error{Op: "bind", Name: name, Err: err}
+			}
 		}
 		if fallback != nil && errors.Is(err, ErrNotFound) {
 			return *fallback, nil
@@ -140,7 +142,7 @@ func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode fu
 	v, err := made(s, err)
 	if err != nil {
 		r.unsubscribe(sub)
-		return &Error{Op: "bind", Name: name, Err: err}
+		return err
 	}
 	l.set(v, nil)
 	return l.run(r, func(ctx context.Context) {

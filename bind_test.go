@@ -78,6 +78,9 @@ func TestBind(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, 1, live.Get())
 		assert.ErrorContains(t, live.Err(), "that is no number")
+		var e *secrets.Error
+		require.ErrorAs(t, live.Err(), &e)
+		assert.NotEmpty(t, e.Name, "whoever reads it in a log knows which secret it is")
 		p.Set("workers", "3")
 		synctest.Wait()
 		assert.Equal(t, 3, live.Get())

@@ -212,7 +212,7 @@ const defaultHost = "https://127.0.0.1:8200"
 func environmentError(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
-		return invalid("an address among the VAULT_ variables or options is no URL")
+		return invalid("an address among the VAULT_ variables or options is no URL; it reads https://vault.example.com:8200")
 	}
 	return fault.New(secrets.ErrInvalid, "the VAULT_ variables or options make no client", err)
 }
