@@ -60,7 +60,7 @@ func (c *chain) member(i int, err error) error {
 }
 
 func (c *chain) FetchBatch(ctx context.Context, refs []Ref) []Result {
-	results := sameResult(len(refs), Result{Err: notFound("the chain has no members")})
+	results := failed(len(refs), notFound("the chain has no members"))
 	open := make([]int, len(refs)) // what no member has had so far
 	for i := range open {
 		open[i] = i
@@ -74,7 +74,12 @@ func (c *chain) FetchBatch(ctx context.Context, refs []Ref) []Result {
 			asked[i] = refs[at]
 		}
 		var rest []int
-		for i, res := range fetchAny(ctx, p, asked) {
+		b, ok := p.(BatchProvider)
+		if !ok || len(asked) == 1 {
+			b = nil
+		}
+		answers, _ := fetchAll(ctx, p, b, asked)
+		for i, res := range answers {
 			at := open[i]
 			if res.Err == nil {
 				res.Value = c.marked(p, res.Value)
@@ -87,20 +92,6 @@ func (c *chain) FetchBatch(ctx context.Context, refs []Ref) []Result {
 		}
 		open = rest
 	}
-	return results
-}
-
-// fetchAny reads refs by a batch, if p takes it, and singly if not.
-func fetchAny(ctx context.Context, p Provider, refs []Ref) []Result {
-	results := sameResult(len(refs), Result{Err: errors.ErrUnsupported})
-	if b, ok := p.(BatchProvider); ok && len(refs) > 1 {
-		results = fetchBatch(ctx, b, refs)
-	}
-	parallel(len(refs), maxRefreshes, func(i int) {
-		if errors.Is(results[i].Err, errors.ErrUnsupported) {
-			results[i] = fetchOne(ctx, p, refs[i])
-		}
-	})
 	return results
 }
 

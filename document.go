@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"container/list"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -24,6 +23,7 @@ type document struct {
 
 	due      int32 // 1 + its index in the provider's heap; 0: not in it
 	expiring int32 // 1 + its index in the resolver's heap; 0: not in it
+	missing  int32 // 1 + its index among those that have no value; 0: not among them
 	pins     int32 // watchers
 	rounds   uint8 // refreshes, counted for the occasional look at the exact documents
 	idle     bool  // due, and left alone until somebody asks
@@ -32,11 +32,11 @@ type document struct {
 	again    bool  // it changed while it was being read
 	asked    bool  // by its own name, not only as somebody's parent
 
-	entries *entry        // the names that are cut from it
-	flight  *flight       // the read under way
-	trouble *trouble      // what went wrong lately; nil: nothing
-	unwatch func()        // ends the provider's watch
-	missing *list.Element // its place among the documents that have no value
+	entries *entry   // the names that are cut from it
+	flight  *flight  // the read under way
+	trouble *trouble // what went wrong lately; nil: nothing
+	unwatch func()   // ends the provider's watch
+	missed  int64    // when it was last asked for in vain, counted by Resolver.misses
 }
 
 // trouble is what the resolver remembers of failures.

@@ -36,13 +36,13 @@ var (
 
 // classes in the order in which an error that claims several is judged: what
 // trying again cannot mend comes first.
-var classes = []error{ErrClosed, ErrInvalid, ErrPermission, ErrUnauthenticated, ErrThrottled, ErrUnavailable, ErrNotFound}
+var classes = [...]*error{&ErrClosed, &ErrInvalid, &ErrPermission, &ErrUnauthenticated, &ErrThrottled, &ErrUnavailable, &ErrNotFound}
 
 // classOf returns the class of err, or nil if it has none.
 func classOf(err error) error {
 	for _, class := range classes {
-		if errors.Is(err, class) {
-			return class
+		if errors.Is(err, *class) {
+			return *class
 		}
 	}
 	return nil

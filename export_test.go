@@ -12,5 +12,5 @@ func WithClock(wall func() time.Time, mono func() time.Duration) Option {
 func (r *Resolver) Held() (documents, names, missing int) {
 	r.mu.Lock()
 	defer r.unlock()
-	return r.held, r.named, r.missing.Len()
+	return r.held, r.named, len(r.missing.docs)
 }

@@ -50,7 +50,7 @@ func (o object) pointer(pointer string) (string, error) {
 	}
 	var raw json.RawMessage
 	for i, token := range strings.Split(pointer[1:], "/") {
-		token = unescapePointer.Replace(token)
+		token = strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~") // RFC 6901, 4: in this order
 		if i == 0 {
 			var ok bool
 			if raw, ok = o[token]; !ok {
@@ -81,8 +81,6 @@ func (o object) pointer(pointer string) (string, error) {
 	}
 	return fieldText(raw)
 }
-
-var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
 
 // fieldText returns a field as the app uses it: text without its quotes,
 // everything else as compact JSON. Null is a field that is not there.

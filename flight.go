@@ -71,7 +71,7 @@ func (r *Resolver) read(rd *reading, gone <-chan struct{}) {
 				size = maxBatch
 			}
 		case <-ctx.Done():
-			r.settleAll(rd, sameResult(len(rd.flights), Result{Err: withClass(ctx.Err())}))
+			r.settleAll(rd, failed(len(rd.flights), withClass(ctx.Err())))
 			return
 		}
 	}
@@ -84,7 +84,7 @@ func (r *Resolver) read(rd *reading, gone <-chan struct{}) {
 		part := *rd
 		part.flights = rd.flights[i*size : min((i+1)*size, len(rd.flights))]
 		if err := r.admit(slots, gone); err != nil {
-			r.settleAll(&part, sameResult(len(part.flights), Result{Err: err}))
+			r.settleAll(&part, failed(len(part.flights), err))
 			return
 		}
 		defer func() { <-slots }()
@@ -149,7 +149,7 @@ func (r *Resolver) settleLate(rd *reading) {
 			continue
 		case <-timer.C:
 		}
-		r.settleAll(rd, sameResult(len(rd.flights), Result{Err: withClass(context.DeadlineExceeded)}))
+		r.settleAll(rd, failed(len(rd.flights), withClass(context.DeadlineExceeded)))
 		if rd.overdue != nil {
 			rd.overdue()
 		}
@@ -161,12 +161,13 @@ func (r *Resolver) settleLate(rd *reading) {
 // before it.
 func retryAfter(results []Result, try int) (wait time.Duration, again []int) {
 	wait = time.Duration(rand.Int64N(int64(retryBase << (try - 1))))
-	for i, res := range results {
-		if errors.Is(res.Err, errPanic) || !errors.Is(res.Err, ErrUnavailable) && !errors.Is(res.Err, ErrThrottled) {
+	for i := range results {
+		err := results[i].Err
+		if errors.Is(err, errPanic) || !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrThrottled) {
 			continue
 		}
 		again = append(again, i)
-		wait = max(wait, retryAfterOf(res.Err))
+		wait = max(wait, retryAfterOf(err))
 	}
 	return wait, again
 }
@@ -211,17 +212,17 @@ func (r *Resolver) settleAll(rd *reading, results []Result) {
 	r.lastRead = now
 	r.judge(rd, results, now)
 	for i, f := range rd.flights {
-		d := f.doc
+		d, res := f.doc, &results[i]
 		if d.flight != f { // settled before, being late
-			r.retire(d.folder.provider, results[i].Value)
+			r.retire(d.folder.provider, &res.Value)
 			continue
 		}
 		d.flight = nil
-		if results[i].Err != nil && f.last != nil && errors.Is(results[i].Err, context.DeadlineExceeded) {
-			results[i].Err = f.last // what the backend said goes before that time ran out
+		if f.last != nil && errors.Is(res.Err, context.DeadlineExceeded) {
+			res.Err = f.last // what the backend said goes before that time ran out
 		}
-		f.abandoned = errors.Is(results[i].Err, errAbandoned)
-		r.settle(d, results[i], now, rd.spread)
+		f.abandoned = errors.Is(res.Err, errAbandoned)
+		r.settle(d, res, now, rd.spread)
 		close(f.done)
 	}
 }

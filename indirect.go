@@ -107,7 +107,7 @@ func (r *Resolver) redirect(t *target, at *try, v *version) (bool, error) {
 	if err := r.checkRedirect(ref); err != nil {
 		return false, err
 	}
-	s, err := r.newSite(ref, false)
+	s, err := r.newSite(&ref, false)
 	if err != nil {
 		return false, err
 	}

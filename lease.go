@@ -17,7 +17,7 @@ type retired struct {
 const closeWait = 5 * time.Second
 
 // retire remembers the lease of a value that is not held (any more).
-func (r *Resolver) retire(p *provider, v Value) {
+func (r *Resolver) retire(p *provider, v *Value) {
 	if v.Lease == nil {
 		return
 	}
@@ -28,13 +28,14 @@ func (r *Resolver) retire(p *provider, v Value) {
 			kept = append(kept, old)
 		}
 	}
-	v.Data = nil
-	r.retired = append(kept, retired{p, &v})
+	lease := *v
+	lease.Data = nil
+	r.retired = append(kept, retired{p, &lease})
 }
 
 func (r *Resolver) retireVersion(p *provider, v *version) {
 	if v.leased() {
-		r.retire(p, v.extra.Value)
+		r.retire(p, &v.extra.Value)
 	}
 }
 
@@ -59,23 +60,24 @@ func (r *Resolver) renew(rd *reading) bool {
 	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
 	defer cancel()
 	late := time.AfterFunc(r.timeout+overtime, func() {
-		r.settleAll(rd, []Result{{Err: withClass(context.DeadlineExceeded)}})
+		r.settleAll(rd, failed(1, withClass(context.DeadlineExceeded)))
 	})
 	defer late.Stop()
 	start := r.clock.mono()
-	var res Result
-	res.Err = guard(func() (err error) {
+	results := make([]Result, 1)
+	res := &results[0]
+	err := guard(func() (err error) {
 		res.Value, err = leaser.Renew(ctx, value)
 		return err
 	})
-	if errors.Is(res.Err, errors.ErrUnsupported) || errors.Is(res.Err, ErrNotFound) || errors.Is(res.Err, ErrInvalid) {
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
 		return false
 	}
-	res.Err = withClass(res.Err)
+	res.Err = withClass(err)
 	if r.observer != nil {
-		r.emit(readEvent(rd, []Result{res}, r.clock.mono()-start))
+		r.emit(readEvent(rd, results, r.clock.mono()-start))
 	}
-	r.settleAll(rd, []Result{res})
+	r.settleAll(rd, results)
 	return true
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,7 +81,7 @@ func taggedFields(t reflect.Type) ([]taggedField, error) {
 			f, err := parseTag(tag, prefix)
 			switch {
 			case !tagged || strings.HasSuffix(tag, "/"):
-				inner := sf.Type.Kind() == reflect.Struct && !isLeaf(sf.Type) && !contains(within, sf.Type)
+				inner := sf.Type.Kind() == reflect.Struct && !isLeaf(sf.Type) && !slices.Contains(within, sf.Type)
 				switch {
 				case tagged && inner && !sf.IsExported() && !sf.Anonymous:
 					errs = append(errs, tagError(where, "the field is not exported, so it cannot be set"))
@@ -137,15 +138,6 @@ func parseTag(tag, prefix string) (taggedField, error) {
 		return f, errors.New(reason(err))
 	}
 	return f, nil
-}
-
-func contains(types []reflect.Type, t reflect.Type) bool {
-	for _, other := range types {
-		if other == t {
-			return true
-		}
-	}
-	return false
 }
 
 // fill reads the names of fields and stores them in v, all or nothing.
@@ -228,13 +220,14 @@ func missingError(errs []error, name string) error {
 	return ErrNotFound
 }
 
-var (
-	secretType   = reflect.TypeFor[Secret]()
-	durationType = reflect.TypeFor[time.Duration]()
-	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
-	jsonType     = reflect.TypeFor[json.Unmarshaler]()
-	binderType   = reflect.TypeFor[binder]()
-)
+// isSecret reports whether t is Secret. The types that are looked for here are
+// no variables: what package variables refer to, every program links.
+func isSecret(t reflect.Type) bool { return t == reflect.TypeFor[Secret]() }
+
+// unmarshalsText reports whether *t has UnmarshalText.
+func unmarshalsText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
 
 // isURL reports whether t is net/url.URL, without linking that package into
 // programs that have no such field: it weighs 0.1 MB. Its UnmarshalBinary
@@ -244,16 +237,18 @@ func isURL(t reflect.Type) bool { return t.Name() == "URL" && t.PkgPath() == "ne
 // isLeaf reports whether a struct type is a value rather than a group of
 // fields.
 func isLeaf(t reflect.Type) bool {
-	return t == secretType || isURL(t) || reflect.PointerTo(t).Implements(textType)
+	return isSecret(t) || isURL(t) || unmarshalsText(t)
 }
 
 // isBytes reports whether a value of type t is the text's bytes: a []byte, or a
 // key type made of one, unless it says how it is read.
 func isBytes(t reflect.Type) bool {
-	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !reflect.PointerTo(t).Implements(jsonType)
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
 }
 
-func isLive(t reflect.Type) bool { return t.Kind() == reflect.Pointer && t.Implements(binderType) }
+func isLive(t reflect.Type) bool {
+	return t.Kind() == reflect.Pointer && t.Implements(reflect.TypeFor[binder]())
+}
 
 // held returns what a field of type t holds: t, or the T of a *Live[T].
 func held(t reflect.Type) reflect.Type {
@@ -279,11 +274,11 @@ func decodable(t reflect.Type) bool {
 
 // decodeSecret stores a secret in v, as Load does.
 func decodeSecret(v reflect.Value, s Secret) error {
-	for v.Kind() == reflect.Pointer && v.Type().Elem() == secretType {
-		v.Set(reflect.New(secretType))
+	for v.Kind() == reflect.Pointer && isSecret(v.Type().Elem()) {
+		v.Set(reflect.New(v.Type().Elem()))
 		v = v.Elem()
 	}
-	if v.Type() == secretType {
+	if isSecret(v.Type()) {
 		v.Set(reflect.ValueOf(s))
 		return nil
 	}
@@ -309,12 +304,12 @@ func decodeText(v reflect.Value, text string) error {
 			return misfit("URL")
 		}
 		return nil
-	case v.CanAddr() && v.Addr().Type().Implements(textType):
+	case v.CanAddr() && unmarshalsText(t):
 		if v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)) != nil {
 			return misfit("text that its UnmarshalText takes")
 		}
 		return nil
-	case t == durationType:
+	case t == reflect.TypeFor[time.Duration]():
 		d, err := time.ParseDuration(text)
 		if err != nil {
 			return misfit("duration like 30s")

@@ -2,7 +2,6 @@ package secrets
 
 import (
 	"errors"
-	"sort"
 	"time"
 )
 
@@ -11,22 +10,28 @@ import (
 // ones.
 
 func (r *Resolver) rememberMissing(d *document) {
-	if d.missing != nil || d.dropped {
+	if d.missing > 0 || d.dropped {
 		return
 	}
-	d.missing = r.missing.PushBack(d)
+	r.miss(d)
 	most := max(r.maxEntries/10, minMissing)
-	for range r.missing.Len() {
-		if r.missing.Len() <= most {
+	for range r.missing.docs {
+		if len(r.missing.docs) <= most {
 			return
 		}
-		oldest := r.missing.Front()
-		if old := oldest.Value.(*document); old != d && old.flight == nil {
+		if old := r.missing.first(); old != d && old.flight == nil {
 			r.dropDocument(old)
 		} else {
-			r.missing.MoveToBack(oldest) // somebody is waiting for it
+			r.miss(old) // somebody is waiting for it
 		}
 	}
+}
+
+// miss makes a document the one that was last asked for in vain.
+func (r *Resolver) miss(d *document) {
+	r.misses++
+	d.missed = r.misses
+	r.missing.fix(d)
 }
 
 // minMissing is how many missing documents are remembered at least: searches
@@ -36,20 +41,12 @@ const minMissing = 64
 // forgetExpiredMissing forgets the missing documents whose memory has run out:
 // most were tried as somebody's parent, or for somebody's document.
 func (r *Resolver) forgetExpiredMissing(now int64) {
-	for el := r.missing.Front(); el != nil; el = r.missing.Front() {
-		d := el.Value.(*document)
+	for d := r.missing.first(); d != nil; d = r.missing.first() {
 		t := d.trouble
 		if d.flight != nil || t == nil || now < t.until || !errors.Is(t.err, ErrNotFound) && now-d.lastUsed < r.idleAfter(d) {
 			return // those behind it were asked for later
 		}
 		r.dropDocument(d)
-	}
-}
-
-func (r *Resolver) forgetMissing(d *document) {
-	if d.missing != nil {
-		r.missing.Remove(d.missing)
-		d.missing = nil
 	}
 }
 
@@ -59,7 +56,7 @@ func (r *Resolver) dropDocument(d *document) {
 		return
 	}
 	d.dropped = true
-	r.forgetMissing(d)
+	r.missing.remove(d)
 	d.folder.provider.due.remove(d)
 	r.expiring.remove(d)
 	if d.value != nil {
@@ -126,21 +123,21 @@ func (r *Resolver) makeRoom(newest *document) bool {
 	if now < r.sweepAfter {
 		return false
 	}
-	var unused []*document
+	unused := newUseHeap()
 	for _, p := range r.providers {
 		for _, f := range p.folders {
 			for _, d := range f.docs {
 				if d != newest && d.value != nil && d.pins == 0 && !d.leased() && d.flight == nil && !r.recentlyUsed(d, now) {
-					unused = append(unused, d)
+					unused.push(d)
 				}
 			}
 		}
 	}
-	sort.Sort(byUse(unused))
 	// A sixteenth more than is needed, so that the next one does not sweep.
 	target := r.maxEntries - r.maxEntries/16
-	for _, d := range unused {
-		if r.held+r.named <= target {
+	for r.held+r.named > target {
+		d := unused.pop()
+		if d == nil {
 			break
 		}
 		for d.entries != nil {
@@ -173,10 +170,3 @@ func (r *Resolver) idleAfter(d *document) int64 {
 	}
 	return 3 * d.ttl
 }
-
-// byUse sorts documents, the longest unused first.
-type byUse []*document
-
-func (s byUse) Len() int           { return len(s) }
-func (s byUse) Less(i, j int) bool { return s[i].lastUsed < s[j].lastUsed }
-func (s byUse) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }

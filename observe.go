@@ -47,10 +47,10 @@ type Event struct {
 }
 
 // emit logs and reports an event. It is called without the lock.
-func (r *Resolver) emit(e Event) {
+func (r *Resolver) emit(e *Event) {
 	e.Time = r.clock.wall()
 	if r.observer != nil {
-		r.observer(r.ctx, e)
+		r.observer(r.ctx, *e)
 	}
 	level, text := slog.LevelInfo, ""
 	switch e.Kind {

@@ -2,9 +2,9 @@ package secrets
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -51,13 +51,19 @@ func (r Ref) String() string {
 	if r.Scheme != "" {
 		text = r.Scheme + "://" + text
 	}
-	sep := "?"
+	text += r.optionText()
+	if r.Field != "" {
+		text += "#" + escape(r.Field, "%")
+	}
+	return text
+}
+
+// optionText returns the options as String writes them.
+func (r *Ref) optionText() string {
+	text, sep := "", "?"
 	for _, k := range slices.Sorted(maps.Keys(r.Options)) {
 		text += sep + escape(k, "&=#%") + "=" + escape(r.Options[k], "&#%")
 		sep = "&"
-	}
-	if r.Field != "" {
-		text += "#" + escape(r.Field, "%")
 	}
 	return text
 }
@@ -70,12 +76,14 @@ func (r Ref) String() string {
 // The parser is not net/url's: the path ends at the first ? or #, the field
 // starts at the first #, escapes (%23) are decoded in every part, and a plus
 // is a plus. A credential in s is an error of class [ErrInvalid] that does not
-// repeat it, as is everything malformed. Whether the scheme is linked and the
+// repeat it, as is everything malformed. A foreign form is read by its backend,
+// which must be linked; of this package's own form, that and whether the
 // options are known is seen when the reference is opened.
 func ParseRef(s string) (Ref, error) {
-	ref, foreign, err := parseForeign(s)
-	if !foreign {
-		ref, err = parseURI(s)
+	var ref Ref
+	form, err := ref.parseForm(s)
+	if err == nil {
+		err = ref.translate(form)
 	}
 	if err != nil {
 		return Ref{}, &Error{Op: "parse reference", Err: err}
@@ -83,73 +91,73 @@ func ParseRef(s string) (Ref, error) {
 	return ref, nil
 }
 
-// parseURI reads scheme://path[?options][#field] into Scheme, Path, Options
-// and Field. Its errors quote the scheme and option names only: what stands
-// elsewhere may be a credential.
-func parseURI(s string) (Ref, error) {
-	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok {
-		if strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") {
-			return Ref{}, invalid("a reference reads scheme://path[?option=value][#field]; this one has no :// (a directory is file:///run/secrets)")
-		}
-		return Ref{}, invalid("a reference reads scheme://path[?option=value][#field]; this one has no ://")
+// parseURI reads scheme://path[?options][#field]. Its errors quote the scheme
+// and option names only: what stands elsewhere may be a credential.
+func (r *Ref) parseURI(scheme, rest string) error {
+	r.Scheme = strings.ToLower(scheme)
+	if !validScheme(r.Scheme) {
+		return invalid("what stands before :// is no scheme (a letter, then letters, digits, + - .)")
 	}
-	scheme = strings.ToLower(scheme)
-	if !validScheme(scheme) {
-		return Ref{}, invalid("what stands before :// is no scheme (a letter, then letters, digits, + - .)")
-	}
-	ref := Ref{Scheme: scheme}
 	rest, field, hasField := strings.Cut(rest, "#")
 	path, query, _ := strings.Cut(rest, "?")
 
 	if credentialInPath(path) {
-		return Ref{}, invalid("%s:// holds what looks like user:password@ in its path; credentials belong into the environment or a file (write @ as %%40 if it is part of the name)", scheme)
+		return r.malformed("holds what looks like user:password@ in its path; credentials belong into the environment or a file (write @ as %40 if it is part of the name)")
 	}
 	var err error
-	if ref.Path, err = unescape(path); err != nil {
-		return Ref{}, invalid("%s:// path: %v", scheme, err)
+	if r.Path, err = unescape(path); err != nil {
+		return r.malformed("path: " + err.Error())
 	}
-	if hasField {
-		if ref.Field, err = unescape(field); err != nil {
-			return Ref{}, invalid("%s:// field: %v", scheme, err)
-		}
-		if ref.Field == "" {
-			return Ref{}, invalid("%s:// ends in # with no field after it", scheme)
-		}
+	if r.Field, err = unescape(field); err != nil {
+		return r.malformed("field: " + err.Error())
 	}
-	if ref.Options, err = parseOptions(query); err != nil {
-		return Ref{}, invalid("%s:// %v", scheme, err)
+	if hasField && r.Field == "" {
+		return r.malformed("ends in # with no field after it")
 	}
-	return ref, nil
+	if err = r.parseOptions(query); err != nil {
+		return r.malformed(err.Error())
+	}
+	return nil
 }
 
+// malformed returns an error about a reference, which quotes its scheme.
+func (r *Ref) malformed(text string) error { return invalid("%s", r.Scheme+":// "+text) }
+
 // parseOptions reads option=value&….
-func parseOptions(query string) (map[string]string, error) {
-	if query == "" {
-		return nil, nil
-	}
-	options := make(map[string]string)
-	for i, pair := range strings.Split(query, "&") {
+func (r *Ref) parseOptions(query string) error {
+	for i, more := 1, query != ""; more; i++ {
+		var pair string
+		pair, query, more = strings.Cut(query, "&")
 		k, v, ok := strings.Cut(pair, "=")
 		if !ok || !validOption(k) {
-			return nil, fmt.Errorf("option %d does not read name=value", i+1)
+			return errors.New("option " + strconv.Itoa(i) + " does not read name=value")
 		}
-		if _, twice := options[k]; twice {
-			return nil, fmt.Errorf("option %s is given twice", k)
-		}
+		_, twice := r.Options[k]
 		v, err := unescape(v)
-		if err != nil {
-			return nil, fmt.Errorf("option %s: %v", k, err)
+		what := ""
+		switch {
+		case twice:
+			what = " is given twice"
+		case err != nil:
+			what = ": " + err.Error()
+		case contains(credentialOptions, strings.Map(bareOption, k)):
+			what = " is a credential, which no URI may hold; set it in the environment or a file"
+		case strings.IndexByte(v, '@') >= 0 && strings.Contains(v, "://"):
+			what = " holds what looks like user:password@ in a URL; credentials belong into the environment or a file"
 		}
-		if slices.Contains(credentialOptions, bareOption.Replace(strings.ToLower(k))) {
-			return nil, fmt.Errorf("option %s is a credential, which no URI may hold; set it in the environment or a file", k)
+		if what != "" {
+			return errors.New("option " + k + what)
 		}
-		if at := strings.IndexByte(v, '@'); at >= 0 && strings.Contains(v, "://") {
-			return nil, fmt.Errorf("option %s holds what looks like user:password@ in a URL; credentials belong into the environment or a file", k)
-		}
-		options[k] = v
+		r.set(k, v)
 	}
-	return options, nil
+	return nil
+}
+
+func (r *Ref) set(option, value string) {
+	if r.Options == nil {
+		r.Options = make(map[string]string)
+	}
+	r.Options[option] = value
 }
 
 // credentialOptions are never accepted in a URI, whatever the backend and
@@ -160,7 +168,16 @@ var credentialOptions = []string{
 	"secretid", "secretkey", "sessiontoken", "token", "vaulttoken", "wrappedtoken",
 }
 
-var bareOption = strings.NewReplacer("-", "", "_", "", ".", "")
+// bareOption spells an option as credentialOptions does.
+func bareOption(c rune) rune {
+	switch {
+	case c == '-' || c == '_' || c == '.':
+		return -1
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	}
+	return c
+}
 
 // credentialInPath reports whether a raw path holds user:password@ in its
 // first segment, or in that of a URL that it holds. An ARN has colons and may

@@ -2,42 +2,89 @@ package secrets
 
 import "strings"
 
-// parseForeign reads the forms in which other tools write references; foreign
-// is false if s is in none of them. Its errors quote nothing of s but schemes
-// and option names.
-func parseForeign(s string) (ref Ref, foreign bool, err error) {
-	if scheme, rest, ok := strings.Cut(s, "://"); ok && validScheme(strings.ToLower(scheme)) {
-		s = strings.ToLower(scheme) + "://" + rest
-	}
+// The forms in which other tools write references, by what they start with.
+// What is particular to a backend is the backend's to read:
+// [Backend.Translate] is given one of these, or vals' own scheme.
+const (
+	formARN         = "arn:"               // Amazon's; its service says which backend
+	formSecretsInit = "gcp:secretmanager:" // secrets-init, for Google
+	formBerglas     = "sm://"              // berglas, for Google
+	formBankVaults  = "vault:"             // bank-vaults
+	formVals        = "ref+"               // vals and helmfile
+	formSecretRef   = "secretref+"         // vals, for what it calls secrets
+	formVaultWrite  = ">>vault:"           // bank-vaults, to have a secret made
+)
+
+// parseForm reads a reference in any form as far as the grammar of URIs goes,
+// and tells the form; it is empty for this package's own. Its errors quote
+// nothing of s but schemes and option names.
+func (r *Ref) parseForm(s string) (form string, err error) {
+	scheme, rest, uri := strings.Cut(s, "://")
 	switch {
-	case strings.HasPrefix(s, "arn:"):
-		ref, err = parseARN("", s)
-	case strings.HasPrefix(s, "awssm://arn:"):
-		ref, err = parseARN("awssm", strings.TrimPrefix(s, "awssm://"))
-	case strings.HasPrefix(s, "ssm://arn:"):
-		ref, err = parseARN("ssm", strings.TrimPrefix(s, "ssm://"))
-	case strings.HasPrefix(s, gcpPrefix):
-		ref, err = parseSecretsInit(strings.TrimPrefix(s, gcpPrefix))
-	case strings.HasPrefix(s, "sm://"):
-		ref, err = parseBerglas(strings.TrimPrefix(s, "sm://"))
-	case strings.HasPrefix(s, "ref+"):
-		ref, err = parseVals(strings.TrimPrefix(s, "ref+"))
-	case strings.HasPrefix(s, "secretref+"):
-		ref, err = parseVals(strings.TrimPrefix(s, "secretref+"))
-	case strings.HasPrefix(s, ">>vault:"):
-		err = invalid(">>vault: writes to Vault to have a secret made, and references only read")
-	case strings.HasPrefix(s, "vault:") && !strings.HasPrefix(s, "vault://"):
-		ref, err = parseBankVaults(strings.TrimPrefix(s, "vault:"))
-	default:
-		return Ref{}, false, nil
+	case uri && strings.EqualFold(scheme, "sm"):
+		form, scheme = formBerglas, "gcp"
+	case strings.HasPrefix(s, formARN):
+		form, scheme, rest = formARN, schemeOfARN(s), s
+		if scheme == "" {
+			return "", invalid("an ARN names a secret only if its service is secretsmanager or ssm")
+		}
+	case strings.HasPrefix(s, formSecretsInit):
+		form, scheme, rest = formSecretsInit, "gcp", s[len(formSecretsInit):]
+	case foldPrefix(s, formVals):
+		return r.parseVals(s[len(formVals):])
+	case foldPrefix(s, formSecretRef):
+		return r.parseVals(s[len(formSecretRef):])
+	case strings.HasPrefix(s, formVaultWrite):
+		return "", invalid(">>vault: writes to Vault to have a secret made, and references only read")
+	case strings.HasPrefix(s, formBankVaults) && !strings.HasPrefix(s, "vault://"):
+		r.Scheme, r.Path = "vault", s[len(formBankVaults):] // nothing in it is escaped
+		return formBankVaults, nil
+	case !uri:
+		hint := ""
+		if strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") {
+			hint = " (a directory is file:///run/secrets)"
+		}
+		return "", invalid("a reference reads scheme://path[?option=value][#field]; this one has no ://%s", hint)
 	}
-	if err != nil {
-		return Ref{}, true, err
-	}
-	return ref, true, nil
+	return form, r.parseURI(scheme, rest)
 }
 
-const gcpPrefix = "gcp:secretmanager:"
+// foldPrefix reports whether s starts with a prefix in lower case, however s
+// writes it: a scheme may be written in capitals.
+func foldPrefix(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// translate has the backend of a reference read what is its own in a form.
+func (r *Ref) translate(form string) error {
+	b, err := lookupBackend(r.Scheme)
+	switch {
+	case err != nil && form == "":
+		return nil // that no backend is linked is seen when it is opened
+	case err != nil:
+		return err
+	case b.Translate != nil:
+		err = b.Translate(form, r)
+	}
+	if len(r.Options) == 0 {
+		r.Options = nil
+	}
+	return err
+}
+
+// schemeOfARN returns the scheme of the backend that reads what an ARN names:
+// arn:partition:service:…; empty: none does.
+func schemeOfARN(s string) string {
+	parts := strings.SplitN(s, ":", 4)
+	switch {
+	case len(parts) < 4:
+	case parts[2] == "secretsmanager":
+		return "awssm"
+	case parts[2] == "ssm":
+		return "ssm"
+	}
+	return ""
+}
 
 // looksLikeReference reports whether s, which may be any text, has the form
 // of a reference: of a foreign one, or of this package's own under a scheme
@@ -47,250 +94,77 @@ func looksLikeReference(s string) bool {
 		return true
 	}
 	switch {
-	case strings.HasPrefix(s, "arn:"):
+	case strings.HasPrefix(s, formARN):
 		// Environments are full of ARNs, of roles and queues.
 		parts := strings.SplitN(s, ":", 6)
 		return len(parts) == 6 && (parts[2] == "secretsmanager" && strings.HasPrefix(parts[5], "secret:") ||
 			parts[2] == "ssm" && strings.HasPrefix(parts[5], "parameter/"))
-	case strings.HasPrefix(s, "ref+"), strings.HasPrefix(s, "secretref+"):
+	case strings.HasPrefix(s, formVals), strings.HasPrefix(s, formSecretRef):
 		return strings.Contains(s, "://")
-	case strings.HasPrefix(s, "vault:"):
+	case strings.HasPrefix(s, formBankVaults):
 		return strings.Contains(s, "#") // and not vault:8200, a host and a port
 	}
-	return strings.HasPrefix(s, gcpPrefix) || strings.HasPrefix(s, "sm://") || strings.HasPrefix(s, ">>vault:")
+	return strings.HasPrefix(s, formSecretsInit) || strings.HasPrefix(s, formBerglas) || strings.HasPrefix(s, formVaultWrite)
 }
 
-// knownScheme reports whether a backend is linked for scheme, or is one of
-// this module's.
-func knownScheme(scheme string) bool {
-	if ownPackage(scheme) != "" {
-		return true
-	}
-	registry.RLock()
-	defer registry.RUnlock()
-	_, linked := registry.backends[scheme]
-	return linked
-}
-
-// parseARN reads the ARN of a Secrets Manager secret, which may have the
-// suffix :json-key:stage:version-id of ECS task definitions, or of an SSM
-// parameter, which may have a selector; either may be followed by ?options
-// and #field. A scheme that is not empty says which it must be.
+// parseVals reads what vals and helmfile have after ref+ or secretref+:
+// scheme://path[?options][#/field][?options][+]. The scheme is one of vals'
+// or one of this module's. In a template, vals ends a reference at a plus; so
+// the only one here may be the last byte.
 //
-//   - https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
-//   - https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-versions.html
-func parseARN(scheme, s string) (Ref, error) {
-	parts := strings.SplitN(s, ":", 6)
-	if len(parts) < 6 {
-		return Ref{}, invalid("an ARN reads arn:partition:service:region:account:resource; this one is too short")
+// https://github.com/helmfile/vals#expression-syntax
+func (r *Ref) parseVals(s string) (form string, err error) {
+	vals, rest, ok := strings.Cut(s, "://")
+	vals = strings.ToLower(vals)
+	if !ok || !validScheme(vals) || strings.Contains(vals, "+") {
+		return "", invalid("this form of a reference reads ref+scheme://path[?option=value][#/field]")
 	}
-	partition, region, account := parts[1], parts[3], parts[4]
-	of := map[string]string{"secretsmanager": "awssm", "ssm": "ssm"}[parts[2]]
-	switch {
-	case of == "":
-		return Ref{}, invalid("an ARN names a secret only if its service is secretsmanager or ssm")
-	case scheme != "" && scheme != of:
-		return Ref{}, invalid("%s:// holds an ARN of the service that %s:// reads", scheme, of)
-	case partition != "aws" && !strings.HasPrefix(partition, "aws-") || !only(partition, lower+digits+"-"):
-		return Ref{}, invalid("the partition of the ARN is none (aws, aws-cn, aws-us-gov …)")
-	case region == "" || !only(region, lower+digits+"-"):
-		return Ref{}, invalid("the region of the ARN is none")
-	case len(account) != 12 || !only(account, digits):
-		return Ref{}, invalid("the account of the ARN does not have twelve digits")
-	}
-	ref, err := parseURI(of + "://" + s)
-	if err != nil {
-		return Ref{}, err
-	}
-	if of == "ssm" {
-		err = ref.splitParameterARN()
-	} else {
-		err = ref.splitSecretARN()
-	}
-	if err == nil {
-		err = ref.setOption("region", region)
-	}
-	return ref, err
-}
-
-// splitSecretARN takes the suffix off a path
-// arn:partition:secretsmanager:region:account:secret:name[:json-key[:stage[:version-id]]].
-func (r *Ref) splitSecretARN() error {
-	const nameAt, keyAt, stageAt, versionAt = 6, 7, 8, 9
-	parts := strings.Split(r.Path, ":")
-	if len(parts) <= nameAt || parts[5] != "secret" || parts[nameAt] == "" {
-		return invalid("the ARN of a secret ends in secret:name")
-	}
-	if len(parts) > versionAt+1 {
-		return invalid("the ARN of a secret has more than :json-key:stage:version-id after the name")
-	}
-	r.Path = strings.Join(parts[:nameAt+1], ":")
-	for i, part := range parts[nameAt+1:] {
-		var err error
-		switch {
-		case part == "":
-		case i+keyAt == stageAt:
-			err = r.setOption("stage", part)
-		case i+keyAt == versionAt:
-			err = r.setOption("version", part)
-		case r.Field != "":
-			err = invalid("the ARN has a JSON key and there is a #field, too")
-		default:
-			r.Field = part
-		}
-		if err != nil {
-			return err
+	form, scheme := formVals+vals, valsScheme(vals)
+	if scheme == "" {
+		if form, scheme = formVals, vals; !knownScheme(vals) {
+			return "", invalid("ref+%s:// is a scheme that no backend of this module reads and none that is linked", vals)
 		}
 	}
-	return nil
+	rest = strings.TrimSuffix(rest, "+")
+	if strings.ContainsAny(rest, "+ \t\r\n") {
+		return "", invalid("ref+%s:// with a plus or a space in it is a text around references, not a reference (write %%2B and %%20 if they are part of the name)", vals)
+	}
+	err = r.parseURI(scheme, valsOrder(rest))
+	// vals splits every field at its slashes, with or without one before.
+	if form != formVals && strings.Contains(r.Field, "/") && r.Field[0] != '/' {
+		r.Field = "/" + r.Field
+	}
+	return form, err
 }
 
-// splitParameterARN takes the selector off a path
-// arn:partition:ssm:region:account:parameter/name[:selector]: what follows a
-// colon after the last slash, a version if it is a number, a label otherwise.
-func (r *Ref) splitParameterARN() error {
-	slash := strings.LastIndexByte(r.Path, '/')
-	if slash < 0 {
-		return invalid("the ARN of a parameter ends in parameter/name")
+// valsScheme returns the scheme of the backend that reads what one of vals'
+// schemes does; empty: none, or the one of the same name.
+func valsScheme(vals string) string {
+	switch vals {
+	case "awssecrets":
+		return "awssm"
+	case "awsssm":
+		return "ssm"
+	case "gcpsecrets":
+		return "gcp"
 	}
-	folder, last := r.Path[:slash], r.Path[slash+1:]
-	last, selector, selected := strings.Cut(last, ":")
-	parts := strings.SplitN(folder, ":", 6)
-	switch {
-	case len(parts) < 6 || parts[5] != "parameter" && !strings.HasPrefix(parts[5], "parameter/") || last == "":
-		return invalid("the ARN of a parameter ends in parameter/name")
-	case strings.Contains(parts[5], ":"), strings.Contains(selector, ":"), selected && selector == "":
-		return invalid("the ARN of a parameter has one :version or :label, at its end, or none")
-	}
-	r.Path = folder + "/" + last
-	switch {
-	case !selected:
-		return nil
-	case only(selector, digits):
-		return r.setOption("version", selector)
-	}
-	return r.setOption("label", selector)
+	return ""
 }
 
-// parseSecretsInit reads what secrets-init has after gcp:secretmanager:,
-// projects/P/secrets/S[/versions/V], and its regional form with
-// /locations/L after the project. ?options and #field may follow.
-func parseSecretsInit(s string) (Ref, error) {
-	ref, err := parseURI("gcp://" + s)
-	if err != nil {
-		return Ref{}, err
-	}
-	const form = gcpPrefix + "projects/P[/locations/L]/secrets/S[/versions/V]"
-	parts := make(map[string]string)
-	for rest, more := ref.Path, true; more; {
-		var kind, id string
-		kind, rest, _ = strings.Cut(rest, "/")
-		id, rest, more = strings.Cut(rest, "/")
-		if _, twice := parts[kind]; twice || id == "" || !only(id, upper+lower+digits+"_-.:") {
-			return Ref{}, invalid("a reference to a Google secret reads %s", form)
-		}
-		parts[kind] = id
-	}
-	known := 0
-	for _, kind := range []string{"projects", "locations", "secrets", "versions"} {
-		if parts[kind] != "" {
-			known++
+// valsOrder puts options that follow the field before it, and leaves out an
+// empty field, which vals takes for none.
+func valsOrder(s string) string {
+	s, field, _ := strings.Cut(s, "#")
+	field, late, hasLate := strings.Cut(field, "?")
+	if hasLate {
+		if strings.Contains(s, "?") {
+			s += "&" + late
+		} else {
+			s += "?" + late
 		}
 	}
-	inOrder := "projects/" + parts["projects"]
-	if parts["locations"] != "" {
-		inOrder += "/locations/" + parts["locations"]
+	if field == "" || field == "/" {
+		return s
 	}
-	inOrder += "/secrets/" + parts["secrets"]
-	if parts["versions"] != "" {
-		inOrder += "/versions/" + parts["versions"]
-	}
-	if known != len(parts) || inOrder != ref.Path || parts["projects"] == "" || parts["secrets"] == "" {
-		return Ref{}, invalid("a reference to a Google secret reads %s", form)
-	}
-	ref.Path = parts["projects"] + "/" + parts["secrets"]
-	for option, kind := range map[string]string{"version": "versions", "location": "locations"} {
-		if parts[kind] == "" {
-			continue
-		}
-		if err := ref.setOption(option, parts[kind]); err != nil {
-			return Ref{}, err
-		}
-	}
-	return ref, nil
-}
-
-// parseBerglas reads what berglas has after sm://, project/secret[#version].
-func parseBerglas(s string) (Ref, error) {
-	ref, err := parseURI("gcp://" + s)
-	if err != nil {
-		return Ref{}, err
-	}
-	project, secret, ok := strings.Cut(ref.Path, "/")
-	if !ok || project == "" || secret == "" || strings.Contains(secret, "/") {
-		return Ref{}, invalid("a berglas reference reads sm://project/secret[#version]")
-	}
-	if _, has := ref.Options["destination"]; has {
-		return Ref{}, invalid("sm:// with a destination writes a file, and references only read")
-	}
-	if ref.Field != "" {
-		version := ref.Field
-		ref.Field = ""
-		err = ref.setOption("version", version)
-	}
-	return ref, err
-}
-
-// parseBankVaults reads what bank-vaults has after vault:, path#key[#version].
-// Nothing in it is escaped.
-func parseBankVaults(s string) (Ref, error) {
-	if strings.Contains(s, "${") {
-		return Ref{}, invalid("vault: with a template ${…} is not supported: name one key, as vault:path#key")
-	}
-	path, rest, _ := strings.Cut(s, "#")
-	key, version, versioned := strings.Cut(rest, "#")
-	path = strings.TrimPrefix(path, "/")
-	switch {
-	case path == "" || key == "":
-		return Ref{}, invalid("this form of a reference to Vault reads vault:path#key[#version]; for a path alone write vault://path")
-	case strings.IndexByte(s, 0) >= 0:
-		return Ref{}, invalid("vault: holds a NUL byte")
-	case strings.Contains(path, "://") || credentialInPath(path):
-		return Ref{}, invalid("vault: takes a path, and neither a URL nor user:password@")
-	case versioned && (version == "" || !only(version, digits)):
-		return Ref{}, invalid("vault: the version after the second # is no number")
-	}
-	ref := Ref{Scheme: "vault", Path: path, Field: key}
-	if versioned {
-		ref.Options = map[string]string{"version": version}
-	}
-	return ref, nil
-}
-
-// setOption sets an option, which must not have another value yet.
-func (r *Ref) setOption(name, value string) error {
-	if old, ok := r.Options[name]; ok && old != value {
-		return invalid("%s:// says its %s twice, and differently", r.Scheme, name)
-	}
-	if r.Options == nil {
-		r.Options = make(map[string]string)
-	}
-	r.Options[name] = value
-	return nil
-}
-
-const (
-	lower  = "abcdefghijklmnopqrstuvwxyz"
-	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	digits = "0123456789"
-)
-
-// only reports whether s has no byte but those of set.
-func only(s, set string) bool {
-	for i := range len(s) {
-		if strings.IndexByte(set, s[i]) < 0 {
-			return false
-		}
-	}
-	return true
+	return s + "#" + field
 }

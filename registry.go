@@ -2,7 +2,7 @@ package secrets
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -24,12 +24,21 @@ type Backend struct {
 	Open            Opener
 	Options         []string
 	DocumentOptions []string
+	// Translate, if not nil, changes a reference that [ParseRef] has taken apart
+	// into the backend's own form: a path that is an ARN, options that go by
+	// other names elsewhere. form tells how the reference was written: empty
+	// for scheme://…, else the prefix by which the form is known (arn:
+	// gcp:secretmanager: sm:// ref+ vault:), to which vals' own schemes are
+	// added (ref+awssecrets). Of vault: nothing is taken apart or decoded. The
+	// result must read as itself once [Ref.String] has written it. Errors are
+	// [ErrInvalid] and quote nothing of ref, which may hold anything.
+	Translate func(form string, ref *Ref) error
 }
 
 var registry = struct {
 	sync.RWMutex
-	backends map[string]Backend
-}{backends: make(map[string]Backend)}
+	backends map[string]*Backend
+}{backends: make(map[string]*Backend)}
 
 // Register makes a backend known by the scheme of its URIs. It is called by
 // the init function of the backend's package, as database/sql drivers do, and
@@ -43,26 +52,34 @@ func Register(scheme string, b Backend) {
 	if _, taken := registry.backends[scheme]; taken {
 		panic("secrets: Register called twice for scheme " + scheme)
 	}
-	registry.backends[scheme] = b
+	registry.backends[scheme] = &b
 }
 
 // lookupBackend returns the backend of a scheme, or an error that says which
 // import would link it.
-func lookupBackend(scheme string) (Backend, error) {
+func lookupBackend(scheme string) (*Backend, error) {
 	registry.RLock()
 	defer registry.RUnlock()
 	if b, ok := registry.backends[scheme]; ok {
 		return b, nil
 	}
 	if path := ownPackage(scheme); path != "" {
-		return Backend{}, fmt.Errorf("%w: no backend is linked for scheme %q; add: import _ %q", ErrInvalid, scheme, path)
+		return nil, invalid("no backend is linked for scheme %q; add: import _ %q", scheme, path)
 	}
-	known := make([]string, 0, len(registry.backends))
-	for s := range registry.backends {
-		known = append(known, s)
+	known := slices.Sorted(maps.Keys(registry.backends))
+	return nil, invalid("unknown scheme %q (linked: %v)", scheme, known)
+}
+
+// knownScheme reports whether a backend is linked for scheme, or is one of
+// this module's.
+func knownScheme(scheme string) bool {
+	if ownPackage(scheme) != "" {
+		return true
 	}
-	slices.Sort(known)
-	return Backend{}, fmt.Errorf("%w: unknown scheme %q (linked: %v)", ErrInvalid, scheme, known)
+	registry.RLock()
+	defer registry.RUnlock()
+	_, linked := registry.backends[scheme]
+	return linked
 }
 
 // ownPackage returns the package of this module where a backend lives, for the

@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -43,18 +42,19 @@ type Resolver struct {
 	configured     []*provider      // of the chain and the references, not of values
 	searches       map[string]*search
 	expiring       *docHeap
-	missing        *list.List // of *document
-	held           int        // documents with a value
-	named          int        // names
+	missing        *docHeap
+	misses         int64 // documents that were asked for in vain
+	held           int   // documents with a value
+	named          int   // names
 	sweepAfter     int64
 	lastRead       int64 // when a read was last settled; each is later than the one before
 	drift          driftMeter
 	retired        []retired
 	subs           map[*subscription]struct{}
-	told           []Event // emitted when the lock is released
-	running        bool    // the refresher runs
-	wakeAt         int64   // when it looks next
-	tidyAt         int64   // when it tidies next
+	told           []*Event // emitted when the lock is released
+	running        bool     // the refresher runs
+	wakeAt         int64    // when it looks next
+	tidyAt         int64    // when it tidies next
 	closed         bool
 	hint           string // added to what a missing name is told
 }
@@ -107,7 +107,7 @@ func (r *Resolver) openSite(uri string) (*site, error) {
 	if ref.Field != "" {
 		return nil, invalid("%s:// has a #field; a provider URI is a base for names and has none", ref.Scheme)
 	}
-	return r.newSite(ref, true)
+	return r.newSite(&ref, true)
 }
 
 // New returns a resolver on a provider, which the caller closes after it. The
@@ -144,7 +144,7 @@ func newResolver(opts []Option) *Resolver {
 		references:     make(map[string]*site),
 		searches:       make(map[string]*search),
 		expiring:       newExpiryHeap(),
-		missing:        list.New(),
+		missing:        newMissingHeap(),
 		subs:           make(map[*subscription]struct{}),
 	}
 	r.names.clear()
@@ -177,7 +177,7 @@ func (r *Resolver) addReference(name, uri string) error {
 	if below && ref.Field != "" {
 		return invalid("names below %s cannot all be one #field", quote(name))
 	}
-	s, err := r.newSite(ref, below)
+	s, err := r.newSite(&ref, below)
 	if err != nil {
 		return err
 	}
@@ -409,7 +409,7 @@ func (r *Resolver) now() int64 { return int64(r.clock.mono()) }
 
 // tell keeps an event until the lock is released. It is called with the lock
 // held.
-func (r *Resolver) tell(e Event) { r.told = append(r.told, e) }
+func (r *Resolver) tell(e *Event) { r.told = append(r.told, e) }
 
 // unlock releases the lock, and then tells what happened under it.
 func (r *Resolver) unlock() {

@@ -17,20 +17,20 @@ const (
 
 // settle tells a document what a read of it said. It is called with the lock
 // held.
-func (r *Resolver) settle(d *document, res Result, now int64, spread float64) {
+func (r *Resolver) settle(d *document, res *Result, now int64, spread float64) {
 	d.hold = 0
 	if d.dropped || r.closed {
-		r.retire(d.folder.provider, res.Value)
+		r.retire(d.folder.provider, &res.Value)
 		return
 	}
 	if res.Err == nil {
-		v := r.newVersion(res.Value, d.value, now)
+		v := r.newVersion(&res.Value, d.value, now)
 		res.Err = r.validate(d, v, now)
 		if res.Err == nil {
 			r.accept(d, v, now, spread)
 			return
 		}
-		r.retire(d.folder.provider, res.Value)
+		r.retire(d.folder.provider, &res.Value)
 	}
 	if errors.Is(res.Err, errAbandoned) || errors.Is(res.Err, ErrClosed) {
 		if d.value != nil {
@@ -74,7 +74,7 @@ func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
 	}
 	if old == nil {
 		r.held++
-		r.forgetMissing(d)
+		r.missing.remove(d)
 	}
 	d.value = v
 	r.clearTrouble(d, v)
@@ -193,14 +193,15 @@ func (r *Resolver) judge(rd *reading, results []Result, now int64) {
 		p.probing = false
 	}
 	var failed error
-	for _, res := range results {
-		if res.Err == nil || !speaksOfProvider(res.Err) && !errors.Is(res.Err, errAbandoned) && !errors.Is(res.Err, ErrClosed) {
+	for i := range results {
+		err := results[i].Err
+		if err == nil || !speaksOfProvider(err) && !errors.Is(err, errAbandoned) && !errors.Is(err, ErrClosed) {
 			// It answered: what other documents have is their own.
 			p.failures, p.retryAt, p.told = 0, 0, 0
 			return
 		}
-		if failed == nil || retryAfterOf(res.Err) > retryAfterOf(failed) {
-			failed = res.Err
+		if failed == nil || retryAfterOf(err) > retryAfterOf(failed) {
+			failed = err
 		}
 	}
 	if rd.refresh && now >= p.retryAt { // several that were under way together count once
@@ -254,8 +255,8 @@ func (d *document) unpublish() {
 }
 
 // event returns an event about the document. It is called with the lock held.
-func (d *document) event(kind EventKind, now int64) Event {
-	e := Event{
+func (d *document) event(kind EventKind, now int64) *Event {
+	e := &Event{
 		Kind: kind, Provider: d.folder.provider.scheme, Document: d.place(), Names: d.names(),
 		Age: d.age(now), Failures: d.failures(),
 	}
@@ -266,7 +267,7 @@ func (d *document) event(kind EventKind, now int64) Event {
 }
 
 // failure returns an event about a failure of the document.
-func (d *document) failure(kind EventKind, now int64, err error) Event {
+func (d *document) failure(kind EventKind, now int64, err error) *Event {
 	e := d.event(kind, now)
 	e.Err, e.Class = err, classOf(err)
 	return e

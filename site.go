@@ -2,7 +2,6 @@ package secrets
 
 import (
 	"encoding/base64"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -43,38 +42,49 @@ func (f *folder) ref(path string) Ref {
 }
 
 // newSite checks a provider URI (as a base for names) or a reference.
-func (r *Resolver) newSite(ref Ref, base bool) (*site, error) {
+func (r *Resolver) newSite(ref *Ref, base bool) (*site, error) {
 	b, err := lookupBackend(ref.Scheme)
 	if err != nil {
 		return nil, err
 	}
 	s := &site{exact: true, parent: true}
-	providerOptions, documentOptions := map[string]string{}, map[string]string{}
+	var ofProvider, ofDocument Ref // their options
 	for k, v := range ref.Options {
 		switch {
-		case slices.Contains(b.Options, k):
-			providerOptions[k] = v
-		case slices.Contains(b.DocumentOptions, k):
-			documentOptions[k] = v
+		case contains(b.Options, k):
+			ofProvider.set(k, v)
+		case contains(b.DocumentOptions, k):
+			ofDocument.set(k, v)
 		default:
 			known, err := s.setOption(k, v)
 			if err != nil {
 				return nil, err
 			}
 			if !known {
-				all := slices.Concat(b.Options, b.DocumentOptions, []string{"decode", "references", "search", "trim", "ttl"})
-				slices.Sort(all)
-				return nil, invalid("%s:// does not know the option %s (it knows %s)", ref.Scheme, quote(k), strings.Join(slices.Compact(all), ", "))
+				return nil, b.unknownOption(ref.Scheme, k)
 			}
 		}
 	}
-	p := r.provider(ref.Scheme, providerOptions, b.Open)
+	p := r.provider(ref.Scheme, ofProvider.Options, b.Open)
 	if base {
-		s.folder = p.folder(ref.Join(), documentOptions, false)
+		s.folder = p.folder(ref.Join(), ofDocument.Options, false)
 		return s, nil
 	}
-	s.folder, s.path, s.field, s.whole = p.folder("", documentOptions, true), ref.Join(), ref.Field, true
+	s.folder, s.path, s.field, s.whole = p.folder("", ofDocument.Options, true), ref.Join(), ref.Field, true
 	return s, nil
+}
+
+// contains is slices.Contains, which would be inlined wherever it stands.
+func contains(list []string, s string) bool { return slices.Contains(list, s) }
+
+// ownOptions are the resolver's own, which every scheme has.
+var ownOptions = []string{"decode", "references", "search", "trim", "ttl"}
+
+// unknownOption returns the error about an option that a scheme does not have.
+func (b *Backend) unknownOption(scheme, option string) error {
+	all := slices.Concat(b.Options, b.DocumentOptions, ownOptions)
+	slices.Sort(all)
+	return invalid("%s:// does not know the option %s (it knows %s)", scheme, quote(option), strings.Join(slices.Compact(all), ", "))
 }
 
 // setOption sets one of the resolver's own options; known is false if k is
@@ -147,7 +157,7 @@ func dropSpace(c rune) rune {
 // provider returns the provider of a scheme and a set of options, which all
 // bases and references with these share.
 func (r *Resolver) provider(scheme string, options map[string]string, open Opener) *provider {
-	key := scheme + optionsKey(options)
+	key := scheme + (&Ref{Options: options}).optionText()
 	if p, ok := r.providersByKey[key]; ok {
 		return p
 	}
@@ -168,12 +178,4 @@ func (p *provider) folder(base string, options map[string]string, whole bool) *f
 	f := &folder{provider: p, base: base, options: options, whole: whole, docs: make(map[string]*document)}
 	p.folders = append(p.folders, f)
 	return f
-}
-
-func optionsKey(options map[string]string) string {
-	var b strings.Builder
-	for _, k := range slices.Sorted(maps.Keys(options)) {
-		fmt.Fprintf(&b, "&%q=%q", k, options[k])
-	}
-	return b.String()
 }

@@ -109,7 +109,7 @@ func (r *Resolver) fetch(ctx context.Context, rd *reading) []Result {
 	p := rd.provider
 	opened, err := r.open(ctx, p)
 	if err != nil {
-		return sameResult(len(rd.flights), Result{Err: err})
+		return failed(len(rd.flights), err)
 	}
 	refs := make([]Ref, len(rd.flights))
 	for i, f := range rd.flights {
@@ -128,30 +128,37 @@ func (r *Resolver) fetch(ctx context.Context, rd *reading) []Result {
 
 func (r *Resolver) fetchRefs(ctx context.Context, p *provider, opened Provider, refs []Ref) []Result {
 	if len(refs) == 1 {
-		return []Result{fetchOne(ctx, opened, refs[0])}
+		results := make([]Result, 1)
+		fetchOne(ctx, opened, refs[0], &results[0])
+		return results
 	}
-	var results []Result
-	if b := r.batcher(p, opened); b != nil {
+	results, singly := fetchAll(ctx, opened, r.batcher(p, opened), refs)
+	if singly == len(refs) {
+		r.mu.Lock()
+		p.batchAfter = r.now() + noBatchFor
+		r.mu.Unlock()
+	}
+	return results
+}
+
+// fetchAll reads refs by a batch of b, and one by one, which it counts, what
+// that does not take. b is p, or nil: no batch.
+func fetchAll(ctx context.Context, p Provider, b BatchProvider, refs []Ref) (results []Result, singly int) {
+	if b != nil {
 		results = fetchBatch(ctx, b, refs)
 	} else {
-		results = sameResult(len(refs), Result{Err: errors.ErrUnsupported})
+		results = failed(len(refs), errors.ErrUnsupported)
 	}
-	// What the batch did not take is read one by one.
 	var single []int
 	for i := range results {
 		if errors.Is(results[i].Err, errors.ErrUnsupported) {
 			single = append(single, i)
 		}
 	}
-	if len(single) == len(refs) {
-		r.mu.Lock()
-		p.batchAfter = r.now() + noBatchFor
-		r.mu.Unlock()
-	}
 	parallel(len(single), maxRefreshes, func(i int) {
-		results[single[i]] = fetchOne(ctx, opened, refs[single[i]])
+		fetchOne(ctx, p, refs[single[i]], &results[single[i]])
 	})
-	return results
+	return results, len(single)
 }
 
 // batcher returns opened as a BatchProvider, or nil if it is none or has said
@@ -169,12 +176,11 @@ func (r *Resolver) batcher(p *provider, opened Provider) BatchProvider {
 	return b
 }
 
-func fetchOne(ctx context.Context, p Provider, ref Ref) (res Result) {
+func fetchOne(ctx context.Context, p Provider, ref Ref, res *Result) {
 	res.Err = guard(func() (err error) {
 		res.Value, err = p.Fetch(ctx, ref)
 		return err
 	})
-	return res
 }
 
 func fetchBatch(ctx context.Context, p BatchProvider, refs []Ref) (results []Result) {
@@ -186,15 +192,16 @@ func fetchBatch(ctx context.Context, p BatchProvider, refs []Ref) (results []Res
 		return nil
 	})
 	if err != nil {
-		return sameResult(len(refs), Result{Err: err})
+		return failed(len(refs), err)
 	}
 	return results
 }
 
-func sameResult(n int, res Result) []Result {
+// failed returns n results of the same failure.
+func failed(n int, err error) []Result {
 	results := make([]Result, n)
 	for i := range results {
-		results[i] = res
+		results[i].Err = err
 	}
 	return results
 }
@@ -250,14 +257,14 @@ func isRuntime(function string) bool {
 	return len(function) > 8 && function[:8] == "runtime."
 }
 
-func readEvent(rd *reading, results []Result, took time.Duration) Event {
-	e := Event{Kind: EventRead, Provider: rd.provider.scheme, Documents: len(rd.flights), Refresh: rd.refresh, Duration: took}
+func readEvent(rd *reading, results []Result, took time.Duration) *Event {
+	e := &Event{Kind: EventRead, Provider: rd.provider.scheme, Documents: len(rd.flights), Refresh: rd.refresh, Duration: took}
 	if len(rd.flights) == 1 {
 		e.Document = rd.flights[0].doc.place()
 	}
-	for _, res := range results {
-		if res.Err != nil && (e.Err == nil || errors.Is(e.Err, ErrNotFound)) {
-			e.Err, e.Class = res.Err, classOf(res.Err)
+	for i := range results {
+		if err := results[i].Err; err != nil && (e.Err == nil || errors.Is(e.Err, ErrNotFound)) {
+			e.Err, e.Class = err, classOf(err)
 		}
 	}
 	return e

@@ -37,7 +37,7 @@ type versionExtra struct {
 
 // newVersion makes a version of what a provider returned now. Bytes that are
 // those of old are shared with it.
-func (r *Resolver) newVersion(v Value, old *version, now int64) *version {
+func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 	wall := r.clock.wall()
 	n := &version{data: string(v.Data), version: v.Version, mono: now, wall: wall.UnixNano()}
 	if n.version == "" {
@@ -58,7 +58,7 @@ func (r *Resolver) newVersion(v Value, old *version, now int64) *version {
 			}
 			return max(1, now+int64(t.Sub(wall)))
 		}
-		n.extra = &versionExtra{Value: v, expires: monotonic(v.Expires), refresh: monotonic(v.RefreshAt)}
+		n.extra = &versionExtra{Value: *v, expires: monotonic(v.Expires), refresh: monotonic(v.RefreshAt)}
 		n.extra.Data, n.extra.Version = nil, ""
 	}
 	return n

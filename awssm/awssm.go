@@ -16,6 +16,7 @@ func init() {
 		Open:            open,
 		Options:         awsapi.Names,
 		DocumentOptions: []string{"stage", "version"},
+		Translate:       translate,
 	})
 }
 
@@ -59,7 +60,7 @@ func WithLogger(log *slog.Logger) Option {
 // no bound.
 func New(client *secretsmanager.Client, opts ...Option) *Provider {
 	o := client.Options()
-	p := &Provider{session: awsapi.Given(client, awsapi.Options{}, o.Region, o.Credentials, o.HTTPClient)}
+	p := &Provider{session: awsapi.Given(client, new(awsapi.Options), o.Region, o.Credentials, o.HTTPClient)}
 	for _, opt := range opts {
 		opt(p)
 	}

@@ -35,7 +35,7 @@ func (p *Provider) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets
 	b.c = c
 	chunks := b.chunks()
 	awsapi.Each(len(chunks), func(i int) { b.call(ctx, chunks[i]) })
-	return b.ReadLeft(func(d document) (secrets.Value, error) {
+	return b.ReadLeft(func(d *document) (secrets.Value, error) {
 		v, err := p.read(ctx, c, d)
 		if err == nil {
 			p.gate.Confirm()
@@ -99,7 +99,7 @@ func (b *batch) call(ctx context.Context, chunk []int) {
 			id := aws.ToString(item.SecretId)
 			if i, ok := open[id]; ok {
 				delete(open, id)
-				b.Set(i, secrets.Value{}, call("GetSecretValue", &b.Documents[i], region).FailItem(aws.ToString(item.ErrorCode), aws.ToString(item.Message)))
+				b.Fail(call("GetSecretValue", &b.Documents[i], region).FailItem(aws.ToString(item.ErrorCode), aws.ToString(item.Message)), i)
 			}
 		}
 		for n := range out.SecretValues {
@@ -126,9 +126,10 @@ func (b *batch) take(open map[string]int, e *types.SecretValueEntry) {
 		if !ok || !b.Documents[i].bears(e) {
 			continue
 		}
-		if v, ok := value(e); ok {
+		var v secrets.Value
+		if fill(&v, e) {
 			delete(open, id)
-			b.Set(i, v, nil)
+			b.Set(i, &v, nil)
 			// What is asked for by two names has bytes of its own for each.
 			e.SecretBinary = bytes.Clone(e.SecretBinary)
 		}
@@ -153,7 +154,7 @@ func (b *batch) failed(open map[string]int, region string, err error) {
 		if singly {
 			b.Leave(i)
 		} else {
-			b.Set(i, secrets.Value{}, f)
+			b.Fail(f, i)
 		}
 	}
 }

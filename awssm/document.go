@@ -107,19 +107,19 @@ func (d *document) bears(e *types.SecretValueEntry) bool {
 		(d.stage == "" || slices.Contains(e.VersionStages, d.stage))
 }
 
-// value returns what an entry holds.
-func value(e *types.SecretValueEntry) (v secrets.Value, ok bool) {
+// fill makes v what an entry holds; it reports false if that is nothing.
+func fill(v *secrets.Value, e *types.SecretValueEntry) bool {
 	switch {
 	case e.SecretString != nil:
 		v.Data = []byte(*e.SecretString)
 	case e.SecretBinary != nil:
 		v.Data = e.SecretBinary
 	default:
-		return v, false
+		return false
 	}
 	v.Version = *e.VersionId
 	v.Created = aws.ToTime(e.CreatedDate)
-	return v, true
+	return true
 }
 
 // wrongVersion is the error of an answer that is not what was asked for,

@@ -13,49 +13,46 @@ import (
 
 // Fetch reads one version of one secret, the current one if ref has neither
 // stage nor version. The package's page tells how ref names it, and the errors.
-func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
+func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (v secrets.Value, err error) {
 	d, err := p.locate(ref)
 	if err != nil {
-		return secrets.Value{}, err
+		return v, err
 	}
 	c, err := p.session.Conn(ctx)
 	if err != nil {
-		return secrets.Value{}, err
+		return v, err
 	}
-	v, err := p.read(ctx, c, d)
-	if err == nil {
+	if v, err = p.read(ctx, c, &d); err == nil {
 		p.gate.Confirm()
 	}
 	return v, err
 }
 
 // read reads a document, once more if the answer is not what was asked for.
-func (p *Provider) read(ctx context.Context, c *conn, d document) (secrets.Value, error) {
+func (p *Provider) read(ctx context.Context, c *conn, d *document) (v secrets.Value, err error) {
 	region, err := c.In(d.region, p.session.Options)
 	if err != nil {
-		return secrets.Value{}, err
+		return v, err
 	}
 	for range 2 {
 		out, err := c.Client.GetSecretValue(ctx, d.input(), callOptions(c, region))
 		if err != nil {
-			return secrets.Value{}, p.fail(c, call("GetSecretValue", &d, region), err)
+			return v, p.fail(c, call("GetSecretValue", d, region), err)
 		}
 		e := &types.SecretValueEntry{
 			VersionId: out.VersionId, VersionStages: out.VersionStages, CreatedDate: out.CreatedDate,
 			SecretString: out.SecretString, SecretBinary: out.SecretBinary,
 		}
-		if d.bears(e) {
-			if v, ok := value(e); ok {
-				return v, nil
-			}
+		if d.bears(e) && fill(&v, e) {
+			return v, nil
 		}
 	}
-	return secrets.Value{}, wrongVersion(&d, region)
+	return v, wrongVersion(d, region)
 }
 
 // call describes a call for the message of its failure.
-func call(operation string, d *document, region string) awsapi.Call {
-	return awsapi.Call{
+func call(operation string, d *document, region string) *awsapi.Call {
+	return &awsapi.Call{
 		Service: "Secrets Manager", Action: "secretsmanager:" + operation,
 		Subject: d.String(), Region: region, Selected: d.selects(),
 		// The words are the only sign of a secret that is scheduled for
@@ -73,7 +70,7 @@ func call(operation string, d *document, region string) awsapi.Call {
 
 // fail gives an error its class and message. If the service refuses the
 // credentials, they are fetched anew for the next call.
-func (p *Provider) fail(c *conn, call awsapi.Call, err error) error {
+func (p *Provider) fail(c *conn, call *awsapi.Call, err error) error {
 	f := call.Fail(err)
 	if errors.Is(f.Class, secrets.ErrUnauthenticated) {
 		p.session.Rejected(c)

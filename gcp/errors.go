@@ -63,7 +63,7 @@ func (p *Provider) failure(ctx context.Context, err error, at place, permission 
 	where := at.describe(permission)
 
 	switch {
-	case foreign(text):
+	case notGRPC(text):
 		e.Class = secrets.ErrUnavailable
 		e.Msg = fmt.Sprintf("%s: what answers at %s is not Secret Manager but some other HTTP server, such as a proxy or a captive portal", where, host)
 		return e
@@ -172,9 +172,9 @@ func sdkError(err error) *apierror.APIError {
 	return sdk
 }
 
-// foreign reports whether gRPC's text is about an answer that is not gRPC. Its
+// notGRPC reports whether gRPC's text is about an answer that is not gRPC. Its
 // code was made from an HTTP status, which says nothing about a secret.
-func foreign(text string) bool {
+func notGRPC(text string) bool {
 	return strings.Contains(text, "unexpected HTTP status code received from server") ||
 		strings.Contains(text, "received unexpected content-type") ||
 		strings.Contains(text, "malformed header: missing HTTP")

@@ -33,7 +33,7 @@ func (p *Provider) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets
 	b.c = c
 	chunks := b.chunks()
 	awsapi.Each(len(chunks), func(i int) { b.call(ctx, chunks[i]) })
-	results := b.ReadLeft(func(d document) (secrets.Value, error) {
+	results := b.ReadLeft(func(d *document) (secrets.Value, error) {
 		v, err := p.read(ctx, c, d)
 		if err != nil && !errors.Is(err, secrets.ErrNotFound) {
 			b.refused.Store(true)
@@ -95,23 +95,26 @@ func (b *batch) call(ctx context.Context, chunk []int) {
 	b.p.gate.Allowed()
 	for n, i := range chunk {
 		d := &b.Documents[i]
-		if v, ok := find(out.Parameters, d); ok {
-			b.Set(i, v, nil)
+		var v secrets.Value
+		if find(&v, out.Parameters, d) {
+			b.Set(i, &v, nil)
 		} else if !d.loose && !b.p.tree && slices.Contains(out.InvalidParameters, in.Names[n]) {
-			b.Set(i, secrets.Value{}, missing(d, region))
+			b.Fail(missing(d, region), i)
 		} else {
 			b.Leave(i) // another way to find it is left
 		}
 	}
 }
 
-func find(parameters []types.Parameter, d *document) (secrets.Value, bool) {
+// find makes v what the parameter holds that d asks for; it reports false if
+// there is none.
+func find(v *secrets.Value, parameters []types.Parameter, d *document) bool {
 	for i := range parameters {
 		if d.answers(&parameters[i]) {
-			return value(&parameters[i])
+			return fill(v, &parameters[i])
 		}
 	}
-	return secrets.Value{}, false
+	return false
 }
 
 // failed handles a call that failed as a whole. What may be about one
@@ -128,7 +131,7 @@ func (b *batch) failed(chunk []int, region string, err error) {
 		b.p.session.Rejected(b.c)
 		fallthrough
 	default:
-		b.Fail(f, chunk)
+		b.Fail(f, chunk...)
 		return
 	}
 	b.Leave(chunk...)

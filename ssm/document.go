@@ -124,23 +124,23 @@ func (d *document) String() string {
 }
 
 // slashless is the document that a loose one may stand for.
-func (d document) slashless() document {
-	d.name, d.loose = strings.TrimPrefix(d.name, "/"), false
-	return d
+func (d *document) slashless() *document {
+	return &document{name: strings.TrimPrefix(d.name, "/"), region: d.region, selector: d.selector}
 }
 
-// value returns a parameter as the resolver holds it. The version counts from
-// 1 again after a delete and create, so the date belongs to it.
-func value(p *types.Parameter) (secrets.Value, bool) {
+// fill makes v what a parameter holds; it reports false if that is nothing.
+// The version counts from 1 again after a delete and create, so the date
+// belongs to it.
+func fill(v *secrets.Value, p *types.Parameter) bool {
 	if p.Value == nil || p.Version == 0 {
-		return secrets.Value{}, false
+		return false
 	}
-	v := secrets.Value{Data: []byte(*p.Value), Version: strconv.FormatInt(p.Version, 10)}
+	v.Data, v.Version = []byte(*p.Value), strconv.FormatInt(p.Version, 10)
 	if p.LastModifiedDate != nil {
 		v.Created = *p.LastModifiedDate
 		v.Version += "@" + p.LastModifiedDate.UTC().Format(time.RFC3339Nano)
 	}
-	return v, true
+	return true
 }
 
 // answers reports whether a parameter that the service returned is the one

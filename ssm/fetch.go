@@ -17,65 +17,58 @@ import (
 // Fetch reads one version of one parameter, decrypted, the newest one if ref
 // has neither version nor label. The package's page tells how ref names it,
 // and the errors.
-func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
+func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (v secrets.Value, err error) {
 	d, err := p.locate(ref)
 	if err != nil {
-		return secrets.Value{}, err
+		return v, err
 	}
 	c, err := p.session.Conn(ctx)
 	if err != nil {
-		return secrets.Value{}, err
+		return v, err
 	}
-	return p.read(ctx, c, d)
+	return p.read(ctx, c, &d)
 }
 
 // read reads a document: the parameter of its name, or of its name without
 // the leading slash, or else, with tree=true, its children.
-func (p *Provider) read(ctx context.Context, c *conn, d document) (secrets.Value, error) {
-	v, err := p.get(ctx, c, d)
+func (p *Provider) read(ctx context.Context, c *conn, d *document) (v secrets.Value, err error) {
+	err = p.get(ctx, c, d, &v)
 	if d.loose && errors.Is(err, secrets.ErrNotFound) {
-		var second error
-		if v, second = p.get(ctx, c, d.slashless()); !errors.Is(second, secrets.ErrNotFound) {
+		if second := p.get(ctx, c, d.slashless(), &v); !errors.Is(second, secrets.ErrNotFound) {
 			err = second
 		}
 	}
-	return p.orChildren(ctx, c, d, v, err)
-}
-
-// orChildren reads the children of a parameter that is not there, or that a
-// policy for its children does not grant, if the provider does so at all.
-func (p *Provider) orChildren(ctx context.Context, c *conn, d document, v secrets.Value, err error) (secrets.Value, error) {
+	// Children stand for a parameter that is not there, or that a policy for
+	// its children does not grant.
 	if !p.tree || d.selector != "" || awsapi.IsARN(d.name) ||
 		!errors.Is(err, secrets.ErrNotFound) && !errors.Is(err, secrets.ErrPermission) {
 		return v, err
 	}
-	children, childErr := p.children(ctx, c, d)
-	if childErr != nil && (errors.Is(childErr, secrets.ErrNotFound) || errors.Is(err, secrets.ErrPermission)) {
-		return secrets.Value{}, err
+	second := p.children(ctx, c, d, &v)
+	if second != nil && (errors.Is(second, secrets.ErrNotFound) || errors.Is(err, secrets.ErrPermission)) {
+		return v, err
 	}
-	return children, childErr
+	return v, second
 }
 
-// get reads one parameter.
-func (p *Provider) get(ctx context.Context, c *conn, d document) (secrets.Value, error) {
+// get reads one parameter into v.
+func (p *Provider) get(ctx context.Context, c *conn, d *document, v *secrets.Value) error {
 	region, err := c.In(d.region, p.session.Options)
 	if err != nil {
-		return secrets.Value{}, err
+		return err
 	}
 	out, err := c.Client.GetParameter(ctx, &ssm.GetParameterInput{
 		Name:           aws.String(d.String()),
 		WithDecryption: aws.Bool(true), // else a SecureString comes as ciphertext, and no error
 	}, callOptions(c, region))
 	if err != nil {
-		return secrets.Value{}, p.fail(c, call("GetParameter", &d, region), err)
+		return p.fail(c, call("GetParameter", d, region), err)
 	}
-	if out.Parameter != nil {
-		if v, ok := value(out.Parameter); ok {
-			return v, nil
-		}
+	if out.Parameter == nil || !fill(v, out.Parameter) {
+		return fault.New(secrets.ErrUnavailable,
+			"Parameter Store in "+region+", "+strconv.Quote(d.String())+": the answer holds no parameter: a proxy or captive portal?", nil)
 	}
-	return secrets.Value{}, fault.New(secrets.ErrUnavailable,
-		"Parameter Store in "+region+", "+strconv.Quote(d.String())+": the answer holds no parameter: a proxy or captive portal?", nil)
+	return nil
 }
 
 // missing is the error of a parameter that a batch reported as not there.
@@ -84,8 +77,8 @@ func missing(d *document, region string) error {
 }
 
 // call describes a call for the message of its failure.
-func call(operation string, d *document, region string) awsapi.Call {
-	return awsapi.Call{
+func call(operation string, d *document, region string) *awsapi.Call {
+	return &awsapi.Call{
 		Service: "Parameter Store", Action: "ssm:" + operation,
 		Subject: d.String(), Region: region, Selected: d.selector != "",
 		MissingKMS: func(code, message string) bool {
@@ -96,7 +89,7 @@ func call(operation string, d *document, region string) awsapi.Call {
 
 // fail gives an error its class and message. If the service refuses the
 // credentials, they are fetched anew for the next call.
-func (p *Provider) fail(c *conn, call awsapi.Call, err error) error {
+func (p *Provider) fail(c *conn, call *awsapi.Call, err error) error {
 	f := call.Fail(err)
 	if errors.Is(f.Class, secrets.ErrUnauthenticated) {
 		p.session.Rejected(c)

@@ -18,6 +18,7 @@ func init() {
 		Open:            open,
 		Options:         append([]string{"tree"}, awsapi.Names...),
 		DocumentOptions: []string{"version", "label"},
+		Translate:       translate,
 	})
 }
 
@@ -68,7 +69,7 @@ func WithLogger(log *slog.Logger) Option {
 // no bound.
 func New(client *ssm.Client, opts ...Option) *Provider {
 	o := client.Options()
-	p := &Provider{session: awsapi.Given(client, awsapi.Options{}, o.Region, o.Credentials, o.HTTPClient)}
+	p := &Provider{session: awsapi.Given(client, new(awsapi.Options), o.Region, o.Credentials, o.HTTPClient)}
 	for _, opt := range opts {
 		opt(p)
 	}

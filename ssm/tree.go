@@ -18,10 +18,10 @@ import (
 // and the object has none: the resolver derives it. Parameter Store has no
 // read of several pages at one moment: above ten children, two of them may be
 // from before and after a change.
-func (p *Provider) children(ctx context.Context, c *conn, d document) (secrets.Value, error) {
+func (p *Provider) children(ctx context.Context, c *conn, d *document, v *secrets.Value) error {
 	region, err := c.In(d.region, p.session.Options)
 	if err != nil {
-		return secrets.Value{}, err
+		return err
 	}
 	path := d.name
 	if !strings.HasPrefix(path, "/") {
@@ -32,7 +32,7 @@ func (p *Provider) children(ctx context.Context, c *conn, d document) (secrets.V
 	for {
 		out, err := c.Client.GetParametersByPath(ctx, in, callOptions(c, region))
 		if err != nil {
-			return secrets.Value{}, p.fail(c, call("GetParametersByPath", &document{name: path}, region), err)
+			return p.fail(c, call("GetParametersByPath", &document{name: path}, region), err)
 		}
 		for _, child := range out.Parameters {
 			key, below := strings.CutPrefix(aws.ToString(child.Name), path+"/")
@@ -46,13 +46,14 @@ func (p *Provider) children(ctx context.Context, c *conn, d document) (secrets.V
 		in.NextToken = out.NextToken
 	}
 	if len(object) == 0 {
-		return secrets.Value{}, missing(&d, region)
+		return missing(d, region)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if enc.Encode(object) != nil {
-		return secrets.Value{}, fault.New(secrets.ErrInvalid, "the parameters below the name make no JSON object", nil)
+		return fault.New(secrets.ErrInvalid, "the parameters below the name make no JSON object", nil)
 	}
-	return secrets.Value{Data: bytes.TrimSuffix(b.Bytes(), []byte("\n"))}, nil
+	v.Data = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return nil
 }

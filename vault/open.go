@@ -23,6 +23,7 @@ func init() {
 		Open:            func(_ context.Context, base secrets.Ref) (secrets.Provider, error) { return open(base.Options) },
 		Options:         providerOptions,
 		DocumentOptions: documentOptionNames,
+		Translate:       translate,
 	})
 }
 

@@ -2,6 +2,9 @@ package awsapi
 
 import (
 	"strings"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/foreign"
 )
 
 // An ARN is an Amazon Resource Name, cut into what a read needs. Its form is
@@ -9,6 +12,8 @@ import (
 type ARN struct {
 	Region   string
 	Resource string // all that follows the account
+
+	partition, account string
 }
 
 // IsARN reports whether a path is meant as an ARN.
@@ -23,5 +28,24 @@ func ParseARN(s, service string) (ARN, error) {
 	case part[2] != service:
 		return ARN{}, invalid("this is the ARN of a resource of another service than " + service)
 	}
-	return ARN{Region: part[3], Resource: part[5]}, nil
+	return ARN{Region: part[3], Resource: part[5], partition: part[1], account: part[4]}, nil
+}
+
+// TranslateARN checks a reference whose path is an ARN of a service, and makes
+// the region of the ARN its option region.
+func TranslateARN(ref *secrets.Ref, service string) error {
+	arn, err := ParseARN(ref.Path, service)
+	if err != nil {
+		return err
+	}
+	const region = foreign.Lower + foreign.Digits + "-"
+	switch {
+	case arn.partition != "aws" && !strings.HasPrefix(arn.partition, "aws-") || !foreign.Only(arn.partition, region):
+		return invalid("the partition of the ARN is none (aws, aws-cn, aws-us-gov …)")
+	case arn.Region == "" || !foreign.Only(arn.Region, region):
+		return invalid("the region of the ARN is none")
+	case len(arn.account) != 12 || !foreign.Only(arn.account, foreign.Digits):
+		return invalid("the account of the ARN does not have twelve digits")
+	}
+	return foreign.Set(ref, "region", arn.Region)
 }

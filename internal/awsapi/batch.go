@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"bytes"
 	"errors"
 	"sync"
 
@@ -98,28 +99,32 @@ func NewBatch[D comparable](refs []secrets.Ref, locate func(secrets.Ref) (D, err
 	return b
 }
 
-// Set stores the outcome of document i, once. Refs that share it get copies.
-// Calls for different documents may run at the same time.
-func (b *Batch[D]) Set(i int, v secrets.Value, err error) {
+// Set stores the value of document i, once, unless there is an error. Refs that
+// share a document get copies. Calls for different documents may run at the
+// same time.
+func (b *Batch[D]) Set(i int, v *secrets.Value, err error) {
 	for first, n := range b.refs[i] {
-		if first > 0 && v.Data != nil {
-			v.Data = append([]byte{}, v.Data...)
+		if b.results[n].Err = err; err != nil {
+			continue
 		}
-		b.results[n].Value, b.results[n].Err = v, err
+		b.results[n].Value = *v
+		if first > 0 {
+			b.results[n].Value.Data = bytes.Clone(v.Data)
+		}
 	}
 }
 
 // Fail stores the same error for documents.
-func (b *Batch[D]) Fail(err error, documents []int) {
+func (b *Batch[D]) Fail(err error, documents ...int) {
 	for _, i := range documents {
-		b.Set(i, secrets.Value{}, err)
+		b.Set(i, nil, err)
 	}
 }
 
 // FailAll stores the same error for all documents.
 func (b *Batch[D]) FailAll(err error) []secrets.Result {
 	for i := range b.Documents {
-		b.Set(i, secrets.Value{}, err)
+		b.Set(i, nil, err)
 	}
 	return b.results
 }
@@ -133,14 +138,14 @@ func (b *Batch[D]) Leave(documents ...int) {
 
 // ReadLeft reads what was left, each by itself, and returns all results,
 // aligned with the refs.
-func (b *Batch[D]) ReadLeft(read func(D) (secrets.Value, error)) []secrets.Result {
+func (b *Batch[D]) ReadLeft(read func(*D) (secrets.Value, error)) []secrets.Result {
 	b.mu.Lock()
 	left := b.left
 	b.left = nil
 	b.mu.Unlock()
 	Each(len(left), func(i int) {
-		v, err := read(b.Documents[left[i]])
-		b.Set(left[i], v, err)
+		v, err := read(&b.Documents[left[i]])
+		b.Set(left[i], &v, err)
 	})
 	return b.results
 }

@@ -38,7 +38,7 @@ func (e *credentialError) Error() string { return e.err.Error() }
 func (e *credentialError) Unwrap() error { return e.err }
 
 // configFailed describes a configuration that cannot be loaded.
-func configFailed(err error, o Options) error {
+func configFailed(err error, o *Options) error {
 	var absent config.SharedConfigProfileNotExistError
 	if errors.As(err, &absent) {
 		return &fault.Error{
@@ -53,14 +53,14 @@ func configFailed(err error, o Options) error {
 }
 
 // noRegion is the error of a call that no region is known for.
-func noRegion(o Options) error {
+func noRegion(o *Options) error {
 	return fault.New(secrets.ErrInvalid,
 		"no AWS region: AWS_REGION is unset and profile "+o.profile()+" sets none; add ?region= to the URI or set AWS_REGION", nil)
 }
 
 // credentialsFailed describes a chain that gave no credentials: what was
 // tried, why it failed, and what to do.
-func credentialsFailed(err error, o Options, chain []aws.CredentialSource) error {
+func credentialsFailed(err error, o *Options, chain []aws.CredentialSource) error {
 	err = Strip(err)
 	f := &fault.Error{Class: secrets.ErrUnauthenticated, Err: err, Quiet: true}
 	reason, profile := cause(err), o.profile()
@@ -107,7 +107,7 @@ func has(chain []aws.CredentialSource, sources ...aws.CredentialSource) bool {
 
 // tried lists the default chain as the SDK walks it, with what was found. The
 // reason for which its last part failed comes after it.
-func tried(o Options, container bool) string {
+func tried(o *Options, container bool) string {
 	env := "environment unset"
 	switch {
 	case o.Profile != "":

@@ -110,7 +110,7 @@ func (a Answer) Class() error {
 // Fail turns an error of the SDK into one with a class and a message that
 // says what was asked, where, and what to do. The SDK's own error stays
 // within reach of errors.As, without its bodies.
-func (c Call) Fail(err error) *fault.Error {
+func (c *Call) Fail(err error) *fault.Error {
 	err = Strip(err)
 	var credential *credentialError
 	if errors.As(err, &credential) {
@@ -129,13 +129,13 @@ func (c Call) Fail(err error) *fault.Error {
 }
 
 // FailItem is Fail for one item of a batch, which comes as code and message.
-func (c Call) FailItem(code, message string) *fault.Error {
+func (c *Call) FailItem(code, message string) *fault.Error {
 	return c.Fail(&smithy.GenericAPIError{Code: code, Message: message})
 }
 
 // judge applies what only the service's own words tell, and finds the missing
 // permission.
-func (c Call) judge(f *fault.Error, a Answer) {
+func (c *Call) judge(f *fault.Error, a Answer) {
 	if c.NotFound != nil && a.Code != "" && c.NotFound(a.Code, a.Message) {
 		f.Class = secrets.ErrNotFound
 	}
@@ -155,7 +155,7 @@ func (c Call) judge(f *fault.Error, a Answer) {
 }
 
 // where says what was asked, and where.
-func (c Call) where() string {
+func (c *Call) where() string {
 	where := c.Service + " in " + c.Region
 	if c.Subject != "" {
 		where += ", " + strconv.Quote(c.Subject)
@@ -164,7 +164,7 @@ func (c Call) where() string {
 }
 
 // message puts an answer into one line.
-func (c Call) message(f *fault.Error, a Answer) string {
+func (c *Call) message(f *fault.Error, a Answer) string {
 	what := a.Code + ": " + a.Message
 	if a.Code == "" {
 		what = "status " + strconv.Itoa(a.Status) + " without an error code, so not from the service itself: a proxy or captive portal?"
@@ -185,7 +185,7 @@ func (c Call) message(f *fault.Error, a Answer) string {
 }
 
 // unanswered describes a call to which no response came.
-func (c Call) unanswered(err error) string {
+func (c *Call) unanswered(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return c.where() + ": no answer in time"

@@ -36,8 +36,8 @@ type Options struct {
 }
 
 // ParseOptions reads the provider options of a URI.
-func ParseOptions(options map[string]string) (Options, error) {
-	o := Options{
+func ParseOptions(options map[string]string) (*Options, error) {
+	o := &Options{
 		Region:     options["region"],
 		Profile:    options["profile"],
 		Role:       options["role"],
@@ -48,30 +48,30 @@ func ParseOptions(options map[string]string) (Options, error) {
 	if s, ok := options["batch"]; ok {
 		batch, err := strconv.ParseBool(s)
 		if err != nil {
-			return Options{}, invalid("option batch is true or false")
+			return nil, invalid("option batch is true or false")
 		}
 		o.NoBatch = !batch
 	}
 	if o.Endpoint != "" {
 		u, err := url.Parse(o.Endpoint)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return Options{}, invalid("option endpoint reads http://host:port or https://host:port")
+			return nil, invalid("option endpoint reads http://host:port or https://host:port")
 		}
 	}
 	if o.Role != "" {
 		if _, err := ParseARN(o.Role, "iam"); err != nil {
-			return Options{}, invalid("option role reads arn:aws:iam::ACCOUNT:role/NAME")
+			return nil, invalid("option role reads arn:aws:iam::ACCOUNT:role/NAME")
 		}
 	}
 	if o.ExternalID != "" && o.Role == "" {
-		return Options{}, invalid("option external_id belongs to option role, which is not set")
+		return nil, invalid("option external_id belongs to option role, which is not set")
 	}
 	return o, nil
 }
 
 // Path puts the prefix before a path that is no ARN, with one slash between
 // them if either has one there.
-func (o Options) Path(path string) string {
+func (o *Options) Path(path string) string {
 	if strings.HasSuffix(o.Prefix, "/") {
 		path = strings.TrimPrefix(path, "/")
 	}
@@ -80,7 +80,7 @@ func (o Options) Path(path string) string {
 
 // load reads the environment and the shared configuration files and prepares
 // the credential chain. It sends nothing.
-func (o Options) load(ctx context.Context) (aws.Config, error) {
+func (o *Options) load(ctx context.Context) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(o.Region),
 		config.WithSharedConfigProfile(o.Profile),
@@ -108,7 +108,7 @@ func (o Options) load(ctx context.Context) (aws.Config, error) {
 }
 
 // profile is the name of the profile that the SDK would use.
-func (o Options) profile() string {
+func (o *Options) profile() string {
 	for _, name := range []string{o.Profile, os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE")} {
 		if name != "" {
 			return name

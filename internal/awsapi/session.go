@@ -43,7 +43,7 @@ type Conn[C any] struct {
 
 // In returns the region to call for a resource whose ARN tells region, or
 // none.
-func (c *Conn[C]) In(region string, o Options) (string, error) {
+func (c *Conn[C]) In(region string, o *Options) (string, error) {
 	if region == "" {
 		region = c.Region
 	}
@@ -57,7 +57,7 @@ func (c *Conn[C]) In(region string, o Options) (string, error) {
 // step of its own: one at a time, under its own budget, its failure remembered
 // for a while. It is safe for concurrent use.
 type Session[C any] struct {
-	Options Options
+	Options *Options
 
 	open    func(ctx context.Context) (*Conn[C], error)
 	mayOpen bool // open reads configuration that may have changed since
@@ -93,7 +93,7 @@ func (st *step[C]) slow() bool {
 
 // Open returns a Session that configures itself from the environment, the
 // shared files and o, and makes its client with connect. Nothing is read yet.
-func Open[C any](o Options, connect func(aws.Config) C) *Session[C] {
+func Open[C any](o *Options, connect func(aws.Config) C) *Session[C] {
 	s := newSession[C](o)
 	s.mayOpen = true
 	s.open = func(ctx context.Context) (*Conn[C], error) {
@@ -114,7 +114,7 @@ func Open[C any](o Options, connect func(aws.Config) C) *Session[C] {
 
 // Given returns a Session over a user's own client. Its region, credentials
 // and HTTP client are those of the client's options.
-func Given[C any](client C, o Options, region string, credentials aws.CredentialsProvider, http HTTPClient) *Session[C] {
+func Given[C any](client C, o *Options, region string, credentials aws.CredentialsProvider, http HTTPClient) *Session[C] {
 	s := newSession[C](o)
 	c := &Conn[C]{Client: client, Region: region, HTTP: bounded{http}}
 	if credentials != nil {
@@ -124,7 +124,7 @@ func Given[C any](client C, o Options, region string, credentials aws.Credential
 	return s
 }
 
-func newSession[C any](o Options) *Session[C] {
+func newSession[C any](o *Options) *Session[C] {
 	s := &Session[C]{Options: o}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -320,12 +320,10 @@ func (s *Session[C]) Close() error {
 // fingerprint tells one state of the environment and the shared files from
 // another, so that a remembered failure does not hide new credentials.
 func fingerprint() uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
+	text := ""
 	for _, kv := range os.Environ() {
 		if strings.HasPrefix(kv, "AWS_") {
-			_, _ = h.WriteString(kv)
-			_ = h.WriteByte(0)
+			text += kv + "\x00"
 		}
 	}
 	files := configFiles()
@@ -334,11 +332,11 @@ func fingerprint() uint64 {
 	}
 	for _, name := range append(files, os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE")) {
 		if info, err := os.Stat(name); err == nil {
-			_, _ = h.WriteString(info.ModTime().String())
+			text += info.ModTime().String()
 		}
-		_ = h.WriteByte(0)
+		text += "\x00"
 	}
-	return h.Sum64()
+	return maphash.String(seed, text)
 }
 
 var seed = maphash.MakeSeed()

@@ -32,7 +32,7 @@ func after(d time.Duration) func() (aws.Credentials, error) {
 }
 
 func given(t *testing.T, s *source) *Session[int] {
-	session := Given(1, Options{}, "eu-west-1", s, nil)
+	session := Given(1, new(Options), "eu-west-1", s, nil)
 	t.Cleanup(func() { assert.NoError(t, session.Close()) })
 	return session
 }

@@ -2,10 +2,7 @@
 // the SDK's own error, and what the resolver looks for in an error.
 package fault
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // An Error is a backend's failure. Only Class is required.
 type Error struct {
@@ -18,21 +15,24 @@ type Error struct {
 	CannotSpell bool          // the backend can hold no document of this name
 }
 
-// New returns an error of a class.
+// New returns an error of a class. It is called in many places and in none
+// that matters to speed, so it is not worth what copies of it would weigh.
+//
+//go:noinline
 func New(class error, msg string, err error) *Error {
 	return &Error{Class: class, Msg: msg, Err: err}
 }
 
 // Error returns the class, the message and the cause, colon-separated.
 func (e *Error) Error() string {
-	parts := []string{e.Class.Error()}
+	text := e.Class.Error()
 	if e.Msg != "" {
-		parts = append(parts, e.Msg)
+		text += ": " + e.Msg
 	}
 	if e.Err != nil && !e.Quiet {
-		parts = append(parts, e.Err.Error())
+		text += ": " + e.Err.Error()
 	}
-	return strings.Join(parts, ": ")
+	return text
 }
 
 // Unwrap returns the class and the cause.
