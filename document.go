@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// notComparable spares programs the code that compares structs, which is
+// linked for each type that can be.
+type notComparable [0]func()
+
 // A document is what is fetched and cached: one place of one backend, with
 // the version that is held, and everything the resolver knows about reading
 // it. All fields are guarded by Resolver.mu.

@@ -39,6 +39,8 @@ var (
 var classes = [...]*error{&ErrClosed, &ErrInvalid, &ErrPermission, &ErrUnauthenticated, &ErrThrottled, &ErrUnavailable, &ErrNotFound}
 
 // classOf returns the class of err, or nil if it has none.
+//
+//go:noinline
 func classOf(err error) error {
 	for _, class := range classes {
 		if errors.Is(err, *class) {

@@ -10,6 +10,8 @@ import (
 // A flight is a read of a document that is under way. Everybody who wants the
 // document waits for the one that is.
 type flight struct {
+	_ notComparable
+
 	doc   *document
 	done  chan struct{} // closed once the document says what came of it
 	start int64
@@ -184,24 +186,20 @@ func retryAfterOf(err error) time.Duration {
 // settleSome settles the results that are final, remembers what the others
 // said so far, and leaves in rd what is to be read again.
 func (r *Resolver) settleSome(rd *reading, results []Result, again []int) {
-	final, left := *rd, make([]*flight, 0, len(again))
-	final.flights = nil
-	var finals []Result
-	r.mu.Lock()
+	left, final := make([]*flight, 0, len(again)), *rd
 	for i, f := range rd.flights {
-		if len(again) > 0 && again[0] == i {
-			again = again[1:]
-			f.last = results[i].Err
-			left = append(left, f)
-		} else {
-			final.flights, finals = append(final.flights, f), append(finals, results[i])
+		if len(again) == 0 || again[0] != i {
+			final.flights = rd.flights[i : i+1]
+			r.settleAll(&final, results[i:i+1])
+			continue
 		}
+		again = again[1:]
+		r.mu.Lock()
+		f.last = results[i].Err
+		r.mu.Unlock()
+		left = append(left, f)
 	}
-	r.mu.Unlock()
 	rd.flights = left
-	if len(finals) > 0 {
-		r.settleAll(&final, finals)
-	}
 }
 
 // settleAll tells the documents what came of their flights.

@@ -79,15 +79,15 @@ func (r *Resolver) emit(e *Event) {
 	if !logger.Enabled(r.ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{slog.String("document", e.Document), slog.Any("names", e.Names)}
+	args := []any{"document", e.Document, "names", e.Names}
 	if e.Version != "" {
-		attrs = append(attrs, slog.String("version", e.Version))
+		args = append(args, "version", e.Version)
 	}
 	if e.Failures > 0 {
-		attrs = append(attrs, slog.Int("failures", e.Failures), slog.Duration("age", e.Age.Round(time.Millisecond)))
+		args = append(args, "failures", e.Failures, "age", e.Age.Round(time.Millisecond))
 	}
 	if e.Err != nil {
-		attrs = append(attrs, slog.String("error", e.Err.Error()))
+		args = append(args, "error", e.Err.Error())
 	}
-	logger.LogAttrs(r.ctx, level, text, attrs...)
+	logger.Log(r.ctx, level, text, args...)
 }

@@ -121,6 +121,8 @@ func (r *Ref) parseURI(scheme, rest string) error {
 }
 
 // malformed returns an error about a reference, which quotes its scheme.
+//
+//go:noinline
 func (r *Ref) malformed(text string) error { return invalid("%s", r.Scheme+":// "+text) }
 
 // parseOptions reads option=value&….

@@ -21,6 +21,8 @@ const (
 // backend may still return it: Secrets Manager moves AWSCURRENT after the
 // database has changed, and GCP's latest is eventually consistent.
 type rejection struct {
+	_ notComparable
+
 	version string
 	at      time.Time // wall time, for Status
 	since   int64

@@ -408,7 +408,9 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 func (r *Resolver) now() int64 { return int64(r.clock.mono()) }
 
 // tell keeps an event until the lock is released. It is called with the lock
-// held.
+// held, and too seldom to be worth a copy in each place.
+//
+//go:noinline
 func (r *Resolver) tell(e *Event) { r.told = append(r.told, e) }
 
 // unlock releases the lock, and then tells what happened under it.
@@ -423,4 +425,6 @@ func (r *Resolver) unlock() {
 
 // spawn starts a goroutine that Close waits for. It is called with the lock
 // held and the resolver open, or by a goroutine that Close waits for.
+//
+//go:noinline
 func (r *Resolver) spawn(f func()) { r.work.Go(f) }

@@ -11,6 +11,8 @@ import (
 // A site is where names are looked for, or where one name is: a provider URI
 // or a reference, checked.
 type site struct {
+	_ notComparable
+
 	folder *folder
 	path   string // of a reference: the whole path
 	field  string // of a reference: its field
@@ -74,17 +76,23 @@ func (r *Resolver) newSite(ref *Ref, base bool) (*site, error) {
 	return s, nil
 }
 
-// contains is slices.Contains, which would be inlined wherever it stands.
+// contains is slices.Contains, once.
+//
+//go:noinline
 func contains(list []string, s string) bool { return slices.Contains(list, s) }
 
 // ownOptions are the resolver's own, which every scheme has.
-var ownOptions = []string{"decode", "references", "search", "trim", "ttl"}
+var ownOptions = [...]string{"decode", "references", "search", "trim", "ttl"}
 
 // unknownOption returns the error about an option that a scheme does not have.
 func (b *Backend) unknownOption(scheme, option string) error {
-	all := slices.Concat(b.Options, b.DocumentOptions, ownOptions)
-	slices.Sort(all)
-	return invalid("%s:// does not know the option %s (it knows %s)", scheme, quote(option), strings.Join(slices.Compact(all), ", "))
+	known := strings.Join(b.Options, ", ")
+	for _, o := range append(ownOptions[:], b.DocumentOptions...) {
+		if !contains(b.Options, o) {
+			known += ", " + o
+		}
+	}
+	return invalid("%s:// does not know the option %s (it knows %s)", scheme, quote(option), strings.TrimPrefix(known, ", "))
 }
 
 // setOption sets one of the resolver's own options; known is false if k is

@@ -127,13 +127,12 @@ func (r *Resolver) fetch(ctx context.Context, rd *reading) []Result {
 }
 
 func (r *Resolver) fetchRefs(ctx context.Context, p *provider, opened Provider, refs []Ref) []Result {
-	if len(refs) == 1 {
-		results := make([]Result, 1)
-		fetchOne(ctx, opened, refs[0], &results[0])
-		return results
+	var b BatchProvider
+	if len(refs) > 1 {
+		b = r.batcher(p, opened)
 	}
-	results, singly := fetchAll(ctx, opened, r.batcher(p, opened), refs)
-	if singly == len(refs) {
+	results, singly := fetchAll(ctx, opened, b, refs)
+	if b != nil && singly == len(refs) {
 		r.mu.Lock()
 		p.batchAfter = r.now() + noBatchFor
 		r.mu.Unlock()

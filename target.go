@@ -62,10 +62,17 @@ func (r *Resolver) route(t *target) error {
 
 // A try is one document in which a name may be found.
 type try struct {
+	_ notComparable
+
 	site  *site
 	path  string
 	field string
 	how   found
+}
+
+//go:noinline
+func (s *site) try(path, field string, how found) *try {
+	return &try{site: s, path: path, field: field, how: how}
 }
 
 // fail tells a failed try's place.
@@ -80,17 +87,17 @@ func (at *try) fail(err error) error {
 func (t *target) tries(s *site) (exact, parent *try) {
 	switch {
 	case s.whole && t.field != "":
-		return &try{s, s.path, t.field, foundOutright}, nil
+		return s.try(s.path, t.field, foundOutright), nil
 	case s.whole:
-		return &try{s, s.path, s.field, foundOutright}, nil
+		return s.try(s.path, s.field, foundOutright), nil
 	case t.field != "":
-		return &try{s, t.path, t.field, foundOutright}, nil
+		return s.try(t.path, t.field, foundOutright), nil
 	}
 	if up, last, ok := parentOf(t.path); ok && s.parent {
-		parent = &try{s, up, last, foundParent}
+		parent = s.try(up, last, foundParent)
 	}
 	if s.exact || parent == nil {
-		exact = &try{s, t.path, "", foundExact}
+		exact = s.try(t.path, "", foundExact)
 	}
 	return exact, parent
 }

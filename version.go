@@ -13,6 +13,8 @@ import (
 // A version is one version of a document as it is held: what one read said,
 // immutable but for its fields, which are parsed when first needed.
 type version struct {
+	_ notComparable
+
 	data    string
 	version string
 	mono    int64         // when it was read, on the resolver's monotonic clock, ns

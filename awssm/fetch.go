@@ -51,6 +51,8 @@ func (p *Provider) read(ctx context.Context, c *conn, d *document) (v secrets.Va
 }
 
 // call describes a call for the message of its failure.
+//
+//go:noinline
 func call(operation string, d *document, region string) *awsapi.Call {
 	return &awsapi.Call{
 		Service: "Secrets Manager", Action: "secretsmanager:" + operation,

@@ -77,6 +77,8 @@ func missing(d *document, region string) error {
 }
 
 // call describes a call for the message of its failure.
+//
+//go:noinline
 func call(operation string, d *document, region string) *awsapi.Call {
 	return &awsapi.Call{
 		Service: "Parameter Store", Action: "ssm:" + operation,

@@ -66,21 +66,16 @@ func Unbatched(n int) []secrets.Result {
 }
 
 // A Batch is one FetchBatch under way: the documents that its refs name, each
-// once, and their results. Documents are told by their index.
+// once, and their outcomes. Documents are told by their index.
 type Batch[D comparable] struct {
 	Documents []D
-
-	refs    [][]int // of each document: the refs that it answers
-	results []secrets.Result
-
-	mu   sync.Mutex
-	left []int // what batches have not settled
+	Outcomes
 }
 
 // NewBatch locates the document of every ref. What cannot be located has its
 // result.
 func NewBatch[D comparable](refs []secrets.Ref, locate func(secrets.Ref) (D, error)) *Batch[D] {
-	b := &Batch[D]{results: make([]secrets.Result, len(refs))}
+	b := &Batch[D]{Outcomes: Outcomes{results: make([]secrets.Result, len(refs))}}
 	index := make(map[D]int, len(refs))
 	for n, ref := range refs {
 		d, err := locate(ref)
@@ -99,53 +94,70 @@ func NewBatch[D comparable](refs []secrets.Ref, locate func(secrets.Ref) (D, err
 	return b
 }
 
-// Set stores the value of document i, once, unless there is an error. Refs that
-// share a document get copies. Calls for different documents may run at the
-// same time.
-func (b *Batch[D]) Set(i int, v *secrets.Value, err error) {
-	for first, n := range b.refs[i] {
-		if b.results[n].Err = err; err != nil {
-			continue
-		}
-		b.results[n].Value = *v
-		if first > 0 {
-			b.results[n].Value.Data = bytes.Clone(v.Data)
-		}
-	}
-}
-
-// Fail stores the same error for documents.
-func (b *Batch[D]) Fail(err error, documents ...int) {
-	for _, i := range documents {
-		b.Set(i, nil, err)
-	}
-}
-
-// FailAll stores the same error for all documents.
-func (b *Batch[D]) FailAll(err error) []secrets.Result {
-	for i := range b.Documents {
-		b.Set(i, nil, err)
-	}
-	return b.results
-}
-
-// Leave puts documents off to single reads.
-func (b *Batch[D]) Leave(documents ...int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.left = append(b.left, documents...)
-}
-
 // ReadLeft reads what was left, each by itself, and returns all results,
 // aligned with the refs.
 func (b *Batch[D]) ReadLeft(read func(*D) (secrets.Value, error)) []secrets.Result {
-	b.mu.Lock()
-	left := b.left
-	b.left = nil
-	b.mu.Unlock()
+	left := b.takeLeft()
 	Each(len(left), func(i int) {
 		v, err := read(&b.Documents[left[i]])
 		b.Set(left[i], &v, err)
 	})
 	return b.results
+}
+
+// Outcomes are what becomes of the documents of a Batch.
+type Outcomes struct {
+	refs    [][]int // of each document: the refs that it answers
+	results []secrets.Result
+
+	mu   sync.Mutex
+	left []int // what batches have not settled
+}
+
+// Set stores the value of document i, once, unless there is an error. Refs that
+// share a document get copies. Calls for different documents may run at the
+// same time. The copy of a value is too long to stand in every caller.
+//
+//go:noinline
+func (o *Outcomes) Set(i int, v *secrets.Value, err error) {
+	for first, n := range o.refs[i] {
+		res := &o.results[n]
+		if res.Err = err; err != nil {
+			continue
+		}
+		res.Value = *v
+		if first > 0 {
+			res.Value.Data = bytes.Clone(v.Data)
+		}
+	}
+}
+
+// Fail stores the same error for documents.
+func (o *Outcomes) Fail(err error, documents ...int) {
+	for _, i := range documents {
+		o.Set(i, nil, err)
+	}
+}
+
+// FailAll stores the same error for all documents.
+func (o *Outcomes) FailAll(err error) []secrets.Result {
+	for i := range o.refs {
+		o.Set(i, nil, err)
+	}
+	return o.results
+}
+
+// Leave puts documents off to single reads.
+func (o *Outcomes) Leave(documents ...int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.left = append(o.left, documents...)
+}
+
+func (o *Outcomes) takeLeft() []int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	left := o.left
+	o.left = nil
+	return left
 }

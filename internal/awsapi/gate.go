@@ -1,7 +1,6 @@
 package awsapi
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -37,7 +36,7 @@ func (g *Gate) Denied(log *slog.Logger, msg string) {
 		if log == nil {
 			log = slog.Default()
 		}
-		log.LogAttrs(context.Background(), slog.LevelWarn, "secrets: "+msg)
+		log.Warn("secrets: " + msg)
 	}
 }
 

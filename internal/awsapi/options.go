@@ -26,6 +26,8 @@ var Names = []string{"region", "profile", "role", "external_id", "endpoint", "pr
 
 // Options are the provider options that every backend on AWS has.
 type Options struct {
+	_ notComparable
+
 	Region     string // overrides AWS_REGION and the profile's
 	Profile    string // of the shared configuration files; overrides AWS_PROFILE and keys in the environment
 	Role       string // ARN of a role to assume with the credentials found

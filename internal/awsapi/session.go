@@ -18,6 +18,10 @@ import (
 	"github.com/go-secrets/secrets/internal/fault"
 )
 
+// notComparable spares programs the code that compares structs, which is
+// linked for each type that can be.
+type notComparable [0]func()
+
 // Budgets of the credential step.
 const (
 	// patience is how long a call waits for credentials. slowPatience applies
@@ -33,6 +37,8 @@ const (
 
 // A Conn is a client that is ready to call, and what its calls need.
 type Conn[C any] struct {
+	_ notComparable
+
 	Client      C
 	Region      string                  // of the configuration; may be empty
 	HTTP        HTTPClient              // gives every attempt a timeout
@@ -78,6 +84,8 @@ type Session[C any] struct {
 
 // A step gets credentials, and a Conn if there is none.
 type step[C any] struct {
+	_ notComparable
+
 	done chan struct{}
 	conn *Conn[C] // when done
 	err  error    // when done
