@@ -81,7 +81,7 @@ func openDefault() (*Resolver, error) {
 	case path != "":
 		return nil, &Error{Op: "open default", Name: "SECRETS_CONFIG", Err: invalid("reading it takes package config; add: import _ %q", modulePath+"/config")}
 	}
-	if _, err := lookupBackend("envfile"); err != nil {
+	if linked("envfile") == nil {
 		return nil, &Error{Op: "open default", Err: invalid("SECRETS_URL is unset, and so is where to look; set it (file:///run/secrets, vault://secret/prod …), or add: import _ %q", modulePath+"/envfile")}
 	}
 	r, err := Open(ctx, "env:// envfile://.env")

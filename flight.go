@@ -143,13 +143,12 @@ func (r *Resolver) readChunk(rd *reading) {
 // settleLate settles what a provider that is deaf to its context, which has
 // ended, does not give back.
 func (r *Resolver) settleLate(rd *reading) {
-	timer := time.NewTimer(overtime)
-	defer timer.Stop()
+	late := time.After(overtime)
 	for _, f := range rd.flights {
 		select {
 		case <-f.done:
 			continue
-		case <-timer.C:
+		case <-late:
 		}
 		r.settleAll(rd, failed(len(rd.flights), withClass(context.DeadlineExceeded)))
 		if rd.overdue != nil {

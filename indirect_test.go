@@ -10,43 +10,6 @@ import (
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-func TestParseValue(t *testing.T) {
-	t.Parallel()
-	for value, want := range map[string]string{
-		"awssm://prod/db#password":                       "awssm://prod/db#password",
-		"vault:secret/data/x#key":                        "vault://secret/data/x#key",
-		"sm://p/s":                                       "gcp://p/s",
-		"ref+vault://secret/x#/key":                      "vault://secret/x#/key",
-		"secretref+file:///run/secrets/db":               "file:///run/secrets/db",
-		"gcp:secretmanager:projects/p/secrets/s":         "gcp://p/s",
-		"arn:aws:ssm:eu-west-1:123456789012:parameter/a": "ssm://arn:aws:ssm:eu-west-1:123456789012:parameter/a?region=eu-west-1",
-		"file://migrations":                              "",
-		"env://X":                                        "",
-		"envfile://.env":                                 "",
-		"":                                               "",
-		"hunter2":                                        "",
-		"https://example.com/a#b":                        "",
-		"postgres://u:p@h/db":                            "",
-		"vault:8200":                                     "",
-		"arn:aws:iam::123456789012:role/x":               "",
-		"a text that talks of ref+erences":               "",
-	} {
-		ref, found, err := secrets.ParseValue(value)
-		require.NoError(t, err, value)
-		assert.Equal(t, want != "", found, value)
-		if found {
-			assert.Equal(t, want, ref.String())
-		}
-	}
-	for _, value := range []string{
-		"postgres://u:ref+vault://x#/p+@h", "x secretref+awssm://db", "ref+nope://x", "awssm://a?region", "ref+vault://x#/p+@h",
-	} {
-		_, found, err := secrets.ParseValue(value)
-		require.ErrorIs(t, err, secrets.ErrInvalid, value)
-		assert.False(t, found)
-	}
-}
-
 func TestReferencesInValues(t *testing.T) {
 	elsewhere := secretstest.NewProvider(map[string]string{"prod/db": `{"user":"u","password":"p"}`, "key": "k"})
 	there := scheme(t, elsewhere)

@@ -41,8 +41,9 @@ func (r *Resolver) retireVersion(p *provider, v *version) {
 
 func (d *document) isLeased(r *Resolver) bool {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return d.leased()
+	leased := d.leased()
+	r.mu.Unlock()
+	return leased
 }
 
 // renew prolongs the lease of the one document in rd. It reports false if the

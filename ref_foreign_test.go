@@ -1,188 +1,51 @@
 package secrets
 
 import (
-	"strings"
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-type options = map[string]string
+// What the backends read of foreign forms is tested in package all, which links
+// them.
 
-func TestForeignReferencesAreTranslated(t *testing.T) {
+func TestAForeignReferenceNeedsItsBackend(t *testing.T) {
 	t.Parallel()
-	const secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf"
-	const parameter = "arn:aws:ssm:eu-west-1:123456789012:parameter/prod/db/password"
-	for _, test := range []struct {
-		name, in string
-		want     Ref
-	}{
-		// ARNs
-		{"the ARN of a secret", secret, Ref{Scheme: "awssm", Path: secret, Options: options{"region": "eu-west-1"}}},
-		{"an ARN in China", "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x", Ref{Scheme: "awssm", Path: "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x", Options: options{"region": "cn-north-1"}}},
-		{"an ARN in GovCloud", "arn:aws-us-gov:ssm:us-gov-west-1:123456789012:parameter/x", Ref{Scheme: "ssm", Path: "arn:aws-us-gov:ssm:us-gov-west-1:123456789012:parameter/x", Options: options{"region": "us-gov-west-1"}}},
-		{"an ARN in an isolated partition", "arn:aws-iso-b:secretsmanager:us-isob-east-1:123456789012:secret:x", Ref{Scheme: "awssm", Path: "arn:aws-iso-b:secretsmanager:us-isob-east-1:123456789012:secret:x", Options: options{"region": "us-isob-east-1"}}},
-		{"the ARN of a secret that RDS manages", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!cluster-1a2b:password::", Ref{Scheme: "awssm", Path: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!cluster-1a2b", Field: "password", Options: options{"region": "eu-west-1"}}},
-		{"the ECS suffix in full", secret + ":password:AWSPREVIOUS:9d4cb84b-ad69-40c0-a0ab-cead36b967e8", Ref{Scheme: "awssm", Path: secret, Field: "password", Options: options{"region": "eu-west-1", "stage": "AWSPREVIOUS", "version": "9d4cb84b-ad69-40c0-a0ab-cead36b967e8"}}},
-		{"the ECS suffix with a key alone", secret + ":password::", Ref{Scheme: "awssm", Path: secret, Field: "password", Options: options{"region": "eu-west-1"}}},
-		{"the ECS suffix cut short", secret + ":password", Ref{Scheme: "awssm", Path: secret, Field: "password", Options: options{"region": "eu-west-1"}}},
-		{"the ECS suffix with a stage alone", secret + "::AWSPENDING:", Ref{Scheme: "awssm", Path: secret, Options: options{"region": "eu-west-1", "stage": "AWSPENDING"}}},
-		{"the ECS suffix with a version alone", secret + ":::v1", Ref{Scheme: "awssm", Path: secret, Options: options{"region": "eu-west-1", "version": "v1"}}},
-		{"an ECS suffix of nothing", secret + ":::", Ref{Scheme: "awssm", Path: secret, Options: options{"region": "eu-west-1"}}},
-		{"an ARN with our own field and options", secret + "?stage=AWSPREVIOUS#a.b", Ref{Scheme: "awssm", Path: secret, Field: "a.b", Options: options{"region": "eu-west-1", "stage": "AWSPREVIOUS"}}},
-		{"an ARN under its scheme", "awssm://" + secret + ":password::", Ref{Scheme: "awssm", Path: secret, Field: "password", Options: options{"region": "eu-west-1"}}},
-		{"an ARN under its scheme in capitals", "AWSSM://" + secret, Ref{Scheme: "awssm", Path: secret, Options: options{"region": "eu-west-1"}}},
-		{"the ARN of a parameter", parameter, Ref{Scheme: "ssm", Path: parameter, Options: options{"region": "eu-west-1"}}},
-		{"the ARN of a parameter without folders", "arn:aws:ssm:eu-west-1:123456789012:parameter/x:3", Ref{Scheme: "ssm", Path: "arn:aws:ssm:eu-west-1:123456789012:parameter/x", Options: options{"region": "eu-west-1", "version": "3"}}},
-		{"the version of a parameter", parameter + ":12", Ref{Scheme: "ssm", Path: parameter, Options: options{"region": "eu-west-1", "version": "12"}}},
-		{"the label of a parameter", parameter + ":live", Ref{Scheme: "ssm", Path: parameter, Options: options{"region": "eu-west-1", "label": "live"}}},
-		{"the ARN of a parameter under its scheme", "ssm://" + parameter + ":12#key", Ref{Scheme: "ssm", Path: parameter, Field: "key", Options: options{"region": "eu-west-1", "version": "12"}}},
-
-		// secrets-init
-		{"a Google secret", "gcp:secretmanager:projects/my-project/secrets/db", Ref{Scheme: "gcp", Path: "my-project/db"}},
-		{"a version of a Google secret", "gcp:secretmanager:projects/my-project/secrets/db/versions/7", Ref{Scheme: "gcp", Path: "my-project/db", Options: options{"version": "7"}}},
-		{"the latest version of a Google secret", "gcp:secretmanager:projects/my-project/secrets/db/versions/latest", Ref{Scheme: "gcp", Path: "my-project/db", Options: options{"version": "latest"}}},
-		{"a regional Google secret", "gcp:secretmanager:projects/my-project/locations/europe-west1/secrets/db/versions/7", Ref{Scheme: "gcp", Path: "my-project/db", Options: options{"version": "7", "location": "europe-west1"}}},
-		{"a project of a domain", "gcp:secretmanager:projects/example.com:p/secrets/db", Ref{Scheme: "gcp", Path: "example.com:p/db"}},
-		{"a project's number", "gcp:secretmanager:projects/1234567/secrets/db", Ref{Scheme: "gcp", Path: "1234567/db"}},
-		{"a field of a Google secret", "gcp:secretmanager:projects/p/secrets/db#password", Ref{Scheme: "gcp", Path: "p/db", Field: "password"}},
-
-		// berglas
-		{"a berglas reference", "sm://my-project/db", Ref{Scheme: "gcp", Path: "my-project/db"}},
-		{"a berglas reference to a version", "sm://my-project/db#7", Ref{Scheme: "gcp", Path: "my-project/db", Options: options{"version": "7"}}},
-
-		// bank-vaults
-		{"a bank-vaults reference", "vault:secret/data/prod/db#password", Ref{Scheme: "vault", Path: "secret/data/prod/db", Field: "password"}},
-		{"a bank-vaults reference to a version", "vault:secret/data/prod/db#password#3", Ref{Scheme: "vault", Path: "secret/data/prod/db", Field: "password", Options: options{"version": "3"}}},
-		{"a bank-vaults reference, in which nothing is escaped", "vault:secret/data/a%41?b#c.d%20", Ref{Scheme: "vault", Path: "secret/data/a%41?b", Field: "c.d%20"}},
-
-		// vals and helmfile
-		{"vals: Secrets Manager", "ref+awssecrets://prod/db?region=eu-west-1&role_arn=arn:aws:iam::123456789012:role/r&version_id=v1&version_stage=AWSPREVIOUS#/password", Ref{Scheme: "awssm", Path: "prod/db", Field: "/password", Options: options{"region": "eu-west-1", "role": "arn:aws:iam::123456789012:role/r", "version": "v1", "stage": "AWSPREVIOUS"}}},
-		{"vals: Secrets Manager by ARN", "ref+awssecrets://" + secret + "?version_stage=AWSPREVIOUS#/password", Ref{Scheme: "awssm", Path: secret, Field: "/password", Options: options{"region": "eu-west-1", "stage": "AWSPREVIOUS"}}},
-		{"vals: options after the field", "ref+awssecrets://prod/db#/a/b?region=eu-west-1", Ref{Scheme: "awssm", Path: "prod/db", Field: "/a/b", Options: options{"region": "eu-west-1"}}},
-		{"vals: options before and after the field", "ref+awssecrets://prod/db?version_id=v#/a/b?region=eu-west-1", Ref{Scheme: "awssm", Path: "prod/db", Field: "/a/b", Options: options{"version": "v", "region": "eu-west-1"}}},
-		{"vals: a field without its first slash", "ref+awssecrets://prod/db#a/b", Ref{Scheme: "awssm", Path: "prod/db", Field: "/a/b"}},
-		{"vals: an empty field is none", "ref+awssecrets://prod/db#/", Ref{Scheme: "awssm", Path: "prod/db"}},
-		{"vals: the plus at the end", "secretref+awssecrets://prod/db#/a+", Ref{Scheme: "awssm", Path: "prod/db", Field: "/a"}},
-		{"vals: a parameter", "ref+awsssm://prod/db/password?version=3", Ref{Scheme: "ssm", Path: "/prod/db/password", Options: options{"version": "3"}}},
-		{"vals: a parameter below a path", "ref+awsssm://prod/db?region=eu-west-1&recursive=true#/app/password", Ref{Scheme: "ssm", Path: "/prod/db/app/password", Options: options{"region": "eu-west-1"}}},
-		{"vals: a field of a parameter", "ref+awsssm://prod/db?mode=singleparam#/password", Ref{Scheme: "ssm", Path: "/prod/db", Field: "/password"}},
-		{"vals: Google", "ref+gcpsecrets://my-project/db?version=7&trim_nl=true#/password", Ref{Scheme: "gcp", Path: "my-project/db", Field: "/password", Options: options{"version": "7", "trim": "newline"}}},
-		{"vals: Google, untrimmed", "ref+gcpsecrets://my-project/db?trim_nl=false", Ref{Scheme: "gcp", Path: "my-project/db"}},
-		{"vals: Vault", "ref+vault://secret/prod/db?namespace=team-a&version=3#/password", Ref{Scheme: "vault", Path: "secret/prod/db", Field: "/password", Options: options{"namespace": "team-a", "version": "3"}}},
-		{"vals: a file", "secretref+file:///run/secrets/db", Ref{Scheme: "file", Path: "/run/secrets/db"}},
-		{"vals: our own scheme", "secretref+ssm:///prod/db#a.b", Ref{Scheme: "ssm", Path: "/prod/db", Field: "a.b"}},
-		{"vals: our own scheme with an ARN", "secretref+awssm://" + secret, Ref{Scheme: "awssm", Path: secret, Options: options{"region": "eu-west-1"}}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			got, err := ParseRef(test.in)
-			require.NoError(t, err)
-			assert.Equal(t, test.want, got)
-			assert.True(t, looksLikeReference(test.in))
-
-			again, err := ParseRef(got.String())
-			require.NoError(t, err)
-			assert.Equal(t, got, again, "what String gives reads as the same reference")
-		})
-	}
-}
-
-func TestForeignReferencesThatAreRefused(t *testing.T) {
-	t.Parallel()
-	const secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
-	const parameter = "arn:aws:ssm:eu-west-1:123456789012:parameter"
-	for _, test := range []struct{ name, in, says string }{
-		{"an ARN cut short", "arn:aws:secretsmanager:eu-west-1", "too short"},
-		{"the ARN of a role", "arn:aws:iam::123456789012:role/r", "secretsmanager or ssm"},
-		{"a partition that is none", "arn:gcp:secretsmanager:eu-west-1:123456789012:secret:x", "partition"},
-		{"no region", "arn:aws:secretsmanager::123456789012:secret:x", "region"},
-		{"no account", "arn:aws:secretsmanager:eu-west-1::secret:x", "twelve digits"},
-		{"no name", secret, "secret:name"},
-		{"what is no secret", "arn:aws:secretsmanager:eu-west-1:123456789012:thing:x", "secret:name"},
-		{"a suffix too long", secret + "x:key:stage:version:more", "more than"},
-		{"a key and a field", secret + "x:key::#field", "#field, too"},
-		{"two stages", secret + "x::AWSPREVIOUS:?stage=AWSPENDING", "stage twice"},
-		{"another region than the ARN's", secret + "x?region=eu-west-2", "region twice"},
-		{"a parameter's ARN under awssm", "awssm://" + parameter + "/x", "ssm:// reads"},
-		{"a parameter without a name", parameter + "/", "parameter/name"},
-		{"a document of SSM", "arn:aws:ssm:eu-west-1:123456789012:document/x", "parameter/name"},
-		{"an empty selector", parameter + "/x:", "or none"},
-		{"two selectors", parameter + "/x:1:2", "or none"},
-		{"a selector in a folder", parameter + "/x:1/y", "or none"},
-		{"a Google secret without a project", "gcp:secretmanager:secrets/db", "projects/P"},
-		{"a Google secret in another order", "gcp:secretmanager:secrets/db/projects/p", "projects/P"},
-		{"a Google secret with an empty part", "gcp:secretmanager:projects//secrets/db", "projects/P"},
-		{"a Google secret with more in it", "gcp:secretmanager:projects/p/secrets/db/replicas/1", "projects/P"},
-		{"a Google secret twice", "gcp:secretmanager:projects/p/secrets/db/secrets/db", "projects/P"},
-		{"a Google version without a number", "gcp:secretmanager:projects/p/secrets/db/versions", "projects/P"},
-		{"a berglas reference without a secret", "sm://project", "sm://project/secret"},
-		{"a berglas reference with folders", "sm://project/a/b", "sm://project/secret"},
-		{"a berglas reference that writes a file", "sm://project/a?destination=tempfile", "writes a file"},
-		{"bank-vaults without a key", "vault:secret/data/db", "vault:path#key"},
-		{"bank-vaults with an empty key", "vault:secret/data/db#", "vault:path#key"},
-		{"bank-vaults with a template", "vault:secret/data/db#postgres://${.user}:${.password}@host", "template"},
-		{"bank-vaults that writes", ">>vault:pki/issue/role#certificate", "only read"},
-		{"bank-vaults with a version that is no number", "vault:secret/data/db#key#latest", "no number"},
-		{"bank-vaults with a URL", "vault:http://user:pass@host/v1/secret#key", "neither a URL"},
-		{"vals without a scheme", "ref+awssecrets:prod/db", "ref+scheme://"},
-		{"vals: a scheme of another service", "ref+sops://file#/key", "sops:// is a scheme that no backend"},
-		{"vals: two references", "ref+vault://a#/b+ref+vault://c#/d", "text around references"},
-		{"vals: a text after the reference", "ref+vault://a#/b+/suffix", "text around references"},
-		{"vals: a text after a space", "ref+vault://a#/b and more", "text around references"},
-		{"vals: a role twice", "ref+awssecrets://a?role=x&role_arn=y", "role twice"},
-		{"vals: a mode that we don't know", "ref+awsssm://a?mode=other#/b", "singleparam"},
-		{"vals: an ARN with parameters below it", "ref+awsssm://" + parameter + "/a#/b", "singleparam"},
-		{"vals: trim_nl that is neither", "ref+gcpsecrets://p/s?trim_nl=maybe", "true or false"},
-		{"vals: a credential", "ref+vault://a?secret_id=x#/b", "is a credential"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			_, err := ParseRef(test.in)
-			require.ErrorIs(t, err, ErrInvalid)
-			assert.Contains(t, err.Error(), test.says)
-		})
-	}
-}
-
-func TestErrorsOfForeignReferencesQuoteNoPartOfThem(t *testing.T) {
-	t.Parallel()
-	const canary = "S3cr3t!Canary"
-	for _, in := range []string{
-		"arn:" + canary,
-		"arn:aws:" + canary + ":eu-west-1:123456789012:secret:x",
-		"arn:" + canary + ":secretsmanager:eu-west-1:123456789012:secret:x",
-		"arn:aws:secretsmanager:" + canary + ":123456789012:secret:x",
-		"arn:aws:secretsmanager:eu-west-1:" + canary + ":secret:x",
-		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:x:k:s:v:" + canary,
-		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:x?region=" + canary,
-		"arn:aws:ssm:eu-west-1:123456789012:parameter/x:1:" + canary,
-		"gcp:secretmanager:projects/" + canary + "/secrets/x/",
-		"gcp:secretmanager:user:" + canary + "@projects/p/secrets/x",
-		"sm://" + canary,
-		"sm://user:" + canary + "@p/s",
-		"sm://p/s?destination=" + canary,
-		"vault:" + canary,
-		"vault:http://user:" + canary + "@host/x#key",
-		"vault:a#b#" + canary,
-		"vault:a#${" + canary + "}",
-		">>vault:" + canary,
-		"ref+" + canary,
-		"ref+" + canary + "://x",
-		"ref+vault://user:" + canary + "@host/x",
-		"ref+vault://x?token=" + canary,
-		"ref+vault://x?address=https://user:" + canary + "@host#/k",
-		"ref+vault://x#/k?password=" + canary,
-		"ref+awsssm://x?mode=" + canary + "#/k",
-		"ref+gcpsecrets://p/s?trim_nl=" + canary,
-		"ref+awssecrets://x?role=a&role_arn=" + canary,
-		"ref+vault://x+" + canary,
+	for in, pkg := range map[string]string{
+		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:x": "/awssm",
+		"arn:aws:ssm:eu-west-1:123456789012:parameter/x":         "/ssm",
+		"gcp:secretmanager:projects/p/secrets/s":                 "/gcp",
+		"sm://p/s":                                               "/gcp",
+		"vault:secret/data/x#key":                                "/vault",
+		"ref+awssecrets://x":                                     "/awssm",
+		"secretref+file:///run/secrets/x":                        "/envfile",
 	} {
 		_, err := ParseRef(in)
 		require.ErrorIs(t, err, ErrInvalid, in)
-		assert.NotContains(t, err.Error(), canary, "of %s", strings.ReplaceAll(in, canary, "…"))
+		assert.ErrorContains(t, err, `add: import _ "`+modulePath+pkg+`"`, "of %s", in)
 	}
+}
+
+func TestABackendTranslatesItsReferences(t *testing.T) {
+	t.Parallel()
+	Register("translated", Backend{
+		Open: func(context.Context, Ref) (Provider, error) { return nil, nil },
+		Translate: func(form string, ref *Ref) error {
+			if ref.Path == "wrong" {
+				return invalid("of form %q", form)
+			}
+			ref.Path, ref.Options = "right", map[string]string{}
+			return nil
+		},
+	})
+	ref, err := ParseRef("translated://x?a=b")
+	require.NoError(t, err)
+	assert.Equal(t, Ref{Scheme: "translated", Path: "right"}, ref)
+	_, err = ParseRef("ref+translated://wrong")
+	require.ErrorIs(t, err, ErrInvalid)
+	assert.ErrorContains(t, err, `of form "ref+"`)
 }
 
 func TestWhatLooksLikeAReference(t *testing.T) {

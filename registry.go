@@ -55,32 +55,32 @@ func Register(scheme string, b Backend) {
 	registry.backends[scheme] = &b
 }
 
+// linked returns the backend of a scheme, or nil.
+func linked(scheme string) *Backend {
+	registry.RLock()
+	b := registry.backends[scheme]
+	registry.RUnlock()
+	return b
+}
+
 // lookupBackend returns the backend of a scheme, or an error that says which
 // import would link it.
 func lookupBackend(scheme string) (*Backend, error) {
-	registry.RLock()
-	defer registry.RUnlock()
-	if b, ok := registry.backends[scheme]; ok {
+	if b := linked(scheme); b != nil {
 		return b, nil
 	}
 	if path := ownPackage(scheme); path != "" {
 		return nil, invalid("no backend is linked for scheme %q; add: import _ %q", scheme, path)
 	}
+	registry.RLock()
 	known := slices.Sorted(maps.Keys(registry.backends))
+	registry.RUnlock()
 	return nil, invalid("unknown scheme %q (linked: %v)", scheme, known)
 }
 
 // knownScheme reports whether a backend is linked for scheme, or is one of
 // this module's.
-func knownScheme(scheme string) bool {
-	if ownPackage(scheme) != "" {
-		return true
-	}
-	registry.RLock()
-	defer registry.RUnlock()
-	_, linked := registry.backends[scheme]
-	return linked
-}
+func knownScheme(scheme string) bool { return ownPackage(scheme) != "" || linked(scheme) != nil }
 
 // ownPackage returns the package of this module where a backend lives, for the
 // message that asks for an import; empty: none. It links none of them.

@@ -323,12 +323,10 @@ func (r *Resolver) serve(e *entry, now int64) Secret {
 // waitUntil waits for a channel, for at most d and until ctx ends. It reports
 // whether waiting again is worth it.
 func waitUntil(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-done:
 		return true
-	case <-timer.C:
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 	return false

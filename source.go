@@ -168,8 +168,9 @@ func (r *Resolver) batcher(p *provider, opened Provider) BatchProvider {
 		return nil
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p.batchAfter > r.now() {
+	refused := p.batchAfter > r.now()
+	r.mu.Unlock()
+	if refused {
 		return nil
 	}
 	return b

@@ -23,7 +23,7 @@ func init() {
 // A Provider reads secrets from AWS Secrets Manager. It is safe for
 // concurrent use.
 type Provider struct {
-	session *awsapi.Session[*secretsmanager.Client]
+	session *awsapi.Session
 	gate    awsapi.Gate
 	log     *slog.Logger // nil: slog.Default
 }
@@ -74,7 +74,7 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{session: awsapi.Open(o, func(cfg aws.Config) *secretsmanager.Client {
+	return &Provider{session: awsapi.Open(o, func(cfg aws.Config) any {
 		return secretsmanager.NewFromConfig(cfg, func(c *secretsmanager.Options) {
 			c.Retryer = aws.NopRetryer{} // the resolver tries again, for all backends alike
 			if o.Endpoint != "" {
@@ -88,9 +88,13 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 func (p *Provider) Close() error { return p.session.Close() }
 
 // A conn is the client with what its calls need.
-type conn = awsapi.Conn[*secretsmanager.Client]
+type conn = awsapi.Conn
+
+func client(c *conn) *secretsmanager.Client { return c.Client.(*secretsmanager.Client) }
 
 // callOptions are the options of one call.
+//
+//go:noinline
 func callOptions(c *conn, region string) func(*secretsmanager.Options) {
 	return func(o *secretsmanager.Options) {
 		o.ClientLogMode = awsapi.Quiet(o.ClientLogMode)

@@ -89,7 +89,7 @@ func (b *batch) call(ctx context.Context, chunk []int) {
 	// A page may be empty and have a token; a token that leads nowhere new
 	// is given up for single reads.
 	for page := 0; page <= len(chunk) && len(open) > 0; page++ {
-		out, err := b.c.Client.BatchGetSecretValue(ctx, in, callOptions(b.c, region))
+		out, err := client(b.c).BatchGetSecretValue(ctx, in, callOptions(b.c, region))
 		if err != nil {
 			b.failed(open, region, err)
 			return

@@ -35,7 +35,7 @@ func (p *Provider) read(ctx context.Context, c *conn, d *document) (v secrets.Va
 		return v, err
 	}
 	for range 2 {
-		out, err := c.Client.GetSecretValue(ctx, d.input(), callOptions(c, region))
+		out, err := client(c).GetSecretValue(ctx, d.input(), callOptions(c, region))
 		if err != nil {
 			return v, p.fail(c, call("GetSecretValue", d, region), err)
 		}

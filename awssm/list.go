@@ -39,7 +39,7 @@ func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, er
 			in.Filters = []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{full}}}
 		}
 		for {
-			out, err := c.Client.ListSecrets(ctx, in, callOptions(c, region))
+			out, err := client(c).ListSecrets(ctx, in, callOptions(c, region))
 			if err != nil {
 				yield("", p.fail(c, call("ListSecrets", &document{id: full, stage: current}, region), err))
 				return

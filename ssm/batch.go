@@ -87,7 +87,7 @@ func (b *batch) call(ctx context.Context, chunk []int) {
 	for n, i := range chunk {
 		in.Names[n] = b.Documents[i].String()
 	}
-	out, err := b.c.Client.GetParameters(ctx, in, callOptions(b.c, region))
+	out, err := client(b.c).GetParameters(ctx, in, callOptions(b.c, region))
 	if err != nil {
 		b.failed(chunk, region, err)
 		return

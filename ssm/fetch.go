@@ -57,7 +57,7 @@ func (p *Provider) get(ctx context.Context, c *conn, d *document, v *secrets.Val
 	if err != nil {
 		return err
 	}
-	out, err := c.Client.GetParameter(ctx, &ssm.GetParameterInput{
+	out, err := client(c).GetParameter(ctx, &ssm.GetParameterInput{
 		Name:           aws.String(d.String()),
 		WithDecryption: aws.Bool(true), // else a SecureString comes as ciphertext, and no error
 	}, callOptions(c, region))

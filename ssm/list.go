@@ -39,7 +39,7 @@ func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, er
 			in.ParameterFilters = []types.ParameterStringFilter{*f}
 		}
 		for {
-			out, err := c.Client.DescribeParameters(ctx, in, callOptions(c, region))
+			out, err := client(c).DescribeParameters(ctx, in, callOptions(c, region))
 			if err != nil {
 				yield("", p.fail(c, call("DescribeParameters", &document{name: full}, region), err))
 				return

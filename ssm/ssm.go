@@ -25,7 +25,7 @@ func init() {
 // A Provider reads parameters from AWS Systems Manager Parameter Store. It is
 // safe for concurrent use.
 type Provider struct {
-	session *awsapi.Session[*ssm.Client]
+	session *awsapi.Session
 	tree    bool
 	gate    awsapi.Gate
 	log     *slog.Logger // nil: slog.Default
@@ -89,7 +89,7 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 			return nil, fault.New(secrets.ErrInvalid, "option tree is true or false", nil)
 		}
 	}
-	p.session = awsapi.Open(o, func(cfg aws.Config) *ssm.Client {
+	p.session = awsapi.Open(o, func(cfg aws.Config) any {
 		return ssm.NewFromConfig(cfg, func(c *ssm.Options) {
 			c.Retryer = aws.NopRetryer{} // the resolver tries again, for all backends alike
 			if o.Endpoint != "" {
@@ -104,9 +104,13 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 func (p *Provider) Close() error { return p.session.Close() }
 
 // A conn is the client with what its calls need.
-type conn = awsapi.Conn[*ssm.Client]
+type conn = awsapi.Conn
+
+func client(c *conn) *ssm.Client { return c.Client.(*ssm.Client) }
 
 // callOptions are the options of one call.
+//
+//go:noinline
 func callOptions(c *conn, region string) func(*ssm.Options) {
 	return func(o *ssm.Options) {
 		o.ClientLogMode = awsapi.Quiet(o.ClientLogMode)

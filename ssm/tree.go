@@ -30,7 +30,7 @@ func (p *Provider) children(ctx context.Context, c *conn, d *document, v *secret
 	in := &ssm.GetParametersByPathInput{Path: aws.String(path), WithDecryption: aws.Bool(true), MaxResults: aws.Int32(10)}
 	object := make(map[string]string)
 	for {
-		out, err := c.Client.GetParametersByPath(ctx, in, callOptions(c, region))
+		out, err := client(c).GetParametersByPath(ctx, in, callOptions(c, region))
 		if err != nil {
 			return p.fail(c, call("GetParametersByPath", &document{name: path}, region), err)
 		}

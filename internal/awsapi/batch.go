@@ -150,14 +150,14 @@ func (o *Outcomes) FailAll(err error) []secrets.Result {
 // Leave puts documents off to single reads.
 func (o *Outcomes) Leave(documents ...int) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.left = append(o.left, documents...)
+	o.mu.Unlock()
 }
 
 func (o *Outcomes) takeLeft() []int {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	left := o.left
 	o.left = nil
+	o.mu.Unlock()
 	return left
 }

@@ -21,8 +21,9 @@ type Gate struct {
 // Open reports whether a batch may be tried.
 func (g *Gate) Open() bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	return !g.shut && !time.Now().Before(g.until)
+	open := !g.shut && !time.Now().Before(g.until)
+	g.mu.Unlock()
+	return open
 }
 
 // Denied closes the gate for a while and says so in the log, the first time.
@@ -43,16 +44,14 @@ func (g *Gate) Denied(log *slog.Logger, msg string) {
 // Allowed opens the gate: a batch has been answered.
 func (g *Gate) Allowed() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.until = time.Time{}
+	g.mu.Unlock()
 }
 
 // Confirm closes the gate for good if it is closed: a single read has
 // succeeded, so it is the batch that the policy denies and nothing else.
 func (g *Gate) Confirm() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.until.IsZero() {
-		g.shut = true
-	}
+	g.shut = g.shut || !g.until.IsZero()
+	g.mu.Unlock()
 }

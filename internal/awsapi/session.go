@@ -36,10 +36,10 @@ const (
 )
 
 // A Conn is a client that is ready to call, and what its calls need.
-type Conn[C any] struct {
+type Conn struct {
 	_ notComparable
 
-	Client      C
+	Client      any                     // of the service: *secretsmanager.Client, *ssm.Client
 	Region      string                  // of the configuration; may be empty
 	HTTP        HTTPClient              // gives every attempt a timeout
 	Credentials aws.CredentialsProvider // nil: calls are not signed
@@ -49,7 +49,7 @@ type Conn[C any] struct {
 
 // In returns the region to call for a resource whose ARN tells region, or
 // none.
-func (c *Conn[C]) In(region string, o *Options) (string, error) {
+func (c *Conn) In(region string, o *Options) (string, error) {
 	if region == "" {
 		region = c.Region
 	}
@@ -62,18 +62,18 @@ func (c *Conn[C]) In(region string, o *Options) (string, error) {
 // A Session makes a Conn when the first call needs one, with a credential
 // step of its own: one at a time, under its own budget, its failure remembered
 // for a while. It is safe for concurrent use.
-type Session[C any] struct {
+type Session struct {
 	Options *Options
 
-	open    func(ctx context.Context) (*Conn[C], error)
+	open    func(ctx context.Context) (*Conn, error)
 	mayOpen bool // open reads configuration that may have changed since
 	ctx     context.Context
 	cancel  context.CancelFunc
 
-	ready atomic.Pointer[Conn[C]]
+	ready atomic.Pointer[Conn]
 
 	mu        sync.Mutex // guards what follows; not held while waiting
-	step      *step[C]   // under way; nil: none
+	step      *step      // under way; nil: none
 	failure   error      // of the last step, told until forget
 	forget    time.Time
 	seen      uint64 // fingerprint of the environment when it failed
@@ -83,35 +83,35 @@ type Session[C any] struct {
 }
 
 // A step gets credentials, and a Conn if there is none.
-type step[C any] struct {
+type step struct {
 	_ notComparable
 
 	done chan struct{}
-	conn *Conn[C] // when done
-	err  error    // when done
+	conn *Conn // when done
+	err  error // when done
 
 	chain atomic.Pointer[[]aws.CredentialSource] // where the credentials come from; nil until that is known
 }
 
 // slow reports whether a metadata service is asked.
-func (st *step[C]) slow() bool {
+func (st *step) slow() bool {
 	chain := st.chain.Load()
 	return chain != nil && has(*chain, aws.CredentialSourceIMDS, aws.CredentialSourceHTTP)
 }
 
 // Open returns a Session that configures itself from the environment, the
 // shared files and o, and makes its client with connect. Nothing is read yet.
-func Open[C any](o *Options, connect func(aws.Config) C) *Session[C] {
-	s := newSession[C](o)
+func Open(o *Options, connect func(aws.Config) any) *Session {
+	s := newSession(o)
 	s.mayOpen = true
-	s.open = func(ctx context.Context) (*Conn[C], error) {
+	s.open = func(ctx context.Context) (*Conn, error) {
 		cfg, err := o.load(ctx)
 		if err != nil {
 			return nil, configFailed(err, o)
 		}
 		client := plainClient(s.sharedTransport(cfg))
 		cfg.HTTPClient = client
-		c := &Conn[C]{Client: connect(cfg), Region: cfg.Region, HTTP: bounded{client}}
+		c := &Conn{Client: connect(cfg), Region: cfg.Region, HTTP: bounded{client}}
 		if cfg.Credentials != nil {
 			c.Credentials = marked{cfg.Credentials}
 		}
@@ -122,18 +122,18 @@ func Open[C any](o *Options, connect func(aws.Config) C) *Session[C] {
 
 // Given returns a Session over a user's own client. Its region, credentials
 // and HTTP client are those of the client's options.
-func Given[C any](client C, o *Options, region string, credentials aws.CredentialsProvider, http HTTPClient) *Session[C] {
-	s := newSession[C](o)
-	c := &Conn[C]{Client: client, Region: region, HTTP: bounded{http}}
+func Given(client any, o *Options, region string, credentials aws.CredentialsProvider, http HTTPClient) *Session {
+	s := newSession(o)
+	c := &Conn{Client: client, Region: region, HTTP: bounded{http}}
 	if credentials != nil {
 		c.Credentials = marked{credentials}
 	}
-	s.open = func(context.Context) (*Conn[C], error) { return c, nil }
+	s.open = func(context.Context) (*Conn, error) { return c, nil }
 	return s
 }
 
-func newSession[C any](o *Options) *Session[C] {
-	s := &Session[C]{Options: o}
+func newSession(o *Options) *Session {
+	s := &Session{Options: o}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -141,7 +141,7 @@ func newSession[C any](o *Options) *Session[C] {
 // Conn returns what calls need, with credentials that have not expired. An
 // error is of class ErrUnauthenticated (ErrInvalid for a configuration that
 // cannot be right, ErrUnavailable if ctx ends first).
-func (s *Session[C]) Conn(ctx context.Context) (*Conn[C], error) {
+func (s *Session) Conn(ctx context.Context) (*Conn, error) {
 	if c := s.ready.Load(); c != nil && !c.expired() {
 		return c, nil
 	}
@@ -153,13 +153,13 @@ func (s *Session[C]) Conn(ctx context.Context) (*Conn[C], error) {
 }
 
 // expired reports whether the credentials have to be renewed before a call.
-func (c *Conn[C]) expired() bool {
+func (c *Conn) expired() bool {
 	end := c.expires.Load()
 	return end != 0 && time.Now().Unix() >= end
 }
 
 // join returns the step under way, begins one, or tells a remembered failure.
-func (s *Session[C]) join() (*step[C], error) {
+func (s *Session) join() (*step, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -170,7 +170,7 @@ func (s *Session[C]) join() (*step[C], error) {
 	case s.step != nil:
 		return s.step, nil
 	}
-	st := &step[C]{done: make(chan struct{})}
+	st := &step{done: make(chan struct{})}
 	s.step = st
 	s.steps.Go(func() { s.run(st) })
 	return st, nil
@@ -178,7 +178,7 @@ func (s *Session[C]) join() (*step[C], error) {
 
 // run gets the credentials. It goes on when no caller waits any longer, so
 // that a slow source serves the next one.
-func (s *Session[C]) run(st *step[C]) {
+func (s *Session) run(st *step) {
 	ctx, cancel := context.WithTimeout(s.ctx, stepTimeout)
 	defer cancel()
 	seen := fingerprint()
@@ -199,12 +199,12 @@ func (s *Session[C]) run(st *step[C]) {
 	close(st.done)
 }
 
-func (s *Session[C]) remember(err error, seen uint64) {
+func (s *Session) remember(err error, seen uint64) {
 	s.failure, s.forget, s.seen = err, time.Now().Add(remembered), seen
 }
 
 // credentials opens a Conn if there is none and gets its credentials.
-func (s *Session[C]) credentials(ctx context.Context, st *step[C]) (*Conn[C], error) {
+func (s *Session) credentials(ctx context.Context, st *step) (*Conn, error) {
 	c := s.ready.Load()
 	if c == nil {
 		var err error
@@ -217,36 +217,33 @@ func (s *Session[C]) credentials(ctx context.Context, st *step[C]) (*Conn[C], er
 	}
 	chain := sources(c.Credentials)
 	st.chain.Store(&chain)
-	got, err := retrieve(ctx, c.Credentials, chain)
+	start := time.Now()
+	end, err := retrieve(ctx, c.Credentials)
+	// Once more if a service that gives them failed at once: the metadata
+	// service of a machine that just started drops a first request, and the
+	// failure would be remembered. The SDK's own retries wait for seconds.
+	if err != nil && time.Since(start) <= patience/4 && remote(chain) {
+		select {
+		case <-time.After(patience / 10):
+			end, err = retrieve(ctx, c.Credentials)
+		case <-ctx.Done():
+		}
+	}
 	if err != nil {
 		return nil, credentialsFailed(err, s.Options, chain)
-	}
-	end := int64(0)
-	if got.CanExpire {
-		end = got.Expires.Unix()
 	}
 	c.expires.Store(end)
 	return c, nil
 }
 
-// retrieve gets credentials, once more if a service that gives them failed at
-// once: the metadata service of a machine that just started drops a first
-// request, and the failure would be remembered. The SDK's own retries wait for
-// seconds.
-func retrieve(ctx context.Context, p aws.CredentialsProvider, chain []aws.CredentialSource) (aws.Credentials, error) {
-	start := time.Now()
+// retrieve gets credentials, for the SDK to find, and returns when they end, in
+// Unix seconds; 0: never.
+func retrieve(ctx context.Context, p aws.CredentialsProvider) (end int64, err error) {
 	got, err := p.Retrieve(ctx)
-	if err == nil || time.Since(start) > patience/4 || !remote(chain) {
-		return got, err
+	if err == nil && got.CanExpire {
+		end = got.Expires.Unix()
 	}
-	pause := time.NewTimer(patience / 10)
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-		return p.Retrieve(ctx)
-	case <-ctx.Done():
-		return got, err
-	}
+	return end, err
 }
 
 // remote reports whether a service gives the credentials, and not a file.
@@ -256,7 +253,7 @@ func remote(chain []aws.CredentialSource) bool {
 }
 
 // wait waits for a step within the caller's context and the budget.
-func (s *Session[C]) wait(ctx context.Context, st *step[C]) (*Conn[C], error) {
+func (s *Session) wait(ctx context.Context, st *step) (*Conn, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for waited := patience; ; waited = slowPatience {
@@ -276,7 +273,7 @@ func (s *Session[C]) wait(ctx context.Context, st *step[C]) (*Conn[C], error) {
 
 // late is the error of a step that takes longer than a caller waits. It is
 // remembered, until the step ends.
-func (s *Session[C]) late(st *step[C], waited time.Duration) error {
+func (s *Session) late(st *step, waited time.Duration) error {
 	var chain []aws.CredentialSource
 	if known := st.chain.Load(); known != nil {
 		chain = *known
@@ -292,14 +289,14 @@ func (s *Session[C]) late(st *step[C], waited time.Duration) error {
 
 // Rejected tells that the service does not accept the credentials of c: what
 // the environment and the shared files say is read again for the next call.
-func (s *Session[C]) Rejected(c *Conn[C]) {
+func (s *Session) Rejected(c *Conn) {
 	if s.mayOpen {
 		s.ready.CompareAndSwap(c, nil)
 	}
 }
 
 // sharedTransport returns the transport of every Conn that this Session opens.
-func (s *Session[C]) sharedTransport(cfg aws.Config) *http.Transport {
+func (s *Session) sharedTransport(cfg aws.Config) *http.Transport {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.transport == nil {
@@ -310,7 +307,7 @@ func (s *Session[C]) sharedTransport(cfg aws.Config) *http.Transport {
 
 // Close ends a step under way, waits for it, and closes idle connections that
 // the Session has opened. A user's own client is left as it is.
-func (s *Session[C]) Close() error {
+func (s *Session) Close() error {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()

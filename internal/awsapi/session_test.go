@@ -31,7 +31,7 @@ func after(d time.Duration) func() (aws.Credentials, error) {
 	}
 }
 
-func given(t *testing.T, s *source) *Session[int] {
+func given(t *testing.T, s *source) *Session {
 	session := Given(1, new(Options), "eu-west-1", s, nil)
 	t.Cleanup(func() { assert.NoError(t, session.Close()) })
 	return session
