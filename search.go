@@ -187,7 +187,6 @@ func (r *Resolver) run(s *search) {
 		var readings []*reading
 		var others []*flight
 		var mine []*flight
-		seen := make(map[*document]bool)
 		r.mu.Lock()
 		now := r.now()
 		for _, t := range s.targets {
@@ -195,12 +194,8 @@ func (r *Resolver) run(s *search) {
 				break
 			}
 			for _, d := range r.step(s, t, now) {
-				if seen[d] {
-					continue
-				}
-				seen[d] = true
 				f, first := r.claim(d)
-				if !first {
+				if !first { // also of this search, asked for by several names
 					others = append(others, f)
 					continue
 				}
@@ -208,7 +203,7 @@ func (r *Resolver) run(s *search) {
 				readings = addReading(readings, f)
 			}
 		}
-		if len(seen) == 0 {
+		if len(mine)+len(others) == 0 {
 			r.finish(s)
 			r.unlock()
 			return

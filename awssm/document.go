@@ -12,6 +12,7 @@ import (
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/awsapi"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/foreign"
 )
 
 // current is the stage of the version that is in use.
@@ -59,11 +60,8 @@ func spell(name string) error {
 	if len(name) > 512 {
 		return unspellable("a secret's name has at most 512 characters")
 	}
-	for _, c := range []byte(name) {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		if !letter && !strings.ContainsRune("/_+=.@-!", rune(c)) {
-			return unspellable("a secret's name has ASCII letters, digits and /_+=.@-! only")
-		}
+	if !foreign.Only(name, foreign.Lower+foreign.Upper+foreign.Digits+"/_+=.@-!") {
+		return unspellable("a secret's name has ASCII letters, digits and /_+=.@-! only")
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/awsapi"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/foreign"
 )
 
 // A document is a parameter, in the version that is asked for.
@@ -99,11 +100,8 @@ func (d *document) spell(name bool) error {
 	if len(d.name) > 1011 {
 		return unspellable("a parameter's name has at most 1011 characters")
 	}
-	for _, c := range []byte(d.name) {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-		if !letter && !strings.ContainsRune("/_.-", rune(c)) {
-			return unspellable("a parameter's name has ASCII letters, digits and /_.- only")
-		}
+	if !foreign.Only(d.name, foreign.Lower+foreign.Upper+foreign.Digits+"/_.-") {
+		return unspellable("a parameter's name has ASCII letters, digits and /_.- only")
 	}
 	if secret, ok := strings.CutPrefix(d.name, "/aws/reference/secretsmanager/"); ok {
 		return fault.New(secrets.ErrInvalid, "a secret of Secrets Manager is not read through Parameter Store, which would lose its versions; write awssm://"+secret, nil)

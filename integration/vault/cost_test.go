@@ -3,7 +3,9 @@ package vault_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -96,3 +98,15 @@ func TestAHundredSecretsStartInTheTimeOfEightAtOnce(t *testing.T) {
 }
 
 var _ api.AuthMethod = (*vault.AppRole)(nil)
+
+// program builds a program of a directory below this one, stripped, without
+// the race detector.
+func program(t *testing.T, dir string) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), filepath.Base(dir))
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./"+dir)
+	build.Env = append(os.Environ(), "HOME="+realHome)
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return binary
+}
