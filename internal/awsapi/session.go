@@ -134,7 +134,7 @@ func Given[C any](client C, o *Options, region string, credentials aws.Credentia
 
 func newSession[C any](o *Options) *Session[C] {
 	s := &Session[C]{Options: o}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithCancel(context.Background()) // #nosec G118 -- Close calls it
 	return s
 }
 

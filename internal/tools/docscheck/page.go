@@ -69,7 +69,11 @@ func parse(name string, source []byte) *page {
 		case *ast.Image:
 			p.links = append(p.links, link{string(n.Destination), lineOf(n, line, lineAt)})
 		case *ast.AutoLink:
-			p.links = append(p.links, link{string(n.URL(source)), line})
+			at := line
+			if before, ok := n.PreviousSibling().(*ast.Text); ok && before.SoftLineBreak() {
+				at++
+			}
+			p.links = append(p.links, link{string(n.URL(source)), at})
 		case *ast.Heading:
 			p.anchors[unique(p.anchors, slug(plain(n, source)))] = true
 		case *ast.HTMLBlock:
