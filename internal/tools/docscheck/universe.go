@@ -15,8 +15,6 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-const module = "github.com/go-secrets/secrets"
-
 // A universe is what blocks can import, from the compiler's export data: the
 // standard library, this module with its dependencies, and what the package
 // peers imports.
