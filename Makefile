@@ -6,15 +6,28 @@
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
-check: format deps vet staticcheck test ## what CI runs first: format, dependency rules, vet, staticcheck, tests with race
+check: format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks test ## what CI runs first: all of the checks below, and the tests with race
 ci: ; bash .ci/run
 ci: ## everything that CI runs; takes the better part of an hour the first time
 
-format vet staticcheck deps: ; .ci/$@
+format vet staticcheck comments gosec govulncheck deps licences docs checks: ; .ci/$@
 format: ## names the files that gofmt would change
+tidiness: ; .ci/tidy
+tidiness: ## fails if go mod tidy would change something
 deps: ## fails if a package links what it must not
 vet: ## go vet of every module
 staticcheck: ## staticcheck of every module
+comments: ## fails if an exported name has no comment
+gosec: ## looks for insecure code
+govulncheck: ## looks for known vulnerabilities; GOVULNDB=file:///… is another database
+licences: ## fails on a dependency whose licence is not allowed
+apicheck: ; .ci/api
+apicheck: ## holds the exported names against api/ and the last release
+docs: ## compiles the Go blocks of the pages, and follows their links
+checks: ## the tests of the checks themselves
+
+api: ; .ci/api -w
+api: ## writes api/ anew, after a change of the API that is meant
 
 test: ## the tests, with the race detector; ARGS='-run Watch' adds flags
 	.ci/test $(ARGS)
@@ -32,4 +45,5 @@ integration: ## the suites against real servers; PKG=./vault chooses one
 tidy: ## go mod tidy in every module
 	.ci/tidy -w
 
-.PHONY: help check ci format vet staticcheck deps test bench fuzz integration tidy
+.PHONY: help check ci format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks api test bench fuzz \
+	integration tidy

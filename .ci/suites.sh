@@ -3,10 +3,12 @@
 
 passed=0
 failed=()
+skipped=() # in whole or in part; they count as passed
 logs=$(mktemp -d)
 
 # suite NAME COMMAND… runs a command and prints a line with its result and its
-# time. Of one that fails it prints the output, too.
+# time. Of one that fails it prints the output, too; of others the lines that
+# say SKIPPED: what was not checked is not passed over in silence.
 suite() {
 	local name=$1 start=$SECONDS result=ok
 	local log=$logs/$((passed + ${#failed[@]}))
@@ -20,6 +22,9 @@ suite() {
 	printf '%-4s %4d s  %s\n' "$result" $((SECONDS - start)) "$name"
 	if [ "$result" = FAIL ]; then
 		tail -n 400 "$log" | sed 's/^/    | /'
+	elif grep -q '^SKIPPED ' "$log"; then
+		grep '^SKIPPED ' "$log" | sed 's/^/             /'
+		skipped+=("$name")
 	fi
 }
 
@@ -29,6 +34,9 @@ report() {
 	printf '\n%d s in all\n' "$SECONDS"
 	if [ ${#failed[@]} -gt 0 ]; then
 		printf 'failed: %s\n' "${failed[@]}"
+	fi
+	if [ ${#skipped[@]} -gt 0 ]; then
+		printf 'skipped in part or whole: %s\n' "${skipped[@]}"
 	fi
 	printf '%d passed, %d failed\n' "$passed" ${#failed[@]}
 	[ ${#failed[@]} -eq 0 ]

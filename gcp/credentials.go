@@ -37,7 +37,7 @@ import (
 // that may only have been true while the network came up.
 
 const (
-	credentialsEnv = "GOOGLE_APPLICATION_CREDENTIALS"
+	credentialsEnv = "GOOGLE_APPLICATION_CREDENTIALS" // #nosec G101 -- the name of a variable
 	howToLogIn     = "run gcloud auth application-default login, set " + credentialsEnv + ", or attach a service account to the workload"
 )
 

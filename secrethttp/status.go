@@ -52,7 +52,11 @@ func (h *statusHandler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			return
 		}
 		if wantsPage(req) {
-			http.Redirect(w, req, req.URL.Path, http.StatusSeeOther)
+			// Relative: a path that a client sent may begin with two slashes,
+			// which would be another host, and may lack a prefix that was
+			// stripped on the way here.
+			w.Header().Set("Location", "?")
+			w.WriteHeader(http.StatusSeeOther)
 			return
 		}
 	default:

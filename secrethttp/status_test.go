@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -72,6 +73,26 @@ func TestStatusHandler(t *testing.T) {
 		t.Parallel()
 		r, _ := secretstest.New(t, nil)
 		assert.JSONEq(t, "[]", ask(secrethttp.StatusHandler(r), "GET", "/").Body.String())
+	})
+
+	t.Run("leads back to the page after a refresh, and never to another host", func(t *testing.T) {
+		t.Parallel()
+		h, _, _ := start(t, secrethttp.AllowRefresh())
+		for path, want := range map[string]string{
+			"/debug/secrets": "https://app.example/debug/secrets?",
+			"//evil.example": "https://app.example//evil.example?",
+		} {
+			req := httptest.NewRequest("POST", "https://app.example/", nil)
+			req.URL.Path, req.URL.RawQuery = path, "refresh=db"
+			req.Header.Set("Accept", "text/html")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, req)
+			require.Equal(t, 303, w.Code)
+			asked := url.URL{Scheme: "https", Host: "app.example", Path: path}
+			next, err := asked.Parse(w.Header().Get("Location"))
+			require.NoError(t, err)
+			assert.Equal(t, want, next.String())
+		}
 	})
 
 	t.Run("refreshes only when that is allowed, and not for other sites", func(t *testing.T) {

@@ -72,7 +72,7 @@ var rules = []rule{
 }
 
 const (
-	noTokenSent     = "no token was sent: if there is an agent in between, its auto-auth token must be in use (use_auto_auth_token)"
+	noTokenSent     = "no token was sent: if there is an agent in between, its auto-auth token must be in use (use_auto_auth_token)" // #nosec G101 -- a sentence
 	noSuchOperation = "nothing can be read at $: the secrets engine there has no such operation"
 	onStandby       = "the node that answered is a standby, and no active node is within its reach"
 	isSealed        = "the server is sealed: unseal it (vault operator unseal)"

@@ -134,7 +134,7 @@ func Given(client any, o *Options, region string, credentials aws.CredentialsPro
 
 func newSession(o *Options) *Session {
 	s := &Session{Options: o}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithCancel(context.Background()) // #nosec G118 -- Close calls it
 	return s
 }
 
