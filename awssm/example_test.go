@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 
@@ -46,7 +47,8 @@ func ExampleNew() {
 		BaseEndpoint: &endpoint,
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "not-a-real-key", ""),
 	})
-	provider := awssm.New(client, awssm.WithPrefix("team-"), awssm.WithoutBatch())
+	provider := awssm.New(client, awssm.WithPrefix("team-"), awssm.WithoutBatch(),
+		awssm.WithLogger(slog.New(slog.DiscardHandler)))
 	defer provider.Close() // the client stays open
 	r := secrets.New(provider)
 	defer r.Close()

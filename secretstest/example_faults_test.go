@@ -101,3 +101,39 @@ func ExampleProvider_SetValue() {
 	// leases: 1
 	// leases: 0
 }
+
+// What a test of a resolver, or of a backend's consumer, asks of a provider.
+func ExampleProvider_Calls() {
+	ctx := context.Background()
+	p := secretstest.NewProvider(map[string]string{"a": "1"})
+	p.Disable(secretstest.Watch)
+	r := secrets.New(p, secrets.WithLogger(nil))
+	defer r.Close()
+
+	_, _ = r.Get(ctx, "a")
+	_, _ = r.Get(ctx, "a") // held
+	fmt.Println("reads of a:", p.Reads("a"))
+	p.ResetCalls()
+
+	p.Panic("a", "out of order") // the resolver makes an error of it, without the panic's value
+	_, err := r.Refresh(ctx, "a")
+	fmt.Println(errors.Is(err, secrets.ErrUnavailable), p.Calls().Reads)
+	p.Heal()
+
+	p.SetFunc("user", func(context.Context) (secrets.Value, error) { // another user for each read
+		return secrets.Value{Data: []byte(fmt.Sprintf("app-%d", p.Reads("user")))}, nil
+	})
+	user, err := r.Get(ctx, "user")
+	fmt.Println(user.Reveal(), err)
+
+	p.Enable(secretstest.Watch)
+	p.Changed("a")                         // watchers read again, although nothing has changed
+	p.FailRenew(errors.ErrUnsupported)     // what a lease at the end of its life answers
+	_, err = p.Renew(ctx, secrets.Value{}) // and what a resolver takes for "read again"
+	fmt.Println(errors.Is(err, errors.ErrUnsupported))
+	// Output:
+	// reads of a: 1
+	// true 1
+	// app-1 <nil>
+	// true
+}

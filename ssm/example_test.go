@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 
@@ -47,7 +48,8 @@ func ExampleNew() {
 		BaseEndpoint: &endpoint,
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "not-a-real-key", ""),
 	})
-	provider := ssm.New(client, ssm.WithTree(), ssm.WithPrefix("/team/"), ssm.WithoutBatch())
+	provider := ssm.New(client, ssm.WithTree(), ssm.WithPrefix("/team/"), ssm.WithoutBatch(),
+		ssm.WithLogger(slog.New(slog.DiscardHandler)))
 	defer provider.Close() // the client stays open
 	r := secrets.New(provider)
 	defer r.Close()

@@ -144,6 +144,17 @@ func ExampleRegisterAuth() {
 	// <nil>
 }
 
+// Before the process becomes another one (exec), Detach leaves token and leases
+// to it. Resolver.Detach does so for the providers that it opened.
+func ExampleProvider_Detach() {
+	client, done := server()
+	defer done()
+	provider := vault.New(client, vault.WithAgent())
+	fmt.Println(provider.Detach())
+	// Output:
+	// <nil>
+}
+
 // server stands in these examples for Vault, with a KV version 2 mount.
 func server() (client *api.Client, done func()) {
 	answers := map[string]string{
