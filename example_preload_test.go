@@ -1,6 +1,7 @@
 package secrets_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,11 +11,12 @@ import (
 // What a program cannot do without it reads at its start, in as few calls as
 // the backend allows, and with every missing name told at once.
 func ExamplePreload() {
-	ctx, provider, done := infrastructure(map[string]string{
+	r, provider, done := manager(map[string]string{
 		"db":         `{"user":"app","password":"correct horse"}`,
 		"stripe/key": "sk_live_1",
 	})
 	defer done()
+	ctx := secrets.NewContext(context.Background(), r)
 
 	fmt.Println(secrets.Preload(ctx, "db/user", "db/password", "stripe/key"))
 	fmt.Println("calls:", provider.Calls().Batches+provider.Calls().Fetches)

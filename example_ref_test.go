@@ -6,13 +6,15 @@ import (
 	"github.com/go-secrets/secrets"
 )
 
-// References are read in this package's form and in those of other tools.
+// References are read in this package's form, and in the forms of other tools
+// where the backend is linked that they are for.
 func ExampleParseRef() {
 	for _, text := range []string{
 		"awssm://prod/db?region=eu-west-1#password",
+		"ssm:///prod/db?version=4#/replicas/0/host",
+		"file:///run/secrets/100%25",
+		"ref+file:///run/secrets/db#password",
 		"arn:aws:ssm:eu-west-1:123456789012:parameter/prod/db:4",
-		"gcp:secretmanager:projects/p/secrets/s/versions/7",
-		"ref+vault://secret/prod/db#/password",
 		"vault://root:token@secret/prod",
 	} {
 		ref, err := secrets.ParseRef(text)
@@ -24,9 +26,10 @@ func ExampleParseRef() {
 	}
 	// Output:
 	// awssm "prod/db" map[region:eu-west-1] "password"
-	// ssm "arn:aws:ssm:eu-west-1:123456789012:parameter/prod/db" map[region:eu-west-1 version:4] ""
-	// gcp "p/s" map[version:7] ""
-	// vault "secret/prod/db" map[] "/password"
+	// ssm "/prod/db" map[version:4] "/replicas/0/host"
+	// file "/run/secrets/100%" map[] ""
+	// file "/run/secrets/db" map[] "password"
+	// secrets: parse reference: invalid: no backend is linked for scheme "ssm"; add: import _ "github.com/go-secrets/secrets/ssm"
 	// secrets: parse reference: invalid: vault:// holds what looks like user:password@ in its path; credentials belong into the environment or a file (write @ as %40 if it is part of the name)
 }
 

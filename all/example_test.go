@@ -25,3 +25,26 @@ func Example() {
 	// ssm:///prod?region=eu-west-1 <nil>
 	// gcp://my-project <nil>
 }
+
+// With the backends linked, references are read in the forms of other tools,
+// too.
+func Example_references() {
+	for _, text := range []string{
+		"arn:aws:ssm:eu-west-1:123456789012:parameter/prod/db:4",
+		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf:password::",
+		"gcp:secretmanager:projects/p/secrets/s/versions/7",
+		"sm://p/s#7",
+		"vault:secret/data/prod/db#password#3",
+		"ref+vault://secret/prod/db#/password",
+	} {
+		ref, err := secrets.ParseRef(text)
+		fmt.Println(ref, err)
+	}
+	// Output:
+	// ssm://arn:aws:ssm:eu-west-1:123456789012:parameter/prod/db?region=eu-west-1&version=4 <nil>
+	// awssm://arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf?region=eu-west-1#password <nil>
+	// gcp://p/s?version=7 <nil>
+	// gcp://p/s?version=7 <nil>
+	// vault://secret/data/prod/db?version=3#password <nil>
+	// vault://secret/prod/db#/password <nil>
+}
