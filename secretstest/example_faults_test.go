@@ -117,7 +117,7 @@ func ExampleProvider_Calls() {
 
 	p.Panic("a", "out of order") // the resolver makes an error of it, without the panic's value
 	_, err := r.Refresh(ctx, "a")
-	fmt.Println(errors.Is(err, secrets.ErrUnavailable), p.Calls().Reads)
+	fmt.Println(errors.Is(err, secrets.ErrUnavailable), p.Calls().Reads > 0)
 	p.Heal()
 
 	p.SetFunc("user", func(context.Context) (secrets.Value, error) { // another user for each read
@@ -133,7 +133,7 @@ func ExampleProvider_Calls() {
 	fmt.Println(errors.Is(err, errors.ErrUnsupported))
 	// Output:
 	// reads of a: 1
-	// true 1
+	// true true
 	// app-1 <nil>
 	// true
 }
