@@ -2,23 +2,106 @@ package secrethttp_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/secrethttp"
+	"github.com/go-secrets/secrets/secretstest"
 )
 
+// Every request has the current credential. One that is refused while the
+// secret is rotated waits for the next version, and is sent once more.
 func ExampleNew() {
-	client := &http.Client{Transport: secrethttp.New(nil, "api/token", secrethttp.Bearer(), secrethttp.WithHosts("api.example.com"))}
-	_ = client
+	provider := secretstest.NewProvider(map[string]string{"api/token": "one"})
+	provider.Disable(secretstest.Watch) // as a manager that is polled
+	r := secrets.New(provider, secrets.WithLogger(nil))
+	defer r.Close()
+
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Authorization") != "Bearer two" { // the API has been rotated
+			provider.Set("api/token", "two") // and then the secret
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, "hello")
+	}))
+	defer api.Close()
+
+	client := &http.Client{Transport: secrethttp.New(r, "api/token", secrethttp.Bearer(),
+		secrethttp.WithHosts("127.0.0.1"), secrethttp.WithWait(5*time.Second))}
+	answer, err := client.Get(api.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	fmt.Println(answer.StatusCode, string(body), err)
+	// Output:
+	// 200 hello <nil>
 }
 
-func ExampleStatusHandler() {
-	r, err := secrets.Open(context.Background(), "env://")
-	if err != nil {
-		panic(err)
+// How a credential is set on a request.
+func ExampleCredential() {
+	ctx := context.Background()
+	r := secrets.New(secretstest.NewProvider(map[string]string{
+		"token": "t1", "db": `{"username":"app","password":"p1"}`, "password": "p1",
+	}))
+	defer r.Close()
+	for _, way := range []struct {
+		name string
+		set  secrethttp.Credential
+	}{
+		{"token", secrethttp.Bearer()},
+		{"token", secrethttp.Header("X-API-Key")},
+		{"db", secrethttp.Basic()},
+		{"password", secrethttp.BasicUser("app")},
+	} {
+		s, _ := r.Get(ctx, way.name)
+		h := make(http.Header)
+		err := way.set(h, s)
+		for key := range h {
+			fmt.Println(key, h.Get(key), err)
+		}
 	}
+	// Output:
+	// Authorization Bearer t1 <nil>
+	// X-Api-Key t1 <nil>
+	// Authorization Basic YXBwOnAx <nil>
+	// Authorization Basic YXBwOnAx <nil>
+}
+
+// A base transport of one's own, with its timeouts and certificates.
+func ExampleWithBase() {
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	base.ResponseHeaderTimeout = 10 * time.Second
+	transport := secrethttp.New(nil, "api/token", secrethttp.Bearer(), secrethttp.WithBase(base))
+	defer transport.CloseIdleConnections()
+	_ = &http.Client{Transport: transport}
+}
+
+// The page is for operators: mount it where only they come. ?healthy is for
+// probes.
+func ExampleStatusHandler() {
+	r := secrets.New(secretstest.NewProvider(map[string]string{"db/password": "p1"}))
+	defer r.Close()
+	_, _ = r.Get(context.Background(), "db/password")
+
 	admin := http.NewServeMux()
 	admin.Handle("/debug/secrets", secrethttp.StatusHandler(r, secrethttp.AllowRefresh()))
-	_ = http.ListenAndServe("127.0.0.1:6060", admin)
+
+	answer := httptest.NewRecorder()
+	admin.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/debug/secrets?healthy", nil))
+	fmt.Println(answer.Code, strings.Contains(answer.Body.String(), `"state": "fresh"`))
+	answer = httptest.NewRecorder()
+	admin.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/debug/secrets?refresh=db/password", nil))
+	fmt.Println(answer.Code)
+	// Output:
+	// 200 true
+	// 200
 }

@@ -35,6 +35,7 @@ func ExampleContext() {
 func ExampleProvider() {
 	ctx := context.Background()
 	p := secretstest.NewProvider(map[string]string{"db": `{"user":"app","password":"one"}`})
+	p.Disable(secretstest.Watch) // as a backend that is polled
 	r := secrets.New(p)
 	defer r.Close()
 

@@ -3,8 +3,10 @@ package pgx_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/go-secrets/secrets/secretsql"
 	secretpgx "github.com/go-secrets/secrets/secretsql/pgx"
@@ -39,4 +41,12 @@ func ExampleNew() {
 	db := sql.OpenDB(secretpgx.New(nil, "db", cfg))
 	defer db.Close()
 	_ = db.PingContext(context.Background())
+}
+
+func ExampleRejected() {
+	fmt.Println(secretpgx.Rejected(&pgconn.PgError{Code: "28P01"}))
+	fmt.Println(secretpgx.Rejected(context.DeadlineExceeded))
+	// Output:
+	// true
+	// false
 }

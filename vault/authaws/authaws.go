@@ -16,8 +16,12 @@
 //	auth_region    the region whose STS endpoint Vault asks (iam); us-east-1 by default
 //	auth_header    the value of X-Vault-AWS-IAM-Server-ID, if Vault asks for one (iam)
 //
+// # Credentials
+//
 // For iam, credentials are looked for where the AWS SDK does: environment,
-// shared files, web identity, container and instance metadata.
+// shared files, web identity, container and instance metadata. The call that is
+// signed, sts:GetCallerIdentity, needs no permission. For ec2 the instance's
+// identity, which its metadata service signs, is the credential.
 package authaws
 
 import (

@@ -16,6 +16,11 @@
 //	                server; iam: a JWT that IAM signs for a service account
 //	auth_account    the service account's e-mail address (iam); the caller needs
 //	                iam.serviceAccounts.signJwt on it
+//
+// # Credentials
+//
+// For gce, the metadata server of the instance. For iam, the application default
+// credentials.
 package authgcp
 
 import (

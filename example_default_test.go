@@ -1,0 +1,48 @@
+package secrets_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+// Get, Load, Preload and Watch use the default resolver, which is opened from
+// SECRETS_URL when it is first needed. A program that opens its own makes it
+// the default.
+func ExampleSetDefault() {
+	r := secrets.New(secretstest.NewProvider(map[string]string{"api-key": "k1"}))
+	defer r.Close()
+	secrets.SetDefault(r)
+	defer secrets.SetDefault(nil) // opened from the environment again when it is next needed
+
+	key, err := secrets.Get(context.Background(), "api-key")
+	fmt.Println(key.Reveal(), err)
+	// Output:
+	// k1 <nil>
+}
+
+// Default opens the resolver now, so that a mistake in SECRETS_URL ends the
+// program at its start; and main can close it, which gives leases back.
+func ExampleDefault() {
+	r, err := secrets.Default()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Close()
+}
+
+// Before a process becomes another one (exec), Detach ends what the resolver
+// does, and leaves the leases to the new program.
+func ExampleResolver_Detach() {
+	r := secrets.New(secretstest.NewProvider(map[string]string{"api-key": "k1"}))
+	fmt.Println(r.Detach())
+
+	_, err := r.Get(context.Background(), "api-key")
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// secrets: get "api-key": closed
+}
