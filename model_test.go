@@ -15,37 +15,219 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-// world is what the model knows: which number each document has had last.
-// Numbers only grow, and a document is a number, or an object of two fields
-// that are the same number.
-type world struct {
-	p    *secretstest.Provider
-	last [modelDocs]atomic.Int64
+// A pace says how long the model runs and how fast.
+type pace struct {
+	least  int64         // Gets, at least
+	length time.Duration // and so long, at least
+	slow   int           // how many times longer every time is than at full speed
+	rest   time.Duration // of a reader between two things that it does; 0: none
 }
 
-const modelDocs = 40
+const (
+	modelReaders = 64
+	modelGets    = 1_000_000
+	// modelPatience is how long the Gets may take on a slow machine.
+	modelPatience = 5 * time.Minute
+)
 
-func (w *world) path(i int) string { return fmt.Sprintf("m/%d", i) }
+// TestModel has 64 goroutines read from resolvers that open and close while
+// secrets rotate and the provider fails at random, and checks that every value
+// was legal when it was returned: one that the document had, never an older
+// one than the same resolver had given before, never fields of two versions.
+// In the end no goroutine is left.
+//
+// It ends after a million Gets. With SECRETS_MODEL_TIME, it runs for that time
+// at a rate that leaves the machine to others, and the heap and the number of
+// goroutines must be flat.
+func TestModel(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	p := pace{least: modelGets, length: 3 * time.Second, slow: 1}
+	var watch *gauge
+	if text := os.Getenv("SECRETS_MODEL_TIME"); text != "" {
+		length, err := time.ParseDuration(text)
+		require.NoError(t, err)
+		p = pace{length: length, slow: 20, rest: 200 * time.Millisecond}
+		watch = startGauge(length)
+	}
+	m := &model{pace: p, p: secretstest.NewProvider(nil), wrong: make(chan error, 1)}
+	m.run(t.Context())
+	select {
+	case err := <-m.wrong:
+		require.NoError(t, err)
+	default:
+	}
+	t.Logf("%d Gets and %d reads in other ways by %d goroutines, %d of them failed; %d resolvers opened and closed, %d rotations, %d reads of the backend, in %v",
+		m.gets.Load(), m.others.Load(), modelReaders, m.failed.Load(), m.opened.Load(), m.rotations(), m.p.Calls().Reads, m.took.Round(time.Millisecond))
+	assert.GreaterOrEqual(t, m.gets.Load(), p.least)
+	assert.Positive(t, m.gets.Load()-m.failed.Load())
+	assert.Positive(t, m.failed.Load())
+	assert.Greater(t, m.opened.Load(), int64(len(modelKinds)), "resolvers open and close while it runs")
+	if watch != nil {
+		report, err := watch.stop()
+		t.Log(report)
+		assert.NoError(t, err)
+	}
+	assert.NoError(t, goleak.Find(before))
+}
 
-// rotate gives document i its next number.
-func (w *world) rotate(i int) {
-	n := w.last[i].Add(1)
-	w.p.Set(w.path(i), fmt.Sprintf(`{"a":"%d","b":"%d"}`, n, n))
+// A model is a run of it.
+type model struct {
+	pace
+	p    *secretstest.Provider
+	last [modelDocs]atomic.Int64 // which number each document has had last
+
+	gets, others, failed, opened atomic.Int64
+	took                         time.Duration
+
+	wrong chan error // the first thing that is wrong
+	end   context.CancelFunc
+}
+
+const (
+	modelDocs  = 40
+	modelBurst = 16 // Gets in a row
+)
+
+// modelKinds are the options of the resolvers; their TTLs are times the pace.
+var modelKinds = []func(unit time.Duration) []secrets.Option{
+	func(u time.Duration) []secrets.Option { return []secrets.Option{secrets.WithTTL(10 * u)} },
+	func(u time.Duration) []secrets.Option {
+		return []secrets.Option{secrets.WithTTL(5 * u), secrets.WithMaxEntries(20), secrets.WithIdle(10 * u)}
+	},
+	func(u time.Duration) []secrets.Option {
+		return []secrets.Option{secrets.WithTTL(5 * u), secrets.WithMaxStale(20 * u), secrets.WithTimeout(5 * u)}
+	},
+	func(u time.Duration) []secrets.Option {
+		return []secrets.Option{secrets.WithTTL(10 * u), secrets.WithOnDemand()}
+	},
+	func(time.Duration) []secrets.Option { return []secrets.Option{secrets.WithTTL(0)} },
+}
+
+func (m *model) path(i int) string { return fmt.Sprintf("m/%d", i) }
+
+// unit is a millisecond of the model's time.
+func (m *model) unit() time.Duration { return time.Duration(m.slow) * time.Millisecond }
+
+// about is a random time of up to n units.
+func (m *model) about(n int) time.Duration { return time.Duration(rand.IntN(n)) * m.unit() }
+
+// report ends the run: something is wrong.
+func (m *model) report(err error) {
+	select {
+	case m.wrong <- err:
+		m.end()
+	default:
+	}
+}
+
+// run runs the model until it has done enough.
+func (m *model) run(ctx context.Context) {
+	start := time.Now()
+	for i := range modelDocs {
+		m.rotate(i)
+	}
+	ctx, m.end = context.WithTimeout(ctx, max(m.length, modelPatience))
+	defer m.end()
+	var wg sync.WaitGroup
+	wg.Go(func() { // enough is enough
+		for ctx.Err() == nil && (m.gets.Load() < m.least || time.Since(start) < m.length) {
+			time.Sleep(time.Millisecond)
+		}
+		m.end()
+	})
+	wg.Go(func() { // the secrets rotate
+		for ctx.Err() == nil {
+			m.rotate(rand.IntN(modelDocs))
+			time.Sleep(m.unit())
+		}
+	})
+	wg.Go(func() { m.fail(ctx) })
+	for n, kind := range modelKinds {
+		wg.Go(func() { // resolvers open and close
+			for ctx.Err() == nil {
+				m.live(ctx, kind(m.unit()), (n+1)*modelReaders/len(modelKinds)-n*modelReaders/len(modelKinds))
+			}
+		})
+	}
+	wg.Wait()
+	m.took = time.Since(start)
+}
+
+// live is the life of a resolver.
+func (m *model) live(ctx context.Context, options []secrets.Option, n int) {
+	r := secrets.New(m.p, append(options, secrets.WithLogger(nil))...)
+	m.opened.Add(1)
+	life, end := context.WithTimeout(ctx, 100*m.unit()+m.about(400))
+	defer end()
+	var readers sync.WaitGroup
+	for range n {
+		readers.Go(func() { m.read(life, r) })
+	}
+	readers.Wait()
+	if err := r.Close(); err != nil {
+		m.report(err)
+	}
+}
+
+// fail has the provider fail at random.
+func (m *model) fail(ctx context.Context) {
+	classes := []error{secrets.ErrUnavailable, secrets.ErrThrottled, secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrInvalid, errors.New("of no class")}
+	for ctx.Err() == nil {
+		path := secretstest.All
+		if rand.IntN(2) == 0 {
+			path = m.path(rand.IntN(modelDocs))
+		}
+		switch rand.IntN(6) {
+		case 0, 1:
+			m.p.FailTimes(path, 1+rand.IntN(20), classes[rand.IntN(len(classes))])
+		case 2:
+			m.p.Delay(path, m.about(5))
+		case 3:
+			m.p.Panic(path, "a panic's value")
+		case 4:
+			release := m.p.Block(path)
+			time.AfterFunc(m.about(10), release)
+		case 5:
+			if rand.IntN(2) == 0 {
+				m.p.Disable(secretstest.Batch | secretstest.Watch)
+			} else {
+				m.p.Enable(secretstest.Batch | secretstest.Watch)
+			}
+		}
+		time.Sleep(5 * m.unit())
+		m.p.Heal()
+		time.Sleep(5 * m.unit())
+	}
+}
+
+// rotate gives document i its next number. Numbers only grow, and a document is
+// an object of two fields that are the same number.
+func (m *model) rotate(i int) {
+	n := m.last[i].Add(1)
+	m.p.Set(m.path(i), fmt.Sprintf(`{"a":"%d","b":"%d"}`, n, n))
+}
+
+func (m *model) rotations() (n int64) {
+	for i := range m.last {
+		n += m.last[i].Load() - 1
+	}
+	return n
 }
 
 // legal checks a value that was read of document i after its number was at
 // least floor.
-func (w *world) legal(i int, text string, floor int64) error {
+func (m *model) legal(i int, text string, floor int64) error {
 	n, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case err != nil:
 		return errors.New("the value is none that the document ever had")
-	case n > w.last[i].Load():
+	case n > m.last[i].Load():
 		return fmt.Errorf("number %d of document %d has not been yet", n, i)
 	case n < floor:
 		return fmt.Errorf("number %d of document %d after %d had been seen", n, i, floor)
@@ -53,118 +235,17 @@ func (w *world) legal(i int, text string, floor int64) error {
 	return nil
 }
 
-// TestModel has many goroutines read from resolvers that open and close while
-// secrets rotate and the provider fails at random, and checks that every value
-// was legal when it was returned: one that the document had, never an older
-// one than the same resolver had given before, never fields of two versions.
-// SECRETS_MODEL_TIME makes it run longer.
-func TestModel(t *testing.T) {
-	length := 3 * time.Second
-	if text := os.Getenv("SECRETS_MODEL_TIME"); text != "" {
-		var err error
-		length, err = time.ParseDuration(text)
-		require.NoError(t, err)
-	}
-	w := &world{p: secretstest.NewProvider(nil)}
-	for i := range modelDocs {
-		w.rotate(i)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), length)
-	defer cancel()
-	var wg sync.WaitGroup
-	var gets, failed atomic.Int64
-	wrong := make(chan error, 1)
-	report := func(err error) {
-		select {
-		case wrong <- err:
-			cancel()
-		default:
-		}
-	}
-
-	wg.Go(func() { // the secrets rotate
-		for ctx.Err() == nil {
-			w.rotate(rand.IntN(modelDocs))
-			time.Sleep(time.Millisecond)
-		}
-	})
-	wg.Go(func() { // the provider fails
-		classes := []error{secrets.ErrUnavailable, secrets.ErrThrottled, secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrInvalid, errors.New("of no class")}
-		for ctx.Err() == nil {
-			path := secretstest.All
-			if rand.IntN(2) == 0 {
-				path = w.path(rand.IntN(modelDocs))
-			}
-			switch rand.IntN(6) {
-			case 0, 1:
-				w.p.FailTimes(path, 1+rand.IntN(20), classes[rand.IntN(len(classes))])
-			case 2:
-				w.p.Delay(path, time.Duration(rand.IntN(5))*time.Millisecond)
-			case 3:
-				w.p.Panic(path, "a panic's value")
-			case 4:
-				release := w.p.Block(path)
-				time.AfterFunc(time.Duration(rand.IntN(10))*time.Millisecond, release)
-			case 5:
-				if rand.IntN(2) == 0 {
-					w.p.Disable(secretstest.Batch | secretstest.Watch)
-				} else {
-					w.p.Enable(secretstest.Batch | secretstest.Watch)
-				}
-			}
-			time.Sleep(5 * time.Millisecond)
-			w.p.Heal()
-			time.Sleep(5 * time.Millisecond)
-		}
-	})
-
-	options := [][]secrets.Option{
-		{secrets.WithTTL(10 * time.Millisecond)},
-		{secrets.WithTTL(5 * time.Millisecond), secrets.WithMaxEntries(20), secrets.WithIdle(10 * time.Millisecond)},
-		{secrets.WithTTL(5 * time.Millisecond), secrets.WithMaxStale(20 * time.Millisecond), secrets.WithTimeout(5 * time.Millisecond)},
-		{secrets.WithTTL(10 * time.Millisecond), secrets.WithOnDemand()},
-		{secrets.WithTTL(0)},
-	}
-	for n := range options {
-		wg.Go(func() { // resolvers open and close
-			for ctx.Err() == nil {
-				r := secrets.New(w.p, append(options[n], secrets.WithLogger(nil))...)
-				life, end := context.WithTimeout(ctx, time.Duration(100+rand.IntN(400))*time.Millisecond)
-				var readers sync.WaitGroup
-				for range 13 {
-					readers.Go(func() { w.read(life, r, &gets, &failed, report) })
-				}
-				readers.Wait()
-				end()
-				if err := r.Close(); err != nil {
-					report(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	select {
-	case err := <-wrong:
-		require.NoError(t, err)
-	default:
-	}
-	t.Logf("%d reads of a name, %d of them failed, %d reads of the backend", gets.Load(), failed.Load(), w.p.Calls().Reads)
-	assert.Positive(t, gets.Load()-failed.Load())
-	assert.Positive(t, failed.Load())
-}
-
 // read uses a resolver in every way until its life ends.
-func (w *world) read(ctx context.Context, r *secrets.Resolver, gets, failed *atomic.Int64, report func(error)) {
+func (m *model) read(ctx context.Context, r *secrets.Resolver) {
 	var floor [modelDocs]int64
 	check := func(i int, s secrets.Secret, err error) {
-		gets.Add(1)
 		if err != nil {
-			failed.Add(1)
+			m.failed.Add(1)
 			if errors.Is(err, secrets.ErrNotFound) {
-				report(fmt.Errorf("document %d is there, and is reported missing: %w", i, err))
+				m.report(fmt.Errorf("document %d is there, and is reported missing: %w", i, err))
 			}
 			if strings.Contains(err.Error(), "a panic's value") {
-				report(errors.New("an error tells a panic's value"))
+				m.report(errors.New("an error tells a panic's value"))
 			}
 			return
 		}
@@ -173,34 +254,45 @@ func (w *world) read(ctx context.Context, r *secrets.Resolver, gets, failed *ato
 			a, errA := s.Field("a")
 			b, errB := s.Field("b")
 			if errA != nil || errB != nil || !a.Equal(b) {
-				report(fmt.Errorf("document %d has fields of two versions", i))
+				m.report(fmt.Errorf("document %d has fields of two versions", i))
 				return
 			}
 			text = a.Reveal()
 		}
-		if err := w.legal(i, text, floor[i]); err != nil {
-			report(fmt.Errorf("%w (%s)", err, s.Name()))
+		if err := m.legal(i, text, floor[i]); err != nil {
+			m.report(fmt.Errorf("%w (%s)", err, s.Name()))
 			return
 		}
 		floor[i], _ = strconv.ParseInt(text, 10, 64)
 	}
+	pick := func() (i int, name string) {
+		i = rand.IntN(modelDocs)
+		return i, m.path(i) + []string{"", "/a", "#b"}[rand.IntN(3)]
+	}
 	for ctx.Err() == nil {
-		i := rand.IntN(modelDocs)
-		name := w.path(i) + []string{"", "/a", "#b"}[rand.IntN(3)]
-		patience, cancel := context.WithTimeout(ctx, time.Duration(1+rand.IntN(50))*time.Millisecond)
+		if m.rest > 0 {
+			time.Sleep(rand.N(m.rest))
+		}
+		i, name := pick()
+		patience, cancel := context.WithTimeout(ctx, m.unit()+m.about(50))
 		switch rand.IntN(40) {
 		case 0:
 			s, err := r.Refresh(patience, name)
+			m.others.Add(1)
 			check(i, s, err)
 		case 1:
-			if s, err := r.Get(patience, name); err == nil {
+			s, err := r.Get(patience, name)
+			m.gets.Add(1)
+			check(i, s, err)
+			if err == nil {
 				r.Invalidate(s)
 			}
 		case 2:
-			_ = r.Preload(patience, name, w.path(rand.IntN(modelDocs)))
+			_ = r.Preload(patience, name, m.path(rand.IntN(modelDocs)))
 		case 3:
 			for s, err := range r.Watch(patience, name) {
 				if ctx.Err() == nil && patience.Err() == nil {
+					m.others.Add(1)
 					check(i, s, err)
 				}
 			}
@@ -208,6 +300,7 @@ func (w *world) read(ctx context.Context, r *secrets.Resolver, gets, failed *ato
 			rejected := errors.New("rejected")
 			_ = r.Retry(patience, name, func(err error) bool { return errors.Is(err, rejected) },
 				func(_ context.Context, s secrets.Secret) error {
+					m.others.Add(1)
 					check(i, s, nil)
 					if rand.IntN(2) == 0 {
 						return rejected
@@ -222,8 +315,15 @@ func (w *world) read(ctx context.Context, r *secrets.Resolver, gets, failed *ato
 				l.Stop()
 			}
 		default:
-			s, err := r.Get(patience, name)
-			check(i, s, err)
+			for range modelBurst {
+				s, err := r.Get(patience, name)
+				m.gets.Add(1)
+				check(i, s, err)
+				if patience.Err() != nil {
+					break
+				}
+				i, name = pick()
+			}
 		}
 		cancel()
 	}
