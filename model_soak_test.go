@@ -32,7 +32,7 @@ const (
 	// medians.
 	soakGrowth     = 0.10
 	soakHeap       = 1 << 20 // bytes
-	soakGoroutines = 10
+	soakGoroutines = modelReaders // each may just be waiting for a read
 )
 
 func startGauge(length time.Duration) *gauge {
@@ -120,7 +120,7 @@ func TestASoakTellsALeakFromNoise(t *testing.T) {
 		"a single peak is noise":          {series(func(i int) footprint { return footprint{float64(20+i/89*500) * mb, 10 * mb, 100} }), ""},
 		"spans that grow are a leak":      {series(func(i int) footprint { return footprint{float64(20*mb + i*mb/8), 10 * mb, 100} }), "heap in use"},
 		"objects that grow are a leak":    {series(func(i int) footprint { return footprint{40 * mb, float64(10*mb + i*mb/16), 100} }), "live objects"},
-		"goroutines that grow are a leak": {series(func(i int) footprint { return footprint{20 * mb, 10 * mb, float64(100 + i)} }), "goroutines"},
+		"goroutines that grow are a leak": {series(func(i int) footprint { return footprint{20 * mb, 10 * mb, float64(100 + 2*i)} }), "goroutines"},
 		"too few samples tell nothing":    {make([]footprint, 20), "too few"},
 	} {
 		t.Run(name, func(t *testing.T) {

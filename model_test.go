@@ -42,9 +42,11 @@ const (
 // one than the same resolver had given before, never fields of two versions.
 // In the end no goroutine is left.
 //
-// It ends after a million Gets. With SECRETS_MODEL_TIME, it runs for that time
+// It ends after a million Gets. With SECRETS_MODEL_TIME it runs for that time
 // at a rate that leaves the machine to others, and the heap and the number of
-// goroutines must be flat.
+// goroutines must be flat:
+//
+//	SECRETS_MODEL_TIME=30m go test -race -v -timeout=40m -run='^TestModel$' .
 func TestModel(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	p := pace{least: modelGets, length: 3 * time.Second, slow: 1}
@@ -52,7 +54,7 @@ func TestModel(t *testing.T) {
 	if text := os.Getenv("SECRETS_MODEL_TIME"); text != "" {
 		length, err := time.ParseDuration(text)
 		require.NoError(t, err)
-		p = pace{length: length, slow: 20, rest: 200 * time.Millisecond}
+		p = pace{length: length, slow: 40, rest: 500 * time.Millisecond}
 		watch = startGauge(length)
 	}
 	m := &model{pace: p, p: secretstest.NewProvider(nil), wrong: make(chan error, 1)}
