@@ -31,7 +31,7 @@ const (
 	// What the last third of the samples may have over the first, as their
 	// medians.
 	soakGrowth     = 0.10
-	soakHeap       = 1 << 20 // bytes
+	soakHeap       = 1 << 20      // bytes
 	soakGoroutines = modelReaders // each may just be waiting for a read
 )
 

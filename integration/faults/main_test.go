@@ -1,0 +1,70 @@
+// Package faults_test runs every backend that reads over a network against its
+// real server, with each fault of the network in between: see TestFaults. Each
+// test prints its figures (go test -v).
+package faults_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/go-secrets/secrets/integration/internal/vaultserver"
+)
+
+var (
+	backends []backend
+	names    *nameserver
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// atATime is how many tests run together: they wait more than they work.
+const atATime = "24"
+
+func run(m *testing.M) int {
+	flag.Parse()
+	_ = flag.Set("test.parallel", atATime)
+	home, err := os.MkdirTemp("", "faults")
+	if err != nil {
+		return failed(err)
+	}
+	defer func() { _ = os.RemoveAll(home) }()
+	bin, err := vaultserver.Binary() // which needs the home that it caches in
+	if err != nil {
+		return failed(err)
+	}
+	// Nothing of the developer's own may take part.
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		for _, of := range []string{"AWS_", "VAULT_", "GOOGLE_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"} {
+			if strings.HasPrefix(strings.ToUpper(name), of) {
+				_ = os.Unsetenv(name)
+			}
+		}
+	}
+	_ = os.Setenv("HOME", home)
+	var s servers
+	defer s.stop()
+	names = installNameserver()
+	awssm, ssm, err := s.amazon(home)
+	if err != nil {
+		return failed(err)
+	}
+	vault, err := s.hashicorp(bin, home)
+	if err != nil {
+		return failed(err)
+	}
+	gcp, err := s.google(home)
+	if err != nil {
+		return failed(err)
+	}
+	backends = []backend{awssm, ssm, vault, gcp}
+	return m.Run()
+}
+
+func failed(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
