@@ -32,9 +32,10 @@ type clients struct {
 	quotaProject string
 	login        login
 
-	mu     sync.Mutex
-	open   map[string]*connection // by location
-	closed bool
+	mu      sync.Mutex
+	open    map[string]*connection      // by location
+	retired map[*connection]*time.Timer // out of use, and when they are closed
+	closed  bool
 }
 
 // get returns the client for a location, with credentials at hand.
@@ -155,13 +156,47 @@ func dialOptions() []grpc.DialOption {
 	}
 }
 
+// silence is how long a call is without an answer before its connection is
+// taken to be dead.
+const silence = time.Second
+
+// discard takes a connection of ours out of use, on which a call got no answer
+// in time: its peer may have vanished behind something that still acknowledges
+// what it is sent (a proxy, a sidecar), and gRPC would notice at the next
+// keepalive only, minutes later, with every call until then in vain. Calls that
+// are under way on it go on, for as long as one lasts at most.
+func (c *clients) discard(location string, conn *connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.open[location] != conn {
+		return
+	}
+	delete(c.open, location)
+	if c.retired == nil {
+		c.retired = make(map[*connection]*time.Timer)
+	}
+	c.retired[conn] = time.AfterFunc(pageTimeout, func() {
+		c.mu.Lock()
+		_, mine := c.retired[conn]
+		delete(c.retired, conn)
+		c.mu.Unlock()
+		if mine {
+			_ = conn.close()
+		}
+	})
+}
+
 // close closes what get has opened.
 func (c *clients) close() error {
 	c.mu.Lock()
-	open := c.open
-	c.open, c.closed = nil, true
+	open, retired := c.open, c.retired
+	c.open, c.retired, c.closed = nil, nil, true
 	c.mu.Unlock()
 	c.login.close()
+	for conn, timer := range retired {
+		timer.Stop()
+		_ = conn.close()
+	}
 	var first error
 	for _, conn := range open {
 		if err := conn.close(); err != nil && first == nil {

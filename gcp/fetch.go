@@ -8,8 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
@@ -64,8 +67,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A mismatch is read once more, for it may have happened on the way.
 func (p *Provider) access(ctx context.Context, conn *connection, at place) (*secretmanagerpb.AccessSecretVersionResponse, error) {
 	for range 2 {
+		began := time.Now()
 		answer, err := conn.access(ctx, at.resource(), p.attempt)
 		if err != nil {
+			if status.Code(err) == codes.DeadlineExceeded && time.Since(began) >= silence {
+				p.clients.discard(at.location, conn)
+			}
 			return nil, p.failure(ctx, err, at, permAccess)
 		}
 		payload := answer.GetPayload()

@@ -47,7 +47,8 @@ type backend struct {
 	target     string                            // the server
 	uri        func(base, address string) string // where the secrets below base are read, through host:port
 	put        func(base, name, text string) error
-	credential string // what logs in, or the part of it that stays on this side
+	credential string        // what logs in, or the part of it that stays on this side
+	settles    time.Duration // how long it may go on with what it has begun before the fault's end, beyond an attempt
 }
 
 // servers are what the backends read from.
@@ -171,6 +172,7 @@ func (s *servers) hashicorp(bin, home string) (b backend, err error) {
 	}
 	return backend{
 		name: "vault", target: s.vault.Addr, credential: secretID, put: put,
+		settles: 10 * time.Second, // a login is not sent again while its answer may still come: a secret id may be good for one
 		uri: func(base, address string) string {
 			return "vault://kv/" + base + "?address=http://" + address + "&auth=approle&role_id_file=" + role + "&secret_id_file=" + file
 		},

@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,13 +26,15 @@ const (
 	// of a second that the resolver gives a provider which does not look at its
 	// context, and as much for a busy machine.
 	grace = 500 * time.Millisecond
-	// atOnce bounds each Get of a held secret, and typical the median: a Get
-	// that waited for the network would take longer than either, in each fault.
-	atOnce  = 250 * time.Millisecond
+	// Of the Gets of a held secret, the median takes at most typical, 99 of 100
+	// at most soon, and each at most atOnce: what the machine takes for other
+	// things is in it, and no second that a Get would wait for a read.
 	typical = time.Millisecond
+	soon    = 50 * time.Millisecond
+	atOnce  = 750 * time.Millisecond
 	// lasts is how long a held secret goes through a fault.
 	lasts = 4 * time.Second
-	// recovers bounds the time from the end of a fault to the value: for a cold
+	// These bound the time from the end of a fault to the value: for a cold
 	// secret the failure is remembered for a second at most after so few reads,
 	// and a held one is read again after a backoff of at most eight. An attempt
 	// at a connection that is dead may come before either.
@@ -160,13 +163,15 @@ func cold(t *testing.T, b backend, f fault) {
 func batch(t *testing.T, b backend, f fault) {
 	x := try(t, b, f, secrets.WithTimeout(f.timeout))
 	mend := x.spoil(t)
+	first := true
 	x.firstRead(t, mend, func() error {
 		err := x.r.Preload(t.Context(), secretNames...)
-		if err != nil {
+		if err != nil && first {
 			for _, name := range secretNames {
 				assert.ErrorContains(t, err, fmt.Sprintf("%q", name), "each name is told")
 			}
 		}
+		first = false
 		return err
 	})
 }
@@ -187,8 +192,10 @@ func (x *trial) firstRead(t *testing.T, mend func(), read func() error) {
 	x.judge(t, err)
 	mend()
 	mended := time.Now()
-	var last error
-	require.Eventually(t, func() bool { last = read(); return last == nil }, coldRecovers+x.timeout, 20*time.Millisecond)
+	for again := read(); again != nil; again = read() {
+		require.Less(t, time.Since(mended), x.recovers(coldRecovers), "it recovers: %v", again)
+		time.Sleep(20 * time.Millisecond)
+	}
 	t.Logf("failed after %v (%v); recovered %v after its end", took.Round(time.Millisecond), err, time.Since(mended).Round(time.Millisecond))
 }
 
@@ -196,7 +203,7 @@ func (x *trial) firstRead(t *testing.T, mend func(), read func() error) {
 func hold(t *testing.T, b backend, f fault) {
 	x := try(t, b, f, secrets.WithTTL(300*time.Millisecond), secrets.WithIdle(time.Minute), secrets.WithTimeout(holdTimeout(f)))
 	old := x.rotate(t, "a")
-	require.NoError(t, x.r.Preload(t.Context(), secretNames...))
+	require.Eventually(t, func() bool { return x.r.Preload(context.Background(), secretNames...) == nil }, heldRecovers, 50*time.Millisecond, "on a busy machine, too")
 	mend := x.spoil(t)
 	now := x.rotate(t, "a")
 
@@ -211,7 +218,7 @@ func hold(t *testing.T, b backend, f fault) {
 		require.True(t, value == now || value == old && !seen, "the value is the old one, and from some time on the new one")
 		seen = value == now
 	}
-	through := x.takes > 0 || x.outlived[x.backend.name] != ""
+	through := x.takes > 0
 	enough := func() bool {
 		if through {
 			return seen
@@ -220,11 +227,12 @@ func hold(t *testing.T, b backend, f fault) {
 	}
 	for start := time.Now(); time.Since(start) < lasts || !enough(); time.Sleep(5 * time.Millisecond) {
 		get()
-		require.Less(t, time.Since(start), lasts+heldRecovers, "a refresh has come to its end meanwhile")
+		require.Less(t, time.Since(start), lasts+x.recovers(heldRecovers), "a refresh has come to its end meanwhile")
 	}
 	slices.Sort(times)
 	slowest, median := times[len(times)-1], times[len(times)/2]
 	assert.Less(t, slowest, atOnce, "every Get is served without delay")
+	assert.Less(t, times[len(times)*99/100], soon, "every Get is served without delay")
 	assert.Less(t, median, typical, "every Get is served without delay")
 	if through {
 		t.Logf("seen through the fault; Get: median %v, slowest %v", median, slowest)
@@ -241,7 +249,7 @@ func hold(t *testing.T, b backend, f fault) {
 	mended := time.Now()
 	for !seen {
 		get()
-		require.Less(t, time.Since(mended), heldRecovers+grace, "the new value is seen: %s", x.status("a").LastError)
+		require.Less(t, time.Since(mended), x.recovers(heldRecovers), "the new value is seen: %s", x.status("a").LastError)
 		time.Sleep(5 * time.Millisecond)
 	}
 	t.Logf("stale after %d failures (%s); Get: median %v, slowest %v; the new value %v after the fault's end",
@@ -255,6 +263,10 @@ func holdTimeout(f fault) time.Duration {
 	}
 	return min(f.timeout, short)
 }
+
+// recovers is the time from a fault's end to the value, at most: a bound, and
+// what the backend itself waits for.
+func (x *trial) recovers(bound time.Duration) time.Duration { return bound + x.settles }
 
 // status is that of the document of a name.
 func (x *trial) status(name string) secrets.Status {
@@ -283,4 +295,3 @@ func (b *logBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
-

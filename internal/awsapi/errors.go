@@ -118,7 +118,7 @@ func (c *Call) Fail(err error) *fault.Error {
 	}
 	a := AnswerOf(err)
 	f := &fault.Error{Class: a.Class(), Err: err, Retry: a.RetryAfter}
-	if a.Code == "" && a.Status == 0 {
+	if a.Code == "" && (a.Status == 0 || broken(err)) {
 		f.Msg = c.unanswered(err)
 		return f
 	}
@@ -184,13 +184,22 @@ func (c *Call) message(f *fault.Error, a Answer) string {
 	return c.where() + ": " + what + mend
 }
 
-// unanswered describes a call to which no response came.
+// broken reports whether a response ended before its end. What there was of it
+// says nothing about who sent it.
+func broken(err error) bool {
+	return errors.Is(err, errCut) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// unanswered describes a call to which no response came, or none that was
+// whole.
 func (c *Call) unanswered(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return c.where() + ": no answer in time"
 	case errors.Is(err, context.Canceled):
 		return c.where() + ": not waited for"
+	case errors.Is(err, errCut):
+		return c.where() + ": the answer broke off"
 	}
 	return c.where() + ": no connection"
 }

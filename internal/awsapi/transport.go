@@ -3,6 +3,7 @@ package awsapi
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -21,7 +22,14 @@ type HTTPClient interface {
 }
 
 // bounded gives each attempt of next a timeout, under the context of the call.
-type bounded struct{ next HTTPClient }
+//
+// After an attempt that timed out before a response, it has idle closed, if not
+// nil: idle connections may be as dead as the one that was used, and each would
+// cost the next attempt its time.
+type bounded struct {
+	next HTTPClient
+	idle func()
+}
 
 func (b bounded) Do(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), attemptTimeout)
@@ -32,6 +40,9 @@ func (b bounded) Do(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := b.next.Do(own)
 	if err != nil || resp == nil || resp.Body == nil {
+		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && b.idle != nil {
+			b.idle()
+		}
 		cancel()
 		return resp, err
 	}
