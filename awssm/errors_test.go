@@ -1,7 +1,11 @@
 package awssm
 
 import (
+	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -115,4 +119,34 @@ func TestAValidationErrorIsUnspellableUnlessAVersionWasAskedFor(t *testing.T) {
 	_, err = fetch(t, p, referenced("db", "version", "x"))
 	require.ErrorAs(t, err, &u)
 	assert.False(t, u.Unspellable())
+}
+
+func TestAnAnswerThatBreaksOffIsNoForeignAnswer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		more func(http.ResponseWriter, *http.Request) // after half of the body
+		says string
+	}{
+		"the connection ends":    {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "the answer broke off"},
+		"the rest does not come": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer in time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				w.Header().Set("Content-Length", "1000")
+				_, _ = io.WriteString(w, `{"Name":"db","SecretString":"canary-9f3a`)
+				_ = http.NewResponseController(w).Flush()
+				c.more(w, r)
+			}))
+			t.Cleanup(server.Close)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			_, err := over(t, &awstest.Server{URL: server.URL}).Fetch(ctx, referenced("db"))
+			require.ErrorIs(t, err, secrets.ErrUnavailable)
+			assert.ErrorContains(t, err, c.says)
+			assert.NotContains(t, err.Error(), "captive portal")
+			awstest.NoCanary(t, err, "canary-9f3a")
+		})
+	}
 }

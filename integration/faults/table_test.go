@@ -78,7 +78,7 @@ var faults = []fault{
 	},
 	{
 		name: "a cut in the middle of a body",
-		make: toxic("downstream", "limit_data", `"bytes":2600`), size: large, timeout: short, causes: []string{"EOF", "closed", "reset"},
+		make: toxic("downstream", "limit_data", `"bytes":2600`), size: large, timeout: short, causes: []string{"EOF", "broke off"},
 	},
 	{
 		name: "connections whose other end vanishes",
