@@ -34,12 +34,13 @@ const (
 	atOnce  = 750 * time.Millisecond
 	// lasts is how long a held secret goes through a fault.
 	lasts = 4 * time.Second
-	// These bound the time from the end of a fault to the value: for a cold
-	// secret the failure is remembered for a second at most after so few reads,
-	// and a held one is read again after a backoff of at most eight. An attempt
-	// at a connection that is dead may come before either.
-	coldRecovers = 6 * time.Second
-	heldRecovers = 15 * time.Second
+	// These bound the time from the end of a fault to the value. After so few
+	// failed reads a cold secret's failure is remembered for a second or two,
+	// and what was begun before, a connection or a question to a nameserver,
+	// takes five seconds at most to fail. A held secret is read again after the
+	// backoff of refreshes, which is never more than 30 seconds.
+	coldRecovers = 10 * time.Second
+	heldRecovers = 30*time.Second + short + grace
 )
 
 // TestFaults goes through backends × faults × what is asked for.

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
@@ -43,7 +42,6 @@ const atATime = "4"
 func run(m *testing.M) int {
 	flag.Parse()
 	_ = flag.Set("test.parallel", atATime)
-	zerolog.SetGlobalLevel(zerolog.Disabled) // toxiproxy tells of each fault that it makes
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "VAULT_") && name != "VAULT_SERVER_BIN" {
 			_ = os.Unsetenv(name)
