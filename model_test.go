@@ -93,7 +93,7 @@ type model struct {
 
 const (
 	modelDocs  = 40
-	modelBurst = 16 // Gets in a row
+	modelBurst = 128 // Gets in a row
 )
 
 // modelKinds are the options of the resolvers; their TTLs are times the pace.
@@ -111,7 +111,16 @@ var modelKinds = []func(unit time.Duration) []secrets.Option{
 	func(time.Duration) []secrets.Option { return []secrets.Option{secrets.WithTTL(0)} },
 }
 
-func (m *model) path(i int) string { return fmt.Sprintf("m/%d", i) }
+func (m *model) path(i int) string { return modelNames[i][0] }
+
+// modelNames are those that a document is asked for by, its own first.
+var modelNames = func() (names [modelDocs][3]string) {
+	for i := range names {
+		path := fmt.Sprintf("m/%d", i)
+		names[i] = [...]string{path, path + "/a", path + "#b"}
+	}
+	return names
+}()
 
 // unit is a millisecond of the model's time.
 func (m *model) unit() time.Duration { return time.Duration(m.slow) * time.Millisecond }
@@ -269,7 +278,7 @@ func (m *model) read(ctx context.Context, r *secrets.Resolver) {
 	}
 	pick := func() (i int, name string) {
 		i = rand.IntN(modelDocs)
-		return i, m.path(i) + []string{"", "/a", "#b"}[rand.IntN(3)]
+		return i, modelNames[i][rand.IntN(len(modelNames[i]))]
 	}
 	for ctx.Err() == nil {
 		if m.rest > 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/api/iterator"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 )
 
 // A connection is what a provider needs of a client.
@@ -28,7 +29,9 @@ type connection struct {
 	newestEnabled func(ctx context.Context, secret string) (int, error)
 	// page returns the ids on the page at token of a parent's secrets, and the
 	// next page's token, which is empty at the end.
-	page  func(ctx context.Context, parent, token string) (ids []string, next string, err error)
+	page func(ctx context.Context, parent, token string) (ids []string, next string, err error)
+	// ready reports whether it is connected.
+	ready func() bool
 	close func() error
 }
 
@@ -42,6 +45,10 @@ func connect(client *secretmanager.Client) *connection {
 		},
 		page: func(ctx context.Context, parent, token string) ([]string, string, error) {
 			return page(ctx, client, parent, token)
+		},
+		ready: func() bool {
+			conn := grpcConn(client)
+			return conn != nil && conn.GetState() == connectivity.Ready
 		},
 		close: func() error { return client.Close() },
 	}

@@ -67,10 +67,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A mismatch is read once more, for it may have happened on the way.
 func (p *Provider) access(ctx context.Context, conn *connection, at place) (*secretmanagerpb.AccessSecretVersionResponse, error) {
 	for range 2 {
-		began := time.Now()
+		began, ready := time.Now(), conn.ready()
 		answer, err := conn.access(ctx, at.resource(), p.attempt)
 		if err != nil {
-			if status.Code(err) == codes.DeadlineExceeded && time.Since(began) >= silence {
+			// One that is still being made is gRPC's to give up: on a slow
+			// network the next call may find it ready.
+			if ready && status.Code(err) == codes.DeadlineExceeded && time.Since(began) >= silence {
 				p.clients.discard(at.location, conn)
 			}
 			return nil, p.failure(ctx, err, at, permAccess)

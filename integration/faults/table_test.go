@@ -28,8 +28,8 @@ const (
 	small = 100
 	large = 3500 // which a Parameter Store still takes
 
-	short  = 2 * time.Second  // less than what a backend gives an attempt
-	normal = 10 * time.Second // the default: the backend's own attempts end before
+	short  = 2500 * time.Millisecond // less than what a backend gives an attempt
+	normal = 10 * time.Second        // the default: the backend's own attempts end before
 )
 
 // A connection is what lies between a client and a server: a name and a line.
