@@ -25,6 +25,7 @@ import (
 type pace struct {
 	least  int64         // Gets, at least
 	length time.Duration // and so long, at least
+	burst  int           // Gets in a row
 	slow   int           // how many times longer every time is than at full speed
 	rest   time.Duration // of a reader between two things that it does; 0: none
 }
@@ -49,12 +50,12 @@ const (
 //	SECRETS_MODEL_TIME=30m go test -race -v -timeout=40m -run='^TestModel$' .
 func TestModel(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	p := pace{least: modelGets, length: 3 * time.Second, slow: 1}
+	p := pace{least: modelGets, length: 3 * time.Second, burst: 128, slow: 1}
 	var watch *gauge
 	if text := os.Getenv("SECRETS_MODEL_TIME"); text != "" {
 		length, err := time.ParseDuration(text)
 		require.NoError(t, err)
-		p = pace{length: length, slow: 40, rest: 500 * time.Millisecond}
+		p = pace{length: length, burst: 16, slow: 40, rest: 500 * time.Millisecond}
 		watch = startGauge(length)
 	}
 	m := &model{pace: p, p: secretstest.NewProvider(nil), wrong: make(chan error, 1)}
@@ -92,8 +93,7 @@ type model struct {
 }
 
 const (
-	modelDocs  = 40
-	modelBurst = 128 // Gets in a row
+	modelDocs = 40
 )
 
 // modelKinds are the options of the resolvers; their TTLs are times the pace.
@@ -326,7 +326,7 @@ func (m *model) read(ctx context.Context, r *secrets.Resolver) {
 				l.Stop()
 			}
 		default:
-			for range modelBurst {
+			for range m.burst {
 				s, err := r.Get(patience, name)
 				m.gets.Add(1)
 				check(i, s, err)
