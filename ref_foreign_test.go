@@ -20,7 +20,6 @@ func TestAForeignReferenceNeedsItsBackend(t *testing.T) {
 		"sm://p/s":                                               "/gcp",
 		"vault:secret/data/x#key":                                "/vault",
 		"ref+awssecrets://x":                                     "/awssm",
-		"secretref+file:///run/secrets/x":                        "/envfile",
 	} {
 		_, err := ParseRef(in)
 		require.ErrorIs(t, err, ErrInvalid, in)

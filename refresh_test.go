@@ -46,6 +46,23 @@ func TestRefreshing(t *testing.T) {
 		assert.GreaterOrEqual(t, p.Calls().Reads, 100*10)
 	}))
 
+	t.Run("a thousand documents are read a batch at a time, since a batch is several calls", in(func(t *testing.T) {
+		docs := map[string]string{}
+		var names []string
+		for i := range 1000 {
+			name := fmt.Sprint("s", i)
+			docs[name], names = "v", append(names, name)
+		}
+		r, p := polled(t, docs, secrets.WithTTL(time.Minute))
+		require.NoError(t, r.Preload(t.Context(), names...))
+		keepUsing(t, r, names...)
+		release := p.Block(secretstest.All)
+		defer release()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, 1, p.Calls().InFlight)
+	}))
+
 	t.Run("documents that were read apart come together", in(func(t *testing.T) {
 		docs := map[string]string{}
 		for i := range 20 {

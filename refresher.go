@@ -121,7 +121,7 @@ func (r *Resolver) refreshDue(p *provider, now int64) (next int64) {
 		if p.retryAt > now {
 			return min(next, p.retryAt)
 		}
-		if p.probing || p.groups >= maxRefreshes {
+		if p.probing || p.calls >= maxRefreshes {
 			return next // the end of a read wakes the refresher
 		}
 		rd := &reading{provider: p, refresh: true}
@@ -130,11 +130,12 @@ func (r *Resolver) refreshDue(p *provider, now int64) (next int64) {
 			continue
 		}
 		p.probing = p.failures > 0
-		p.groups++
+		calls := (len(rd.flights)*maxRefreshes + maxBatch - 1) / maxBatch
+		p.calls += calls
 		r.spawn(func() {
 			r.refresh(rd)
 			r.mu.Lock()
-			p.groups--
+			p.calls -= calls
 			r.unlock()
 			r.wakeNow()
 		})
@@ -146,7 +147,7 @@ func (r *Resolver) refreshDue(p *provider, now int64) (next int64) {
 func (r *Resolver) gather(rd *reading, first *document, now int64) {
 	p := rd.provider
 	horizon := now + first.ttl/10
-	most := maxBatch
+	most := (maxRefreshes - p.calls) * maxBatch / maxRefreshes
 	if b, ok := p.opened.(BatchProvider); !ok || b == nil || p.batchAfter > now {
 		most = 1
 	}

@@ -12,7 +12,7 @@ import (
 
 const (
 	maxColdReads = 32  // reads that somebody waits for, in flight for a provider
-	maxRefreshes = 8   // reads that nobody waits for, likewise
+	maxRefreshes = 8   // reads that nobody waits for, likewise; a full batch, which is several calls, is all of them
 	maxBatch     = 100 // references in one FetchBatch
 
 	noBatchFor = int64(10 * time.Minute) // after a batch was refused as a whole
@@ -36,7 +36,7 @@ type provider struct {
 	failures   int      // in a row, of the classes that speak of the provider
 	told       int      // failures, when the log was last told
 	retryAt    int64    // no refresh before, after failures
-	groups     int      // refreshes that were started and have not ended
+	calls      int      // refreshes that were started and have not ended, as calls of the backend
 	probing    bool     // after failures: one refresh is under way, and the others wait for what it says
 	batchAfter int64    // no batch before
 }

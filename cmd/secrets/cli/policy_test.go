@@ -6,10 +6,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	_ "github.com/go-secrets/secrets/awssm" // ARNs and the like are read by their backends
+	_ "github.com/go-secrets/secrets/gcp"
+	_ "github.com/go-secrets/secrets/ssm"
 )
 
-// policyOf runs check --policy, for which no backend has to be linked: nothing
-// is opened.
+// policyOf runs check --policy. Nothing is opened.
 func policyOf(t *testing.T, url string, names ...string) outcome {
 	t.Helper()
 	got := inProcess(t, url, append([]string{"check", "--policy"}, names...)...)
