@@ -57,7 +57,7 @@ func suffer(tb testing.TB, which string, mode fake.Mode, d, recovery time.Durati
 	require.NoError(tb, backend.Mode(mode))
 	require.NoError(tb, backend.Reset())
 	time.Sleep(2 * outageTTL) // what was under way has failed, and the TTL has passed
-	watch := load.Watch(50 * time.Millisecond)
+	watch := load.Watch(d / 80)
 	o.Paced = load.Pace(ctx, d, outageInterval, outageReaders, read)
 	o.samples = watch()
 	o.callsDuring = calls(tb)
