@@ -3,11 +3,13 @@ package bench_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,8 +33,9 @@ const (
 // An outage is what was seen of one.
 type outage struct {
 	load.Paced
-	before, after   uint64 // live bytes
-	goroutines      int    // before it
+	floor           []time.Duration // of a lookup in a map, at the same pace and time
+	before, after   uint64          // live bytes
+	goroutines      int             // before it
 	samples         []load.Sample
 	recovered       time.Duration // after the backend's return
 	neverRecovered  bool
@@ -58,8 +61,11 @@ func suffer(tb testing.TB, which string, mode fake.Mode, d, recovery time.Durati
 	require.NoError(tb, backend.Reset())
 	time.Sleep(2 * outageTTL) // what was under way has failed, and the TTL has passed
 	watch := load.Watch(d / 80)
+	var beside sync.WaitGroup
+	beside.Go(func() { o.floor = load.Pace(ctx, d, outageInterval, outageReaders, floorRead(names)).Times })
 	o.Paced = load.Pace(ctx, d, outageInterval, outageReaders, read)
-	o.samples = watch()
+	beside.Wait()
+	o.samples = slices.DeleteFunc(watch(), func(s load.Sample) bool { return s.At > d*9/10 }) // before the readers end
 	o.callsDuring = calls(tb)
 	o.after = load.Heap()
 	o.goroutines = o.samples[0].Goroutines
@@ -69,6 +75,23 @@ func suffer(tb testing.TB, which string, mode fake.Mode, d, recovery time.Durati
 	require.NoError(tb, backend.Mode(fake.OK))
 	o.recovered, o.neverRecovered = seen(r, names[0], o.generationAfter, recovery)
 	return o
+}
+
+// floorRead returns what reads the names from a map behind an atomic pointer:
+// what of the slowest reads is the machine's.
+func floorRead(names []string) func(context.Context, int) error {
+	values := make(map[string]string, len(names))
+	for _, name := range names {
+		values[name] = fake.Value(name, 0)
+	}
+	var floor atomic.Pointer[map[string]string]
+	floor.Store(&values)
+	return func(_ context.Context, i int) error {
+		if (*floor.Load())[names[i%len(names)]] == "" {
+			return errors.New("missing")
+		}
+		return nil
+	}
 }
 
 // seen returns how long it takes until a reader has a generation; never: not
@@ -115,6 +138,7 @@ func BenchmarkOutage(b *testing.B) {
 				b.ReportMetric(float64(load.Quantile(o.Times, 0.5)), "p50-ns")
 				b.ReportMetric(float64(load.Quantile(o.Times, 0.999)), "p99.9-ns")
 				b.ReportMetric(float64(load.Quantile(o.Times, 1)), "max-ns")
+				b.ReportMetric(float64(load.Quantile(o.floor, 0.999)), "floor-p99.9-ns")
 				b.ReportMetric(100*float64(o.Errors)/float64(max(1, len(o.Times))), "failed-%")
 				b.ReportMetric(float64(mostGoroutines(o.samples)-o.goroutines), "more-goroutines")
 				b.ReportMetric(growth(o.samples), "goroutine-growth")

@@ -39,6 +39,7 @@ func bars(title, axis string, logarithmic bool, all []bar, text func(float64) st
 	p := plot.New()
 	p.Title.Text = title
 	p.Title.TextStyle.Font.Size = vg.Points(13)
+	p.Title.Padding = vg.Points(4)
 	p.X.Label.Text = axis
 	p.BackgroundColor = color.White
 	least, most := math.Inf(1), 0.0
@@ -60,7 +61,8 @@ func bars(title, axis string, logarithmic bool, all []bar, text func(float64) st
 	names := make([]string, len(all))
 	for i, b := range all {
 		y := float64(len(all) - 1 - i)
-		names[len(all)-1-i] = b.label
+		// Room for a font that is wider than the one which was measured.
+		names[len(all)-1-i] = b.label + strings.Repeat("\u00a0", len(b.label)/2+1)
 		end := max(b.value, p.X.Min)
 		box, err := plotter.NewPolygon(plotter.XYs{{X: p.X.Min, Y: y - 0.36}, {X: end, Y: y - 0.36}, {X: end, Y: y + 0.36}, {X: p.X.Min, Y: y + 0.36}})
 		if err != nil {
@@ -80,7 +82,7 @@ func bars(title, axis string, logarithmic bool, all []bar, text func(float64) st
 	}
 	p.NominalY(names...)
 	p.Y.Min, p.Y.Max = -0.6, float64(len(all))-0.4
-	return p.Save(vg.Points(560), vg.Points(70+24*float64(len(all))), file)
+	return p.Save(vg.Points(600), vg.Points(80+24*float64(len(all))), file)
 }
 
 // decades are ticks at the powers of ten.
@@ -162,7 +164,8 @@ func drawGoroutines(trace, file string) error {
 	p.Title.Text = "Goroutines while every call hangs"
 	p.X.Label.Text, p.Y.Label.Text = "seconds of the outage", "goroutines of the process"
 	p.BackgroundColor = color.White
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.Top, p.Legend.Left, p.Legend.Padding = true, true, vg.Points(3)
+	p.Title.Padding = vg.Points(4)
 	p.Y.Min = 0
 	palette := map[string]color.Color{
 		"ours": oursColor, "ours-on-demand": color.RGBA{R: 0x7f, G: 0xb8, B: 0xe6, A: 0xff}, "raw": color.RGBA{R: 0x80, A: 0xff},
@@ -191,7 +194,7 @@ func drawGoroutines(trace, file string) error {
 		line.Color, line.Width = palette[peer], vg.Points(1.6)
 		p.Add(line)
 		p.Legend.Add(label(peer), line)
-		p.Y.Max = max(p.Y.Max, 1.6*points[len(points)-1].Y)
+		p.Y.Max = max(p.Y.Max, 2*points[len(points)-1].Y)
 	}
 	return p.Save(vg.Points(560), vg.Points(300), file)
 }
