@@ -50,16 +50,17 @@ func (m *measurement) measure(rows []row) (err error) {
 	return nil
 }
 
-// build builds the test binaries.
+// build builds the test binaries, with -trimpath as the programs are, so that
+// what they share is compiled once.
 func (m *measurement) build(rows []row) error {
 	fmt.Println("building")
 	m.rows = filepath.Join(m.dir, "rows.test")
-	if err := goCommand(".", "test", "-c", "-o", m.rows, "."); err != nil {
+	if err := goCommand(".", "test", "-c", "-trimpath", "-o", m.rows, "."); err != nil {
 		return err
 	}
 	if m.options.vals && slices.ContainsFunc(rows, func(r row) bool { return r.vals }) {
 		m.vals = filepath.Join(m.dir, "vals.test")
-		return goCommand("vals", "test", "-c", "-o", m.vals, ".")
+		return goCommand("vals", "test", "-c", "-trimpath", "-o", m.vals, ".")
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strings"
 
 	"golang.org/x/perf/benchfmt"
 )
@@ -88,14 +87,4 @@ func (r *results) ratio(over, under, unit string) (float64, error) {
 		ratios[i] = a[i] / b[i]
 	}
 	return medianOf(ratios), nil
-}
-
-// with returns the names of a row that hold a part, such as peer=ours.
-func (r *results) with(row string) (names []string) {
-	for _, name := range r.names {
-		if strings.HasPrefix(name, row+"/") {
-			names = append(names, name)
-		}
-	}
-	return names
 }
