@@ -67,7 +67,7 @@ func suffer(tb testing.TB, which string, mode fake.Mode, d, recovery time.Durati
 	beside.Wait()
 	o.samples = slices.DeleteFunc(watch(), func(s load.Sample) bool { return s.At > d*9/10 }) // before the readers end
 	o.callsDuring = calls(tb)
-	o.after = load.Heap()
+	o.after = load.Heap() - uint64(8*(cap(o.Times)+cap(o.floor))) // without the times themselves
 	o.goroutines = o.samples[0].Goroutines
 
 	// Everything was rotated meanwhile, so that the old value can be told.
