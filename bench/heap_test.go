@@ -25,7 +25,7 @@ func heap(tb testing.TB, which string, n int) (bytes, goroutines float64) {
 	var hold func(names []string)
 	var keep any
 	if which == "map" {
-		m := make(map[string]string, n)
+		m := make(map[string]string)
 		keep = m
 		hold = func(names []string) {
 			for _, name := range names {

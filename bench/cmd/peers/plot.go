@@ -62,7 +62,7 @@ func bars(title, axis string, logarithmic bool, all []bar, text func(float64) st
 	for i, b := range all {
 		y := float64(len(all) - 1 - i)
 		// Room for a font that is wider than the one which was measured.
-		names[len(all)-1-i] = b.label + strings.Repeat("\u00a0", len(b.label)/2+1)
+		names[len(all)-1-i] = "\u00a0\u00a0" + b.label + strings.Repeat("\u00a0", len(b.label)/2+1)
 		end := max(b.value, p.X.Min)
 		box, err := plotter.NewPolygon(plotter.XYs{{X: p.X.Min, Y: y - 0.36}, {X: end, Y: y - 0.36}, {X: end, Y: y + 0.36}, {X: p.X.Min, Y: y + 0.36}})
 		if err != nil {
