@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 check: format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks test ## what CI runs first: all of the checks below, and the tests with race
 ci: ; bash .ci/run
@@ -35,6 +35,9 @@ test: ## the tests, with the race detector; ARGS='-run Watch' adds flags
 bench: ## the benchmarks beside the code; BENCH=Get chooses
 	go test -run='^$$' -bench='$(or $(BENCH),.)' -benchmem ./...
 
+bench-peers: ## beside the peers: measures all, writes docs/benchmarks.md; about 20 minutes; ARGS='-rows Held'
+	cd bench && GOWORK=off go run ./cmd/peers $(ARGS)
+
 fuzz: ## every fuzz target; FUZZTIME=60s says for how long
 	.ci/fuzz $(or $(FUZZTIME),10s)
 
@@ -45,5 +48,5 @@ integration: ## the suites against real servers; PKG=./vault chooses one
 tidy: ## go mod tidy in every module
 	.ci/tidy -w
 
-.PHONY: help check ci format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks api test bench fuzz \
+.PHONY: help check ci format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks api test bench bench-peers fuzz \
 	integration tidy

@@ -1,0 +1,20 @@
+// Command ours-awssm is a program that reads a secret with this library, for its
+// size: AWS Secrets Manager.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/go-secrets/secrets"
+	_ "github.com/go-secrets/secrets/awssm"
+)
+
+func main() {
+	if len(os.Args) < 2 { // its start is all that is timed
+		return
+	}
+	_, err := secrets.Get(context.Background(), os.Args[1])
+	fmt.Println(err)
+}
