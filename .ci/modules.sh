@@ -9,7 +9,7 @@ export GOWORK=off GOFLAGS="${GOFLAGS:+$GOFLAGS }-buildvcs=false"
 # holds nothing of ours.
 modules() {
 	git ls-files --cached --others --exclude-standard -- go.mod '*/go.mod' |
-		grep -v '^integration/vaultserver/' | xargs -n 1 dirname
+		grep -vE '^(integration/vaultserver|bench/vals)/' | xargs -n 1 dirname
 }
 
 # in_modules COMMAND… runs a command in every module, also after a failure.

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
@@ -86,6 +87,7 @@ func (o *Options) load(ctx context.Context) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(o.Region),
 		config.WithSharedConfigProfile(o.Profile),
+		config.WithLogger(logging.Nop{}), // it would write to standard error, whatever the program's log is
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // the Session and the resolver try again
 		// Credentials are fetched once an hour at most: no connection stays
 		// behind that nothing could close.

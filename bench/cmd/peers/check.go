@@ -142,7 +142,7 @@ func (c *checker) resources() {
 		ours, raw string
 		bound     float64
 	}{
-		{"files", "jsonslog", 1 << 20}, {"vault", "raw-vault", 1 << 19}, {"awssm", "raw-awssm", 600_000}, {"ssm", "raw-ssm", 600_000}, {"gcp", "raw-gcp", 1 << 19},
+		{"files", "jsonslog", 1_000_000}, {"vault", "raw-vault", 500_000}, {"awssm", "raw-awssm", 500_000}, {"ssm", "raw-ssm", 500_000}, {"gcp", "raw-gcp", 500_000},
 	} {
 		ours, err := c.r.median("Program/peer=ours-"+s.ours, "size-B")
 		raw, err2 := c.r.median("Program/peer="+s.raw, "size-B")
