@@ -85,6 +85,9 @@ func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
 		r.readSoon(d)
 	}
 
+	if changed {
+		d.unpublish() // who has seen the new version by one name sees none older by another
+	}
 	var lost []*entry
 	for e := d.entries; e != nil; e = e.sibling {
 		text, err := e.cut(v)

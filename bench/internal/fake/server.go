@@ -22,6 +22,7 @@ import (
 // A Mode is how the server behaves towards AWS's and Vault's clients.
 type Mode string
 
+// The modes. OK answers.
 const (
 	OK       Mode = "ok"
 	Hang     Mode = "hang"     // a call is accepted and never answered, also not when the mode changes
