@@ -87,7 +87,7 @@ func (o *Options) load(ctx context.Context) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(o.Region),
 		config.WithSharedConfigProfile(o.Profile),
-		config.WithLogger(logging.Nop{}), // it would write to standard error, whatever the program's log is
+		config.WithLogger(logging.Nop{}),                                   // it would write to standard error, whatever the program's log is
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // the Session and the resolver try again
 		// Credentials are fetched once an hour at most: no connection stays
 		// behind that nothing could close.
