@@ -77,7 +77,7 @@ func (b *backend) metrics(t *testing.T) []string {
 func print(set attribute.Set) string {
 	var parts []string
 	for _, kv := range set.ToSlice() {
-		parts = append(parts, strings.TrimPrefix(string(kv.Key), "secrets.")+"="+kv.Value.Emit())
+		parts = append(parts, strings.TrimPrefix(string(kv.Key), "secrets.")+"="+kv.Value.String())
 	}
 	return "{" + strings.Join(parts, " ") + "}"
 }
