@@ -149,7 +149,7 @@ func BenchmarkHeldGetWhileRefreshesHang(b *testing.B) {
 // TestHeapPerSecret keeps what a held secret costs in bounds.
 func TestHeapPerSecret(t *testing.T) {
 	const n = 10_000
-	const bound = 700
+	const bound = 500
 	names, docs := benchNames(n)
 	p := provider64{docs: docs}
 	runtime.GC()

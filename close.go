@@ -33,17 +33,14 @@ func (r *Resolver) close(detach bool) error {
 		for _, f := range p.folders {
 			for _, d := range f.docs {
 				d.unpublish()
-				if d.unwatch != nil {
-					d.unwatch()
-				}
 			}
 		}
 		if p.opened != nil && p.opener != nil {
 			opened = append(opened, p)
 		}
 	}
-	for sub := range r.subs {
-		sub.signal()
+	for e := range r.subs {
+		r.notify(e)
 	}
 	r.unlock()
 	r.cancel()

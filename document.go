@@ -19,28 +19,22 @@ type document struct {
 	path   string
 	ttl    int64 // ns
 
-	value    *version // nil: never held, or deleted
-	expires  int64    // when value must no longer be served; 0: no value
-	next     int64    // when it is to be read again
+	value    *version // nil: never held
+	next     int64    // when it is to be read again; without a value: when it was last asked for, counted by Resolver.misses
 	lastUsed int64    // when it was last known to be asked for
-	hold     int64    // until when Get waits for the flight rather than serve value
 
-	due      int32 // 1 + its index in the provider's heap; 0: not in it
-	expiring int32 // 1 + its index in the resolver's heap; 0: not in it
-	missing  int32 // 1 + its index among those that have no value; 0: not among them
-	pins     int32 // watchers
-	rounds   uint8 // refreshes, counted for the occasional look at the exact documents
-	idle     bool  // due, and left alone until somebody asks
-	expired  bool  // past its expiry, and said so
-	dropped  bool  // no longer the resolver's
-	again    bool  // it changed while it was being read
-	asked    bool  // by its own name, not only as somebody's parent
+	due     int32 // 1 + its index in the provider's heap; 0: not in it
+	rank    int32 // 1 + its index in Resolver.expiring, or without a value in Resolver.missing; 0: not in it
+	rounds  uint8 // refreshes, counted for the occasional look at the exact documents
+	idle    bool  // due, and left alone until somebody asks
+	expired bool  // past its expiry, and said so
+	dropped bool  // no longer the resolver's
+	again   bool  // it changed while it was being read
+	asked   bool  // by its own name, not only as somebody's parent
 
 	entries *entry   // the names that are cut from it
 	flight  *flight  // the read under way
 	trouble *trouble // what went wrong lately; nil: nothing
-	unwatch func()   // ends the provider's watch
-	missed  int64    // when it was last asked for in vain, counted by Resolver.misses
 }
 
 // trouble is what the resolver remembers of failures.
@@ -82,7 +76,19 @@ func (d *document) failures() int {
 func (d *document) gone() bool { return d.trouble != nil && d.trouble.gone }
 
 // usable reports whether the held value may be served.
-func (d *document) usable(now int64) bool { return d.value != nil && now < d.expires }
+func (d *document) usable(now int64) bool { return d.value != nil && now < d.expires() }
+
+// expires returns until when the held value may be served.
+func (d *document) expires() int64 {
+	end := d.value.end(d.folder.provider.maxStale)
+	if d.trouble != nil {
+		end -= d.trouble.counted
+	}
+	return end
+}
+
+// holdsUp reports whether Get waits for the read under way.
+func (d *document) holdsUp(now int64) bool { return d.flight != nil && now < d.flight.hold }
 
 // stale reports whether the last read failed.
 func (d *document) stale() bool { return d.trouble != nil && d.trouble.err != nil }
@@ -112,21 +118,9 @@ func (d *document) names() []string {
 	return names
 }
 
-// setExpiry computes until when the held value may be served.
+// setExpiry takes note that it has changed until when the held value may be
+// served.
 func (r *Resolver) setExpiry(d *document) {
-	if d.value == nil {
-		d.expires = 0
-		r.expiring.remove(d)
-		return
-	}
-	expires := satAdd(d.value.mono, int64(r.maxStale))
-	if x := d.value.extra; x != nil && x.expires != 0 {
-		expires = min(expires, x.expires)
-	}
-	if d.trouble != nil {
-		expires -= d.trouble.counted
-	}
-	d.expires = expires
 	d.expired = false
 	r.expiring.fix(d)
 }
@@ -140,7 +134,7 @@ func (r *Resolver) schedule(d *document, spread float64) {
 	switch x := d.value.extra; {
 	case x == nil:
 	case x.refresh > d.value.mono:
-		d.next = max(min(x.refresh, d.value.mono+(d.expires-d.value.mono)/10*9), d.value.mono+minRefresh)
+		d.next = max(min(x.refresh, d.value.mono+(d.expires()-d.value.mono)/10*9), d.value.mono+minRefresh)
 	case x.expires != 0: // in time, whatever the TTL; with a TTL of zero a lease is kept, too
 		before := d.value.mono + max((x.expires-d.value.mono)*2/3, minRefresh)
 		if d.ttl == 0 || before < d.next {

@@ -8,72 +8,86 @@ import (
 // An entry is a name that the app asks for and where it was found.
 type entry struct {
 	// held is what Get returns at once; nil: Get has to think. It is stored
-	// under Resolver.mu and loaded by anyone. Store and load order the
-	// snapshot's fields, which are written before and never after.
-	held atomic.Pointer[snapshot]
+	// under Resolver.mu and loaded by anyone. Store and load order what the
+	// Secret opens, which is written before and never after.
+	held atomic.Pointer[Secret]
 	// used says that somebody asked since the refresher last looked. Get sets
 	// it when it is clear, the refresher clears it; no order is needed.
 	used atomic.Bool
 
 	dead bool // dropped: it stays in the immutable map until the next promotion
-	how  found
 
 	name string
 
 	// Guarded by Resolver.mu.
 	doc     *document // nil: not found (any more)
-	site    *site
-	field   string
-	last    *snapshot // what was last held
+	part    *part     // what of doc the name is
+	last    *Secret   // what was last held
 	sibling *entry    // the next name of the same document
-	subs    []*subscription
 }
 
-// found says how a name found its document.
-type found uint8
+// A part says what of a document a name is, and what is made of that.
+// It never changes: the names that are all of a document share one.
+type part struct {
+	_ notComparable
 
-const (
-	foundOutright found = iota // a reference, or a name with a field
-	foundExact                 // the document of exactly the name
-	foundParent                // a field of the parent document
-)
+	site   *site
+	field  string // empty: all of it
+	parent bool   // the document is the parent of the name: field is a key, never a pointer
+}
 
-// cut returns the bytes of the name in a version of its document.
-func (e *entry) cut(v *version) (string, error) { return e.site.cut(v, e.field, e.how) }
-
-// cut returns a field of a version, or what all of it stands for, decoded and
-// trimmed as the site says.
-func (s *site) cut(v *version, field string, how found) (text string, err error) {
+// cut returns the part of a version, decoded and trimmed as the site says.
+func (p *part) cut(v *version) (text string, err error) {
 	switch {
-	case field == "":
+	case p.field == "":
 		text, err = v.text()
-	case how == foundParent: // a key, never a pointer
+	case p.parent:
 		var o object
 		if o, err = v.fields(); err == nil {
-			text, err = o.member(field)
+			text, err = o.member(p.field)
 		}
 	default:
-		text, err = v.field(field)
+		text, err = v.field(p.field)
 	}
-	if err != nil || !s.base64 && !s.trim {
+	if err != nil || !p.site.base64 && !p.site.trim {
 		return text, err
 	}
-	return s.text(text)
+	return p.site.text(text)
 }
 
-// renew makes the snapshot of the name in a version, and remembers the bytes
-// that it replaces.
-func (e *entry) renew(v *version, text string) {
+// exact returns the document of exactly the name, which lives in its parent.
+func (e *entry) exact() *try {
+	return &try{&e.part.site.all, e.doc.path + "/" + e.part.field}
+}
+
+// holds reports whether text, of that version, is what was last held.
+func (e *entry) holds(v *version, text string) bool {
+	if e.last == nil {
+		return false
+	}
+	last := e.last.snapshot()
+	return last.from == v && last.value == text
+}
+
+// renew makes the Secret of the name in a version, and has it remember the
+// bytes that it replaces. It reports whether there are no such, or different
+// ones.
+func (e *entry) renew(v *version, text string) (changed bool) {
 	// The fields of what was decoded are those of the text, not of the document.
-	s := &snapshot{name: e.name, value: text, from: v, field: e.field != "" || e.site.base64}
-	if old := e.last; old != nil {
-		if old.value == text {
-			s.value, s.prev = old.value, old.prev
+	s := snapshot{name: e.name, value: text, from: v, field: e.part.field != "" || e.part.site.base64}
+	changed = true
+	if e.last != nil {
+		old := e.last.snapshot()
+		if changed = old.value != text; changed {
+			old.prev = Secret{}
+			s.prev = old.secret()
 		} else {
-			s.prev = newSnapshot(&snapshot{name: old.name, value: old.value, from: old.from, field: old.field})
+			s.value, s.prev = old.value, old.prev
 		}
 	}
-	e.last = newSnapshot(s)
+	secret := s.secret()
+	e.last = &secret
+	return changed
 }
 
 // A nameIndex finds the entry of a name: in an immutable map that is read

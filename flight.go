@@ -15,6 +15,7 @@ type flight struct {
 	doc   *document
 	done  chan struct{} // closed once the document says what came of it
 	start int64
+	hold  int64 // until when Get waits for it rather than serve what is held; 0: it does not
 	last  error // what the backend said so far; guarded by Resolver.mu
 
 	abandoned bool // it never started; set before done is closed

@@ -21,8 +21,8 @@ func newDueHeap() *docHeap {
 // newExpiryHeap orders documents by when they may no longer be served.
 func newExpiryHeap() *docHeap {
 	return &docHeap{
-		key: func(d *document) int64 { return d.expires },
-		at:  func(d *document) *int32 { return &d.expiring },
+		key: func(d *document) int64 { return d.expires() },
+		at:  func(d *document) *int32 { return &d.rank },
 	}
 }
 
@@ -30,8 +30,8 @@ func newExpiryHeap() *docHeap {
 // asked for.
 func newMissingHeap() *docHeap {
 	return &docHeap{
-		key: func(d *document) int64 { return d.missed },
-		at:  func(d *document) *int32 { return &d.missing },
+		key: func(d *document) int64 { return d.next },
+		at:  func(d *document) *int32 { return &d.rank },
 	}
 }
 

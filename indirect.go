@@ -83,15 +83,15 @@ func (r *Resolver) redirect(t *target, at *try, v *version) (bool, error) {
 		return false, nil
 	}
 	text, err := v.text() // a document may be elsewhere as a whole, whatever field is asked of it
-	if err == nil && at.how == foundParent {
-		text, err = at.site.cut(v, at.field, at.how)
+	if err == nil && at.parent {
+		text, err = at.cut(v)
 	}
 	if err != nil {
 		return false, err
 	}
 	ref, found, err := ParseValue(text)
 	if err == nil && !found && t.field != "" {
-		if text, err = at.site.cut(v, at.field, at.how); err != nil {
+		if text, err = at.cut(v); err != nil {
 			return false, err
 		}
 		if ref, found, err = ParseValue(text); found {

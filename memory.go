@@ -10,7 +10,7 @@ import (
 // ones.
 
 func (r *Resolver) rememberMissing(d *document) {
-	if d.missing > 0 || d.dropped {
+	if d.rank > 0 || d.dropped {
 		return
 	}
 	r.miss(d)
@@ -30,7 +30,7 @@ func (r *Resolver) rememberMissing(d *document) {
 // miss makes a document the one that was last asked for in vain.
 func (r *Resolver) miss(d *document) {
 	r.misses++
-	d.missed = r.misses
+	d.next = r.misses
 	r.missing.fix(d)
 }
 
@@ -56,26 +56,27 @@ func (r *Resolver) dropDocument(d *document) {
 		return
 	}
 	d.dropped = true
-	r.missing.remove(d)
-	d.folder.provider.due.remove(d)
-	r.expiring.remove(d)
-	if d.value != nil {
+	if d.value == nil {
+		r.missing.remove(d)
+	} else {
+		r.expiring.remove(d)
+		d.folder.provider.due.remove(d)
 		r.held--
 		r.retireVersion(d.folder.provider, d.value)
 	}
 	if d.folder.docs[d.path] == d {
 		delete(d.folder.docs, d.path)
 	}
-	if d.unwatch != nil {
-		d.unwatch()
-		d.unwatch = nil
+	if unwatch := r.watches[d]; unwatch != nil {
+		unwatch()
+		delete(r.watches, d)
 	}
 }
 
 // dropEntry forgets a name.
 func (r *Resolver) dropEntry(e *entry) {
 	r.detach(e)
-	if len(e.subs) == 0 && !e.dead {
+	if len(r.subs[e]) == 0 && !e.dead {
 		r.names.drop(e)
 		r.named--
 	}
@@ -95,14 +96,14 @@ func (r *Resolver) lose(name string) {
 	}
 	r.dropEntry(e)
 	if d != nil {
-		e.notify() // once, so that those who look again do not wake themselves; and when Get no longer finds it
+		r.notify(e) // once, so that those who look again do not wake themselves; and when Get no longer finds it
 	}
 }
 
 // keep decides whether a name that was just found is held from now on.
 func (r *Resolver) keep(t *target) {
 	e := r.names.find(t.name)
-	if e == nil || e.doc == nil || e.doc.leased() || len(e.subs) > 0 {
+	if e == nil || e.doc == nil || e.doc.leased() || len(r.subs[e]) > 0 {
 		return
 	}
 	if e.doc.ttl == 0 || !r.makeRoom(e.doc) {
@@ -127,7 +128,7 @@ func (r *Resolver) makeRoom(newest *document) bool {
 	for _, p := range r.providers {
 		for _, f := range p.folders {
 			for _, d := range f.docs {
-				if d != newest && d.value != nil && d.pins == 0 && !d.leased() && d.flight == nil && !r.recentlyUsed(d, now) {
+				if d != newest && d.value != nil && !r.pinned(d) && !d.leased() && d.flight == nil && !r.recentlyUsed(d, now) {
 					unused.push(d)
 				}
 			}

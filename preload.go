@@ -36,7 +36,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 		}
 		seen[name] = i
 		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.usable(now) && !r.outlived(e, now) && (e.doc.ttl > 0 || e.doc.leased()) {
-			if found[i] = e.last.secret; !r.neglected(e.doc, now) {
+			if found[i] = *e.last; !r.neglected(e.doc, now) {
 				r.serve(e, now)
 			}
 			continue
@@ -65,10 +65,10 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 			return found, append(errs, &Error{Op: "preload", Err: r.gaveUp(ctx, targets)})
 		}
 		for i, t := range targets {
-			if t.snap == nil {
+			if t.secret == nil {
 				errs = append(errs, &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)})
 			} else {
-				found[places[i]] = t.snap.secret
+				found[places[i]] = *t.secret
 			}
 		}
 	}
@@ -78,7 +78,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 	r.mu.Lock()
 	for i, name := range names {
 		if e := r.names.find(name); e != nil && e.doc != nil && !found[i].IsZero() {
-			found[i] = e.last.secret
+			found[i] = *e.last
 		}
 	}
 	r.unlock()
@@ -105,7 +105,7 @@ func (r *Resolver) freshen(ctx context.Context, names []string) {
 		if r.neglected(e.doc, now) {
 			readings = addReading(readings, r.claimNeglected(e.doc, now))
 		}
-		if e.doc.flight != nil && now < e.doc.hold {
+		if e.doc.holdsUp(now) {
 			waits = append(waits, e.doc.flight.done)
 		}
 	}

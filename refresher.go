@@ -62,7 +62,7 @@ func (r *Resolver) refresher() {
 			next = min(next, r.refreshDue(p, now))
 		}
 		if first := r.expiring.first(); first != nil {
-			next = min(next, first.expires)
+			next = min(next, first.expires())
 		}
 		if now >= r.tidyAt {
 			r.tidyAt = now + lookEvery
@@ -89,12 +89,12 @@ func (r *Resolver) tidy(now int64) {
 
 // expire takes out of Get's sight what may no longer be served.
 func (r *Resolver) expire(now int64) {
-	for d := r.expiring.first(); d != nil && d.expires <= now; d = r.expiring.first() {
+	for d := r.expiring.first(); d != nil && d.expires() <= now; d = r.expiring.first() {
 		r.expiring.remove(d)
 		d.unpublish()
 		d.expired = true
 		for e := d.entries; e != nil; e = e.sibling {
-			e.notify() // for what is made of it is out of date from now on
+			r.notify(e) // for what is made of it is out of date from now on
 		}
 		if r.recentlyUsed(d, now) {
 			var err error
@@ -184,10 +184,10 @@ func (r *Resolver) gather(rd *reading, first *document, now int64) {
 // parent d, so that a name that has got a document of its own moves there.
 func (r *Resolver) gatherExact(rd *reading, d *document) {
 	for e := d.entries; e != nil; e = e.sibling {
-		if e.how != foundParent || !e.site.exact {
+		if !e.part.parent || !e.part.site.exact {
 			continue
 		}
-		exact := r.document(&try{site: e.site, path: d.path + "/" + e.field, how: foundExact})
+		exact := r.document(e.exact())
 		if f, mine := r.claim(exact); mine {
 			rd.flights = append(rd.flights, f)
 			rd.movers = append(rd.movers, e.name)
@@ -206,7 +206,7 @@ func (r *Resolver) noteUse(d *document, now int64) {
 }
 
 func (r *Resolver) isIdle(d *document, now int64) bool {
-	return d.pins == 0 && !d.leased() && now-d.lastUsed >= r.idleAfter(d)
+	return now-d.lastUsed >= r.idleAfter(d) && !d.leased() && !r.pinned(d)
 }
 
 // refresh reads what was gathered, or renews it.
@@ -231,15 +231,15 @@ func (r *Resolver) refresh(rd *reading) {
 // is one now.
 func (r *Resolver) moveToExact(name string) {
 	e := r.names.find(name)
-	if e == nil || e.doc == nil || e.how != foundParent {
+	if e == nil || e.doc == nil || !e.part.parent {
 		return
 	}
 	t, err := r.newTarget(name)
 	if err != nil {
 		return
 	}
-	exact := &try{site: e.site, path: e.doc.path + "/" + e.field, how: foundExact}
-	d := e.site.folder.docs[exact.path]
+	exact := e.exact()
+	d := exact.site.folder.docs[exact.path]
 	if d != nil && d.usable(r.now()) && !d.gone() {
 		_ = r.attach(t, exact, d, d.value) // what cannot be cut stays where it is
 	}

@@ -64,7 +64,7 @@ func (r *Resolver) Invalidate(s Secret) {
 	r.mu.Lock()
 	defer r.unlock()
 	if d, rej := r.reject(s, false, nil); rej != nil && d.flight != nil {
-		d.hold = r.now() + softWait
+		d.flight.hold = r.now() + softWait
 		d.unpublish()
 	}
 }
@@ -77,10 +77,10 @@ func (r *Resolver) reject(s Secret, turn bool, why error) (*document, *rejection
 	if r.closed || snap.from == nil {
 		return nil, nil
 	}
-	d := r.holder(snap)
+	d := r.holder(snap.name)
 	if d == nil || d.value.version != snap.from.version {
 		if turn {
-			r.endTurn(d, snap) // the version may come back
+			r.endTurn(d, snap.from) // the version may come back
 		}
 		return nil, nil
 	}
@@ -121,9 +121,9 @@ func (r *Resolver) replace(d *document, rej *rejection) {
 	r.spawn(func() { r.readUntilReplaced(d, rej) })
 }
 
-// holder returns the document that a snapshot was cut from, if it is held.
-func (r *Resolver) holder(snap *snapshot) *document {
-	name := snap.name
+// holder returns the document that a Secret of that name was cut from, if it
+// is held.
+func (r *Resolver) holder(name string) *document {
 	for {
 		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.value != nil {
 			return e.doc
@@ -278,14 +278,14 @@ func (r *Resolver) mayTry(ctx context.Context, s Secret, last error) (leave, err
 			r.unlock()
 			return 0, &Error{Op: "retry", Name: snap.name, Err: ErrClosed}
 		}
-		d := r.holder(snap)
+		d := r.holder(snap.name)
 		if d == nil || snap.from == nil {
 			r.unlock()
 			return free, nil
 		}
 		if d.value.version != snap.from.version {
 			e := r.names.find(snap.name)
-			behind := e != nil && e.doc == d && e.last.from.version == snap.from.version
+			behind := e != nil && e.doc == d && e.last.Version() == snap.from.version
 			r.unlock()
 			switch { // behind: its field is gone from the newer version, and Get has no other
 			case behind && last != nil:
@@ -366,7 +366,7 @@ func (r *Resolver) accepted(s Secret) {
 	}
 	r.mu.Lock()
 	defer r.unlock()
-	d := r.holder(snap)
+	d := r.holder(snap.name)
 	if d == nil || snap.from == nil || d.trouble == nil {
 		return
 	}
@@ -384,14 +384,14 @@ func (r *Resolver) untried(s Secret) {
 	snap := s.snapshot()
 	r.mu.Lock()
 	defer r.unlock()
-	r.endTurn(r.holder(snap), snap)
+	r.endTurn(r.holder(snap.name), snap.from)
 }
 
-func (r *Resolver) endTurn(d *document, snap *snapshot) {
-	if d == nil || snap.from == nil {
+func (r *Resolver) endTurn(d *document, v *version) {
+	if d == nil || v == nil {
 		return
 	}
-	if rej := d.rejection(snap.from.version); rej != nil && rej.trying {
+	if rej := d.rejection(v.version); rej != nil && rej.trying {
 		rej.trying = false
 		rej.turnAt = r.now() + int64(time.Second)
 		rej.turn()

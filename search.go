@@ -291,7 +291,7 @@ func (r *Resolver) finish(s *search) {
 			delete(r.searches, t.name)
 		}
 		switch {
-		case t.snap != nil:
+		case t.secret != nil:
 			r.keep(t)
 		case r.closed:
 			t.err = ErrClosed

@@ -22,36 +22,34 @@ type Secret struct {
 	// open holds the value out of sight: printers and encoders that walk
 	// structs by reflection, unexported fields included, cannot look inside a
 	// func.
-	open func() *snapshot
+	open func() snapshot
 }
 
 // A snapshot is what a Secret holds.
 type snapshot struct {
 	name  string
 	value string
-	from  *version  // the version of the document that it was cut from; nil: of no document
-	prev  *snapshot // the last different bytes of this name; its own prev is nil
-	field bool      // cut out of the document: its fields are those of value, not of the document
-
-	secret Secret // the Secret that opens this snapshot, made once
+	from  *version // the version of the document that it was cut from; nil: of no document
+	prev  Secret   // the last different bytes of this name, without any before them; zero: none
+	field bool     // cut out of the document: its fields are those of value, not of the document
 }
 
 const redacted = "[REDACTED]"
 
-// newSnapshot completes s with the Secret that opens it.
-func newSnapshot(s *snapshot) *snapshot {
-	s.secret.open = s.self
-	return s
+// secret returns the Secret that opens s. The func holds s itself, or, where s
+// is all of a document and has replaced nothing, as most that are held, only
+// what the rest follows from: half the memory.
+func (s snapshot) secret() Secret {
+	if name, v := s.name, s.from; v != nil && !s.field && s.prev.IsZero() && s.value == v.data {
+		return Secret{open: func() snapshot { return snapshot{name: name, value: v.data, from: v} }}
+	}
+	return Secret{open: func() snapshot { return s }}
 }
 
-func (s *snapshot) self() *snapshot { return s }
-
-// noSnapshot is what the zero Secret opens.
-var noSnapshot = newSnapshot(&snapshot{})
-
-func (s Secret) snapshot() *snapshot {
+// snapshot returns what s holds; the zero Secret holds the zero snapshot.
+func (s Secret) snapshot() snapshot {
 	if s.open == nil {
-		return noSnapshot
+		return snapshot{}
 	}
 	return s.open()
 }
@@ -74,17 +72,18 @@ func (s Secret) Field(key string) (Secret, error) {
 	if err != nil {
 		return Secret{}, &Error{Op: "field", Name: snap.name, Err: err}
 	}
-	f := &snapshot{name: snap.name + "#" + key, value: value, from: snap.from, field: true}
-	if snap.prev != nil {
-		if old, err := snap.prev.lookup(key); err == nil && old != value {
-			f.prev = newSnapshot(&snapshot{name: f.name, value: old, from: snap.prev.from, field: true})
+	f := snapshot{name: snap.name + "#" + key, value: value, from: snap.from, field: true}
+	if !snap.prev.IsZero() {
+		prev := snap.prev.snapshot()
+		if old, err := prev.lookup(key); err == nil && old != value {
+			f.prev = snapshot{name: f.name, value: old, from: prev.from, field: true}.secret()
 		}
 	}
-	return newSnapshot(f).secret, nil
+	return f.secret(), nil
 }
 
 // lookup finds a field as a reference to the document would.
-func (s *snapshot) lookup(key string) (string, error) {
+func (s snapshot) lookup(key string) (string, error) {
 	if s.from != nil && !s.field {
 		return s.from.field(key)
 	}
@@ -177,10 +176,8 @@ func (s Secret) IsZero() bool { return s.open == nil }
 // process, for those who verify with a key in rotation: one step back and no
 // further. It reports false if there are none.
 func (s Secret) Previous() (Secret, bool) {
-	if p := s.snapshot().prev; p != nil {
-		return p.secret, true
-	}
-	return Secret{}, false
+	prev := s.snapshot().prev
+	return prev, !prev.IsZero()
 }
 
 // String returns [REDACTED].
@@ -213,7 +210,7 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	if string(text) == redacted {
 		return &Error{Op: "unmarshal", Err: invalid("the text is %s, what a marshalled Secret reads: the value is gone", redacted)}
 	}
-	*s = newSnapshot(&snapshot{value: string(text)}).secret
+	*s = snapshot{value: string(text)}.secret()
 	return nil
 }
 

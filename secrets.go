@@ -50,11 +50,12 @@ type Resolver struct {
 	lastRead       int64 // when a read was last settled; each is later than the one before
 	drift          driftMeter
 	retired        []retired
-	subs           map[*subscription]struct{}
-	told           []*Event // emitted when the lock is released
-	running        bool     // the refresher runs
-	wakeAt         int64    // when it looks next
-	tidyAt         int64    // when it tidies next
+	subs           map[*entry][]*subscription       // of names that somebody follows
+	watches        map[*document]context.CancelFunc // of documents whose provider tells of changes
+	told           []*Event                         // emitted when the lock is released
+	running        bool                             // the refresher runs
+	wakeAt         int64                            // when it looks next
+	tidyAt         int64                            // when it tidies next
 	closed         bool
 	hint           string // added to what a missing name is told
 }
@@ -123,9 +124,10 @@ func New(p Provider, opts ...Option) *Resolver {
 		members = c.members
 	}
 	for i, m := range members {
-		own := newProvider("", nil)
+		own := newProvider("", nil, r.maxStale)
 		own.opened = m
-		s := &site{folder: own.folder("", nil, false), exact: true, parent: true}
+		s := makeSite()
+		s.folder = own.folder("", nil, false)
 		if len(members) > 1 {
 			s.label = fmt.Sprintf("member %d of the chain: ", i+1)
 		}
@@ -145,7 +147,8 @@ func newResolver(opts []Option) *Resolver {
 		searches:       make(map[string]*search),
 		expiring:       newExpiryHeap(),
 		missing:        newMissingHeap(),
-		subs:           make(map[*subscription]struct{}),
+		subs:           make(map[*entry][]*subscription),
+		watches:        make(map[*document]context.CancelFunc),
 	}
 	r.names.clear()
 	for _, o := range opts {
@@ -200,7 +203,7 @@ func (r *Resolver) Get(ctx context.Context, name string) (Secret, error) {
 			if !e.used.Load() {
 				e.used.Store(true)
 			}
-			return s.secret, nil
+			return *s, nil
 		}
 	}
 	return r.get(ctx, name)
@@ -265,16 +268,13 @@ func (r *Resolver) waitFor(e *entry, now int64, patient bool) (<-chan struct{}, 
 	if r.neglected(d, now) {
 		r.launch(r.claimNeglected(d, now))
 	}
-	if !patient || now >= d.hold {
+	if !patient || !d.holdsUp(now) {
 		return nil, 0
 	}
 	if s := r.searches[e.name]; s != nil && d.gone() {
-		return s.done, d.hold
+		return s.done, d.flight.hold
 	}
-	if d.flight != nil {
-		return d.flight.done, d.hold
-	}
-	return nil, 0
+	return d.flight.done, d.flight.hold
 }
 
 // neglected reports whether the held value of a document is past its TTL and
@@ -288,8 +288,8 @@ func (r *Resolver) neglected(d *document, now int64) bool {
 func (r *Resolver) claimNeglected(d *document, now int64) *flight {
 	d.idle = false
 	d.unpublish()
-	d.hold = now + softWait
 	f, _ := r.claim(d)
+	f.hold = now + softWait
 	return f
 }
 
@@ -313,11 +313,8 @@ func (r *Resolver) serve(e *entry, now int64) Secret {
 			r.enqueue(d)
 		}
 	}
-	if d.hold <= now {
-		d.hold = 0
-	}
 	r.publish(e)
-	return e.last.secret
+	return *e.last
 }
 
 // waitUntil waits for a channel, for at most d and until ctx ends. It reports
@@ -338,8 +335,8 @@ func (r *Resolver) result(ctx context.Context, op string, s *search) (Secret, er
 	t := s.targets[0]
 	select {
 	case <-s.done:
-		if t.snap != nil {
-			return t.snap.secret, nil
+		if t.secret != nil {
+			return *t.secret, nil
 		}
 		return Secret{}, &Error{Op: op, Name: t.name, Err: r.hinted(t.err)}
 	default:

@@ -18,7 +18,6 @@ const (
 // settle tells a document what a read of it said. It is called with the lock
 // held.
 func (r *Resolver) settle(d *document, res *Result, now int64, spread float64) {
-	d.hold = 0
 	if d.dropped || r.closed {
 		r.retire(d.folder.provider, &res.Value)
 		return
@@ -52,12 +51,12 @@ func (r *Resolver) validate(d *document, v *version, now int64) error {
 		return nil
 	}
 	for e := d.entries; e != nil; e = e.sibling {
-		text, err := e.cut(v)
+		text, err := e.part.cut(v)
 		switch {
 		case errors.Is(err, ErrNotFound): // it may have moved
 		case err != nil:
 			return err
-		case text == "" && e.last != nil && e.last.value != "":
+		case text == "" && e.last != nil && e.last.Reveal() != "":
 			return invalid("the value has become empty; the held one is kept")
 		}
 	}
@@ -90,17 +89,16 @@ func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
 	}
 	var lost []*entry
 	for e := d.entries; e != nil; e = e.sibling {
-		text, err := e.cut(v)
+		text, err := e.part.cut(v)
 		if err != nil {
 			lost = append(lost, e)
 			r.publish(e) // unless it is too old by now
 			continue
 		}
-		before := e.last
-		e.renew(v, text)
+		changed := e.renew(v, text)
 		r.publish(e)
-		if before == nil || before.value != text {
-			e.notify()
+		if changed {
+			r.notify(e)
 		}
 	}
 	for _, e := range lost {
@@ -232,18 +230,18 @@ func (p *provider) toldOutage(d *document, err error) bool {
 // although its document is fresh: the name's field is gone from that, and it is
 // not known where it is now.
 func (r *Resolver) outlived(e *entry, now int64) bool {
-	if e.last == nil || e.last.from == e.doc.value {
+	if e.last == nil {
 		return false
 	}
-	v := e.last.from
-	return now >= satAdd(v.mono, int64(r.maxStale)) || v.extra != nil && v.extra.expires != 0 && now >= v.extra.expires
+	v := e.last.snapshot().from
+	return v != e.doc.value && now >= v.end(int64(r.maxStale))
 }
 
-// publish lets Get return the entry's snapshot at once, if it may.
+// publish lets Get return what the entry holds at once, if it may.
 func (r *Resolver) publish(e *entry) {
 	d := e.doc
 	now := r.now()
-	if r.closed || r.onDemand || e.last == nil || d.ttl == 0 && !d.leased() || d.idle || d.hold > now || !d.usable(now) || r.outlived(e, now) {
+	if r.closed || r.onDemand || e.last == nil || d.ttl == 0 && !d.leased() || d.idle || d.holdsUp(now) || !d.usable(now) || r.outlived(e, now) {
 		e.held.Store(nil)
 		return
 	}

@@ -15,7 +15,7 @@ type site struct {
 
 	folder *folder
 	path   string // of a reference: the whole path
-	field  string // of a reference: its field
+	all    part   // all of a document; of a reference: its field, if it has one
 	whole  bool   // a reference to one document, not a base for names
 	label  string // what tells it from others whose provider has no scheme
 
@@ -43,13 +43,20 @@ func (f *folder) ref(path string) Ref {
 	return Ref{Scheme: f.provider.scheme, Base: f.base, Path: path, Options: f.options, name: !f.whole}
 }
 
+// makeSite returns a site where names are looked for in both places.
+func makeSite() *site {
+	s := &site{exact: true, parent: true}
+	s.all.site = s
+	return s
+}
+
 // newSite checks a provider URI (as a base for names) or a reference.
 func (r *Resolver) newSite(ref *Ref, base bool) (*site, error) {
 	b, err := lookupBackend(ref.Scheme)
 	if err != nil {
 		return nil, err
 	}
-	s := &site{exact: true, parent: true}
+	s := makeSite()
 	var ofProvider, ofDocument Ref // their options
 	for k, v := range ref.Options {
 		switch {
@@ -72,7 +79,7 @@ func (r *Resolver) newSite(ref *Ref, base bool) (*site, error) {
 		s.folder = p.folder(ref.Join(), ofDocument.Options, false)
 		return s, nil
 	}
-	s.folder, s.path, s.field, s.whole = p.folder("", ofDocument.Options, true), ref.Join(), ref.Field, true
+	s.folder, s.path, s.all.field, s.whole = p.folder("", ofDocument.Options, true), ref.Join(), ref.Field, true
 	return s, nil
 }
 
@@ -169,7 +176,7 @@ func (r *Resolver) provider(scheme string, options map[string]string, open Opene
 	if p, ok := r.providersByKey[key]; ok {
 		return p
 	}
-	p := newProvider(scheme, options)
+	p := newProvider(scheme, options, r.maxStale)
 	p.opener = open
 	r.providersByKey[key] = p
 	r.providers = append(r.providers, p)

@@ -26,6 +26,8 @@ type provider struct {
 	opener  Opener // nil: p was given by the user, who also closes it
 	folders []*folder
 
+	maxStale int64 // the resolver's, for its documents to find
+
 	opening chan struct{} // holds a token while nobody opens
 	cold    chan struct{} // holds a token for each cold read in flight
 	refresh chan struct{} // holds a token for each refresh in flight
@@ -41,10 +43,13 @@ type provider struct {
 	batchAfter int64    // no batch before
 }
 
-func newProvider(scheme string, options map[string]string) *provider {
+func newProvider(scheme string, options map[string]string, maxStale time.Duration) *provider {
 	p := &provider{
 		scheme:  scheme,
 		options: options,
+
+		maxStale: int64(maxStale),
+
 		opening: make(chan struct{}, 1),
 		cold:    make(chan struct{}, maxColdReads),
 		refresh: make(chan struct{}, maxRefreshes),

@@ -157,9 +157,11 @@ func (r *Resolver) Healthy() error {
 			}
 		}
 	}
-	for s := range r.subs {
-		if s.entry.doc == nil && !s.optional {
-			errs = append(errs, &Error{Op: "health", Name: s.entry.name, Err: notFound("it is watched, and there is none")})
+	for e, subs := range r.subs {
+		for _, s := range subs {
+			if e.doc == nil && !s.optional {
+				errs = append(errs, &Error{Op: "health", Name: e.name, Err: notFound("it is watched, and there is none")})
+			}
 		}
 	}
 	sort.Sort(byText(errs))
@@ -186,7 +188,7 @@ func (r *Resolver) unhealthy(d *document, now int64) error {
 	switch {
 	case d.value == nil && last != nil && !errors.Is(last, ErrNotFound) && now-d.lastUsed < r.idleAfter(d) && !r.foundElsewhere(d):
 		return fmt.Errorf("never read: %w", last)
-	case d.value != nil && !d.usable(now) && (d.pins > 0 || r.recentlyUsed(d, now)):
+	case d.value != nil && !d.usable(now) && (r.recentlyUsed(d, now) || r.pinned(d)):
 		if last == nil {
 			last = fmt.Errorf("%w: not read again since", ErrUnavailable)
 		}

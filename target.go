@@ -11,8 +11,8 @@ type target struct {
 	tried             []error // what the members before it said, all of it "not found"
 	settled           bool    // there is nothing more to ask
 
-	snap *snapshot
-	err  error
+	secret *Secret
+	err    error
 }
 
 // newTarget checks a name and finds the sites where it is looked for.
@@ -31,7 +31,7 @@ func (r *Resolver) newTarget(name string) (*target, error) {
 // route sets the sites of a target: its reference, or else the chain.
 func (r *Resolver) route(t *target) error {
 	reference := func(s *site) error {
-		if s.field != "" && t.field != "" {
+		if s.all.field != "" && t.field != "" {
 			return invalid("%s is a reference that names a field already", quote(t.path))
 		}
 		t.sites = []*site{s}
@@ -51,7 +51,7 @@ func (r *Resolver) route(t *target) error {
 		}
 	}
 	if parent, last, ok := parentOf(t.path); ok && t.field == "" {
-		if s, ok := r.references[parent]; ok && s.field == "" {
+		if s, ok := r.references[parent]; ok && s.all.field == "" {
 			t.path, t.field = parent, last
 			return reference(s)
 		}
@@ -60,19 +60,17 @@ func (r *Resolver) route(t *target) error {
 	return nil
 }
 
-// A try is one document in which a name may be found.
+// A try is one document in which a name may be found, as what part of it.
 type try struct {
-	_ notComparable
-
-	site  *site
-	path  string
-	field string
-	how   found
+	*part
+	path string
 }
 
+// tryField returns a try at a field of a document.
+//
 //go:noinline
-func (s *site) try(path, field string, how found) *try {
-	return &try{site: s, path: path, field: field, how: how}
+func (s *site) tryField(path, field string, parent bool) *try {
+	return &try{&part{site: s, field: field, parent: parent}, path}
 }
 
 // fail tells a failed try's place.
@@ -87,17 +85,17 @@ func (at *try) fail(err error) error {
 func (t *target) tries(s *site) (exact, parent *try) {
 	switch {
 	case s.whole && t.field != "":
-		return s.try(s.path, t.field, foundOutright), nil
+		return s.tryField(s.path, t.field, false), nil
 	case s.whole:
-		return s.try(s.path, s.field, foundOutright), nil
+		return &try{&s.all, s.path}, nil
 	case t.field != "":
-		return s.try(t.path, t.field, foundOutright), nil
+		return s.tryField(t.path, t.field, false), nil
 	}
 	if up, last, ok := parentOf(t.path); ok && s.parent {
-		parent = s.try(up, last, foundParent)
+		parent = s.tryField(up, last, true)
 	}
 	if s.exact || parent == nil {
-		exact = s.try(t.path, "", foundExact)
+		exact = &try{&s.all, t.path}
 	}
 	return exact, parent
 }
@@ -116,7 +114,7 @@ func (r *Resolver) document(at *try) *document {
 	} else if ttl < d.ttl {
 		r.shorten(d, ttl)
 	}
-	d.asked = d.asked || at.how != foundParent
+	d.asked = d.asked || !at.parent
 	return d
 }
 
@@ -139,7 +137,7 @@ func (r *Resolver) shorten(d *document, ttl int64) {
 
 // attach makes d the document where the target's name lives.
 func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
-	text, err := at.site.cut(v, at.field, at.how)
+	text, err := at.cut(v)
 	if err != nil {
 		return err
 	}
@@ -154,23 +152,21 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 		r.detach(e)
 		e.doc = d
 		e.sibling, d.entries = d.entries, e
-		d.pins += int32(len(e.subs))
 	}
-	e.site, e.field, e.how = at.site, at.field, at.how
-	if e.last == nil || e.last.from != v || e.last.value != text {
-		found = found || e.last == nil || e.last.value != text
-		e.renew(v, text)
+	e.part = at.part
+	if !e.holds(v, text) && e.renew(v, text) {
+		found = true
 	}
-	t.snap, t.err = e.last, nil
+	t.secret, t.err = e.last, nil
 	now := r.now()
 	d.lastUsed = now
-	if d.due == 0 && d.flight == nil && (d.pins > 0 || !r.neglected(d, now)) { // else Get reads it
+	if d.due == 0 && d.flight == nil && (!r.neglected(d, now) || r.pinned(d)) { // else Get reads it
 		d.idle = false
 		r.enqueue(d)
 	}
 	r.publish(e)
 	if found {
-		e.notify() // when Get has it
+		r.notify(e) // when Get has it
 	}
 	r.watchDocument(d)
 	return nil
@@ -188,7 +184,6 @@ func (r *Resolver) detach(e *entry) {
 			break
 		}
 	}
-	d.pins -= int32(len(e.subs))
 	e.doc, e.sibling = nil, nil
 	e.held.Store(nil)
 	if d.entries == nil && !d.leased() {

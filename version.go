@@ -76,6 +76,16 @@ func (v *version) value() Value {
 	return value
 }
 
+// end returns until when the version may be served: a given time after it was
+// read, or when the backend says.
+func (v *version) end(maxStale int64) int64 {
+	end := satAdd(v.mono, maxStale)
+	if v.extra != nil && v.extra.expires != 0 {
+		end = min(end, v.extra.expires)
+	}
+	return end
+}
+
 func (v *version) leased() bool { return v.extra != nil && v.extra.Lease != nil }
 
 // fields parses the document when first needed. Those who come at the same

@@ -22,10 +22,21 @@ func (s *subscription) signal() {
 }
 
 // notify wakes the subscribers of a name. It is called with the lock held.
-func (e *entry) notify() {
-	for _, s := range e.subs {
+func (r *Resolver) notify(e *entry) {
+	for _, s := range r.subs[e] {
 		s.signal()
 	}
+}
+
+// pinned reports whether somebody follows a name of the document, which is
+// then in use whether it is asked for or not.
+func (r *Resolver) pinned(d *document) bool {
+	for e := d.entries; e != nil; e = e.sibling {
+		if len(r.subs[e]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // subscribe has the name refreshed, and its subscriber woken by changes, until
@@ -48,36 +59,31 @@ func (r *Resolver) subscribeTo(name string, optional bool, woken chan struct{}) 
 		r.names.add(s.entry)
 		r.named++
 	}
-	s.entry.subs = append(s.entry.subs, s)
-	if d := s.entry.doc; d != nil {
-		d.pins++
-		if d.idle {
-			d.idle = false
-			r.enqueue(d)
-		}
+	r.subs[s.entry] = append(r.subs[s.entry], s)
+	if d := s.entry.doc; d != nil && d.idle {
+		d.idle = false
+		r.enqueue(d)
 	}
-	r.subs[s] = struct{}{}
 	return s
 }
 
 func (r *Resolver) unsubscribe(s *subscription) {
 	r.mu.Lock()
 	defer r.unlock()
-	if _, ok := r.subs[s]; !ok {
-		return
-	}
-	delete(r.subs, s)
 	e := s.entry
-	for i, other := range e.subs {
-		if other == s {
-			e.subs = append(e.subs[:i:i], e.subs[i+1:]...)
-			break
+	for i, other := range r.subs[e] {
+		if other != s {
+			continue
 		}
-	}
-	if e.doc != nil {
-		e.doc.pins--
-	} else if len(e.subs) == 0 {
-		r.dropEntry(e)
+		if left := append(r.subs[e][:i:i], r.subs[e][i+1:]...); len(left) > 0 {
+			r.subs[e] = left
+			return
+		}
+		delete(r.subs, e)
+		if e.doc == nil {
+			r.dropEntry(e)
+		}
+		return
 	}
 }
 
@@ -216,11 +222,11 @@ func (s *subscription) wait(ctx context.Context, r *Resolver, d time.Duration) (
 // is called with the lock held, after d was read.
 func (r *Resolver) watchDocument(d *document) {
 	w, ok := d.folder.provider.opened.(WatchProvider)
-	if !ok || r.onDemand || r.closed || d.unwatch != nil || d.dropped {
+	if !ok || r.onDemand || r.closed || r.watches[d] != nil || d.dropped {
 		return
 	}
 	ctx, cancel := context.WithCancel(r.ctx)
-	d.unwatch = cancel
+	r.watches[d] = cancel
 	ref := d.ref()
 	r.spawn(func() {
 		err := guard(func() error { return w.Watch(ctx, ref, func() { r.changed(d) }) })
@@ -231,7 +237,7 @@ func (r *Resolver) watchDocument(d *document) {
 			r.mu.Lock()
 			defer r.unlock()
 			cancel()
-			d.unwatch = nil // the next read tries again
+			delete(r.watches, d) // the next read tries again
 		}
 	})
 }
@@ -245,7 +251,7 @@ func (r *Resolver) changed(d *document) {
 	}
 	if d.ttl == 0 && !d.leased() {
 		for e := d.entries; e != nil; e = e.sibling {
-			e.notify() // nothing is kept: it is for them to read
+			r.notify(e) // nothing is kept: it is for them to read
 		}
 		return
 	}
