@@ -15,6 +15,8 @@ type notComparable [0]func()
 // the version that is held, and everything the resolver knows about reading
 // it. All fields are guarded by Resolver.mu.
 type document struct {
+	_ notComparable
+
 	folder *folder
 	path   string
 	ttl    int64 // ns

@@ -1,12 +1,11 @@
 package secrets
 
-import (
-	"maps"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // An entry is a name that the app asks for and where it was found.
 type entry struct {
+	_ notComparable
+
 	// held is what Get returns at once; nil: Get has to think. It is stored
 	// under Resolver.mu and loaded by anyone. Store and load order what the
 	// Secret opens, which is written before and never after.
@@ -145,7 +144,9 @@ func (x *nameIndex) promote() {
 			all[name] = e
 		}
 	}
-	maps.Copy(all, x.fresh)
+	for name, e := range x.fresh { // maps.Copy would have the methods of all that an entry holds linked into every program
+		all[name] = e
+	}
 	x.read.Store(&all)
 	x.fresh, x.misses, x.dead = nil, 0, 0
 }

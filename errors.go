@@ -96,6 +96,8 @@ func quote(s string) string {
 
 // withClass returns err as an error of a class: err itself if it has one,
 // otherwise err marked unavailable.
+//
+//go:noinline
 func withClass(err error) error {
 	if err == nil || classOf(err) != nil {
 		return err

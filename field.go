@@ -45,16 +45,13 @@ func (o object) member(key string) (string, error) {
 
 // pointer evaluates a JSON pointer (RFC 6901) that starts with a slash.
 func (o object) pointer(pointer string) (string, error) {
-	missing := func() (string, error) {
-		return "", notFound("the document has nothing at %s", quote(pointer))
-	}
 	var raw json.RawMessage
 	for i, token := range strings.Split(pointer[1:], "/") {
 		token = strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~") // RFC 6901, 4: in this order
 		if i == 0 {
 			var ok bool
 			if raw, ok = o[token]; !ok {
-				return missing()
+				return "", nothingAt(pointer)
 			}
 			continue
 		}
@@ -62,24 +59,28 @@ func (o object) pointer(pointer string) (string, error) {
 		case '{':
 			var inner object
 			if json.Unmarshal(raw, &inner) != nil {
-				return missing()
+				return "", nothingAt(pointer)
 			}
 			var ok bool
 			if raw, ok = inner[token]; !ok {
-				return missing()
+				return "", nothingAt(pointer)
 			}
 		case '[':
 			var items []json.RawMessage
 			n, err := strconv.ParseUint(token, 10, 31)
 			if err != nil || (len(token) > 1 && token[0] == '0') || json.Unmarshal(raw, &items) != nil || n >= uint64(len(items)) {
-				return missing()
+				return "", nothingAt(pointer)
 			}
 			raw = items[n]
 		default:
-			return missing()
+			return "", nothingAt(pointer)
 		}
 	}
 	return fieldText(raw)
+}
+
+func nothingAt(pointer string) error {
+	return notFound("the document has nothing at %s", quote(pointer))
 }
 
 // fieldText returns a field as the app uses it: text without its quotes,

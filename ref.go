@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -104,18 +103,18 @@ func (r *Ref) parseURI(scheme, rest string) error {
 	if credentialInPath(path) {
 		return r.malformed("holds what looks like user:password@ in its path; credentials belong into the environment or a file (write @ as %40 if it is part of the name)")
 	}
-	var err error
-	if r.Path, err = unescape(path); err != nil {
-		return r.malformed("path: " + err.Error())
+	var wrong string
+	if r.Path, wrong = unescape(path); wrong != "" {
+		return r.malformed("path: " + wrong)
 	}
-	if r.Field, err = unescape(field); err != nil {
-		return r.malformed("field: " + err.Error())
+	if r.Field, wrong = unescape(field); wrong != "" {
+		return r.malformed("field: " + wrong)
 	}
 	if hasField && r.Field == "" {
 		return r.malformed("ends in # with no field after it")
 	}
-	if err = r.parseOptions(query); err != nil {
-		return r.malformed(err.Error())
+	if wrong = r.parseOptions(query); wrong != "" {
+		return r.malformed(wrong)
 	}
 	return nil
 }
@@ -125,34 +124,34 @@ func (r *Ref) parseURI(scheme, rest string) error {
 //go:noinline
 func (r *Ref) malformed(text string) error { return invalid("%s", r.Scheme+":// "+text) }
 
-// parseOptions reads option=value&….
-func (r *Ref) parseOptions(query string) error {
+// parseOptions reads option=value&…, and says what is wrong with it; empty:
+// nothing.
+func (r *Ref) parseOptions(query string) (wrong string) {
 	for i, more := 1, query != ""; more; i++ {
 		var pair string
 		pair, query, more = strings.Cut(query, "&")
 		k, v, ok := strings.Cut(pair, "=")
 		if !ok || !validOption(k) {
-			return errors.New("option " + strconv.Itoa(i) + " does not read name=value")
+			return "option " + strconv.Itoa(i) + " does not read name=value"
 		}
 		_, twice := r.Options[k]
-		v, err := unescape(v)
-		what := ""
+		v, what := unescape(v)
 		switch {
 		case twice:
 			what = " is given twice"
-		case err != nil:
-			what = ": " + err.Error()
+		case what != "":
+			what = ": " + what
 		case contains(credentialOptions, strings.Map(bareOption, k)):
 			what = " is a credential, which no URI may hold; set it in the environment or a file"
 		case strings.IndexByte(v, '@') >= 0 && strings.Contains(v, "://"):
 			what = " holds what looks like user:password@ in a URL; credentials belong into the environment or a file"
 		}
 		if what != "" {
-			return errors.New("option " + k + what)
+			return "option " + k + what
 		}
 		r.set(k, v)
 	}
-	return nil
+	return ""
 }
 
 func (r *Ref) set(option, value string) {
@@ -215,13 +214,14 @@ func validOption(s string) bool {
 	return s != "" && len(s) <= 64
 }
 
-// unescape decodes %XX and refuses NUL. Its errors do not quote s.
-func unescape(s string) (string, error) {
+// unescape decodes %XX and refuses NUL. What it says is wrong does not quote s;
+// empty: nothing.
+func unescape(s string) (text, wrong string) {
 	if strings.IndexByte(s, 0) >= 0 {
-		return "", errors.New("holds a NUL byte")
+		return "", "holds a NUL byte"
 	}
 	if strings.IndexByte(s, '%') < 0 {
-		return s, nil
+		return s, ""
 	}
 	var b []byte
 	for i := 0; i < len(s); i++ {
@@ -230,20 +230,20 @@ func unescape(s string) (string, error) {
 			continue
 		}
 		if i+2 >= len(s) {
-			return "", errors.New("ends in an incomplete %XX escape (a plain % is written %25)")
+			return "", "ends in an incomplete %XX escape (a plain % is written %25)"
 		}
 		hi, lo := unhex(s[i+1]), unhex(s[i+2])
 		if hi < 0 || lo < 0 {
-			return "", errors.New("has a % that no two hex digits follow (a plain % is written %25)")
+			return "", "has a % that no two hex digits follow (a plain % is written %25)"
 		}
 		c := byte(hi<<4 | lo)
 		if c == 0 {
-			return "", errors.New("holds a NUL byte")
+			return "", "holds a NUL byte"
 		}
 		b = append(b, c)
 		i += 2
 	}
-	return string(b), nil
+	return string(b), ""
 }
 
 func unhex(c byte) int {

@@ -39,6 +39,8 @@ const redacted = "[REDACTED]"
 // secret returns the Secret that opens s. The func holds s itself, or, where s
 // is all of a document and has replaced nothing, as most that are held, only
 // what the rest follows from: half the memory.
+//
+//go:noinline
 func (s snapshot) secret() Secret {
 	if name, v := s.name, s.from; v != nil && !s.field && s.prev.IsZero() && s.value == v.data {
 		return Secret{open: func() snapshot { return snapshot{name: name, value: v.data, from: v} }}

@@ -227,9 +227,8 @@ func (r *Resolver) watchDocument(d *document) {
 	}
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.watches[d] = cancel
-	ref := d.ref()
 	r.spawn(func() {
-		err := guard(func() error { return w.Watch(ctx, ref, func() { r.changed(d) }) })
+		err := guard(func() error { return w.Watch(ctx, d.ref(), func() { r.changed(d) }) })
 		switch {
 		case err == nil:
 			r.changed(d) // it may have, between the read and the watch
