@@ -43,7 +43,7 @@ type service struct {
 func newService(p *Params) *service {
 	single := p.Backend.Single
 	single.Rate = max(0, single.Rate-p.Others)
-	single.Burst = max(0, single.Burst-p.Others)
+	single.Burst = max(1, single.Burst-p.Others)
 	s := &service{Backend: p.Backend, single: NewBucket(single), outages: p.Outages}
 	s.batched = s.single
 	if p.Backend.Batched.Rate > 0 {

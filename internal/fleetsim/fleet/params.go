@@ -48,6 +48,13 @@ type Params struct {
 	NoBatch  bool // as with ?batch=false
 	NoJitter bool // no draw anywhere: what the resolver would be without it
 
+	// Together draws once for all that was read together how long its failure is
+	// remembered. The resolver draws for each document; this is to compare.
+	Together bool
+
+	// Warm has every process hold its documents already, read at some time
+	// within the last TTL: a fleet that has run for long.
+	Warm     bool
 	Rollout  time.Duration // over which the processes start, evenly
 	Wait     time.Duration // of the app between a Preload that failed and the next; 0: a second
 	Crash    bool          // the app exits instead, and Kubernetes starts it again, later each time
@@ -86,7 +93,7 @@ type Backend struct {
 type Quota struct{ Rate, Burst float64 }
 
 // PerSecond is a quota of so many calls a second.
-func PerSecond(n float64) Quota { return Quota{Rate: n, Burst: n} }
+func PerSecond(n float64) Quota { return Quota{Rate: n, Burst: max(1, n)} }
 
 // PerMinute is a quota of so many calls a minute, which may come at once.
 func PerMinute(n float64) Quota { return Quota{Rate: n / 60, Burst: n} }

@@ -6,9 +6,8 @@ import "time"
 // secrets at the start and uses all of them from then on.
 type process struct {
 	*sim
-	docs    []document
-	started bool // it has had all of its secrets at once
-	life    int  // counts crashes; what an earlier life began ends nowhere
+	docs []document
+	life int // counts crashes; what an earlier life began ends nowhere
 
 	setup      int             // calls of the opening that were answered
 	opening    []func(outcome) // who waits for the next one; nil: none is under way
@@ -35,6 +34,22 @@ type document struct {
 // grouped reports whether what is read together goes to the provider together.
 func (p *process) grouped() bool { return p.service.Grouped && p.now >= p.batchAfter }
 
+// warm has the process hold what it read together at some time within the last
+// TTL, or, without jitter, just now with all others.
+func (p *process) warm() {
+	p.setup = p.service.Setup
+	next := time.Duration(float64(p.TTL) * p.spread())
+	var ago time.Duration
+	if !p.NoJitter {
+		ago = time.Duration(p.rng.Int64N(int64(next)))
+	}
+	for i := range p.docs {
+		p.docs[i] = document{held: true, queued: true, fetched: -ago, next: next - ago}
+	}
+	p.result.Started = append(p.result.Started, 0)
+	p.wakeBefore(next - ago)
+}
+
 // preload is the app's call at the start, which waits for all of its secrets.
 func (p *process) preload() {
 	var need []int
@@ -59,7 +74,7 @@ func (p *process) preloaded() {
 		}
 		p.result.Failed++
 		if !p.Crash {
-			p.after(p.Wait, p.preload)
+			p.preloadAgain()
 			return
 		}
 		wait := step(crashBase, crashMost, p.life)
@@ -67,8 +82,21 @@ func (p *process) preloaded() {
 		p.after(wait, p.preload)
 		return
 	}
-	p.started = true
 	p.result.Started = append(p.result.Started, p.now)
+}
+
+// preloadAgain has the app ask again. What it asks while every failure is
+// remembered is answered at once, and only counted.
+func (p *process) preloadAgain() {
+	until := time.Duration(-1)
+	for i := range p.docs {
+		if d := &p.docs[i]; !d.held && (until < 0 || d.until < until) {
+			until = d.until
+		}
+	}
+	times := max(1, (until-p.now+p.Wait-1)/p.Wait)
+	p.result.Failed += int(times) - 1
+	p.after(times*p.Wait, p.preload)
 }
 
 // read reads documents as the resolver does: in calls of the provider's where it

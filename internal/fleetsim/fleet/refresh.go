@@ -12,6 +12,7 @@ func (p *process) settleAll(c *chunk, docs []int, got []outcome) {
 		return
 	}
 	p.judge(c.tries == 1, got)
+	drawn := p.rng.Float64()
 	for n, i := range docs {
 		d := &p.docs[i]
 		if got[n] == answered {
@@ -21,7 +22,10 @@ func (p *process) settleAll(c *chunk, docs []int, got []outcome) {
 		}
 		remind := step(reminderBase, reminderMost, d.failures)
 		if !p.NoJitter {
-			remind = remind/2 + time.Duration(p.rng.Int64N(int64(remind/2)+1))
+			if !p.Together {
+				drawn = p.rng.Float64()
+			}
+			remind = remind/2 + time.Duration(drawn*float64(remind/2))
 		}
 		var after time.Duration
 		if got[n] == throttled {

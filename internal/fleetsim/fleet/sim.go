@@ -26,6 +26,10 @@ func Run(p Params) *Result {
 	for i := range p.Processes {
 		proc := &process{sim: s, docs: make([]document, p.Documents)}
 		s.processes = append(s.processes, proc)
+		if p.Warm {
+			proc.warm()
+			continue
+		}
 		var start time.Duration
 		if p.Processes > 0 {
 			start = p.Rollout * time.Duration(i) / time.Duration(p.Processes)
@@ -76,7 +80,7 @@ func (s *sim) spread() float64 {
 
 // step returns base doubled n times, at most most.
 func step(base, most time.Duration, n int) time.Duration {
-	if n > 30 || base<<n > most {
+	if n > 30 || base<<n > most || base<<n <= 0 {
 		return most
 	}
 	return base << n
