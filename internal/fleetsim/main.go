@@ -27,6 +27,7 @@ func run(args []string, stdout io.Writer) error {
 	var p fleet.Params
 	flags := flag.NewFlagSet("fleetsim", flag.ContinueOnError)
 	out := flags.String("out", "", "directory for the plots of docs/scale.md, whose tables are rewritten, too")
+	flags.IntVar(&part, "part", 10, "by how much -out makes large fleets smaller, and the quotas beside them")
 	backend := flags.String("backend", "awssm", "awssm, ssm, ssm-higher, gcp or vault")
 	rate := flags.Float64("rate", 0, "calls a second that the backend answers; 0: its default (vault: 500)")
 	price := flags.Float64("price", -1, "US dollars for 10,000 calls; below 0: the backend's")
@@ -47,6 +48,9 @@ func run(args []string, stdout io.Writer) error {
 	outage := flags.Duration("outage", 0, "how long the backend is down, from the middle of the run on")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if part < 1 {
+		return fmt.Errorf("-part must be at least 1")
 	}
 	if *out != "" {
 		return report(*out, stdout)

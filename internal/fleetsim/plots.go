@@ -1,6 +1,7 @@
 package main
 
 import (
+	"sync"
 	"time"
 
 	"github.com/go-secrets/secrets/internal/fleetsim/fleet"
@@ -65,27 +66,37 @@ var (
 // settling is the part of a run that is not counted.
 const settling = 30 * time.Minute
 
-// bySize shows fleets that have run for long on Parameter Store.
-func bySize(m measure) *plot {
-	p := &plot{title: m.title, x: "processes", y: m.y}
-	for _, l := range []struct {
-		name string
-		set  func(*fleet.Params)
-	}{
-		{"defaults: TTL 5 min", func(*fleet.Params) {}},
-		{"WithTTL(10 min)", func(p *fleet.Params) { p.TTL = 10 * time.Minute }},
-		{"no jitter", func(p *fleet.Params) { p.NoJitter = true }},
-		{"no batches", func(p *fleet.Params) { p.NoBatch = true }},
-	} {
-		var all []fleet.Params
+// settings are the lines of bySize.
+var settings = []struct {
+	name string
+	set  func(*fleet.Params)
+}{
+	{"defaults: TTL 5 min", func(*fleet.Params) {}},
+	{"WithTTL(10 min)", func(p *fleet.Params) { p.TTL = 10 * time.Minute }},
+	{"no jitter", func(p *fleet.Params) { p.NoJitter = true }},
+	{"no batches", func(p *fleet.Params) { p.NoBatch = true }},
+}
+
+// grown runs fleets of all sizes with all settings, once for both plots.
+var grown = sync.OnceValue(func() []*fleet.Result {
+	var all []fleet.Params
+	for _, l := range settings {
 		for _, n := range sizes {
 			one := fleet.Params{Backend: fleet.ParameterStore, Processes: n, Documents: 10, Warm: true, Duration: 90 * time.Minute}
 			l.set(&one)
-			all = append(all, one)
+			all = append(all, small(one, part))
 		}
-		points := make([][2]float64, 0, len(all))
-		for _, r := range runAll(all) {
-			points = append(points, [2]float64{float64(r.Params.Processes), m.of(r)})
+	}
+	return runAll(all)
+})
+
+// bySize shows fleets that have run for long on Parameter Store.
+func bySize(m measure) *plot {
+	p := &plot{title: m.title, x: "processes", y: m.y}
+	for i, l := range settings {
+		points := make([][2]float64, 0, len(sizes))
+		for n, size := range sizes {
+			points = append(points, [2]float64{float64(size), m.of(grown()[i*len(sizes)+n])})
 		}
 		p.lines = append(p.lines, line{name: l.name, points: points})
 	}

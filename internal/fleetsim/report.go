@@ -62,6 +62,20 @@ func rows(cells ...[]string) string {
 	return b.String()
 }
 
+// part is by how much the large fleets of the report are made smaller, and the
+// quotas beside them. What each process meets stays the same.
+var part = 10
+
+// small returns p so much smaller.
+func small(p fleet.Params, part int) fleet.Params {
+	p.Processes /= part
+	for _, q := range []*fleet.Quota{&p.Backend.Single, &p.Backend.Batched} {
+		q.Rate, q.Burst = q.Rate/float64(part), q.Burst/float64(part)
+	}
+	p.Others /= float64(part)
+	return p
+}
+
 // runAll runs several at a time and returns their results in order.
 func runAll(all []fleet.Params) []*fleet.Result {
 	results := make([]*fleet.Result, len(all))

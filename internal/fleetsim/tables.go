@@ -35,9 +35,10 @@ func starts() []coldStart {
 	return []coldStart{
 		cold("Parameter Store, 1 document (a JSON object with all values)", "Parameter Store 40/s, 1 document", ssm, 1, nil),
 		cold("Parameter Store, 10 documents", "Parameter Store 40/s, 10 documents", ssm, 10, nil),
-		cold("the same, TTL 1 h", "", ssm, 10, func(p *fleet.Params) { p.TTL = time.Hour }),
-		cold("the same, TTL 1 h, each process exits when it fails", "", ssm, 10, func(p *fleet.Params) { p.TTL, p.Crash = time.Hour, true }),
-		cold("the same, TTL 1 h, rolled out over 5 min", "Parameter Store 40/s, 10 documents, over 5 min", ssm, 10, func(p *fleet.Params) { p.TTL, p.Rollout = time.Hour, 5*time.Minute }),
+		cold("the same, if failures of one read were remembered equally long", "the same, remembered equally long", ssm, 10, func(p *fleet.Params) { p.Together = true }),
+		cold("10 documents, TTL 1 h", "", ssm, 10, func(p *fleet.Params) { p.TTL = time.Hour }),
+		cold("the same, each process exits when it fails", "", ssm, 10, func(p *fleet.Params) { p.TTL, p.Crash = time.Hour, true }),
+		cold("10 documents, TTL 1 h, rolled out over 5 min", "Parameter Store 40/s, 10 documents, over 5 min", ssm, 10, func(p *fleet.Params) { p.TTL, p.Rollout = time.Hour, 5*time.Minute }),
 		cold("Parameter Store with higher throughput, 10 documents", "Parameter Store higher throughput, 10 documents", fleet.ParameterStoreHigher, 10, nil),
 		cold("Secrets Manager, 20 documents", "Secrets Manager, 20 documents", fleet.SecretsManager, 20, nil),
 		cold("the same, `?batch=false`", "the same, batch=false", fleet.SecretsManager, 20, func(p *fleet.Params) { p.NoBatch = true }),
@@ -51,7 +52,7 @@ func starts() []coldStart {
 var coldStarts = sync.OnceValue(func() []*fleet.Result {
 	var all []fleet.Params
 	for _, s := range starts() {
-		all = append(all, s.Params)
+		all = append(all, small(s.Params, part))
 	}
 	return runAll(all)
 })
@@ -121,8 +122,7 @@ func limits() string {
 		// of the quota: what each process meets is the same.
 		for n*documents > 20_000 {
 			n /= 10
-			p.Backend.Single = fleet.Quota{Rate: p.Backend.Single.Rate / 10, Burst: p.Backend.Single.Burst / 10}
-			p.Backend.Batched = fleet.Quota{Rate: p.Backend.Batched.Rate / 10, Burst: p.Backend.Batched.Burst / 10}
+			p = small(p, 10)
 		}
 		for _, times := range []float64{1, 2, 3} {
 			p.Processes = int(float64(n) * times)
