@@ -27,7 +27,7 @@ func run(args []string, stdout io.Writer) error {
 	var p fleet.Params
 	flags := flag.NewFlagSet("fleetsim", flag.ContinueOnError)
 	out := flags.String("out", "", "directory for the plots of docs/scale.md, whose tables are rewritten, too")
-	flags.IntVar(&part, "part", 10, "by how much -out makes large fleets smaller, and the quotas beside them")
+	flags.IntVar(&part, "part", part, "by how much -out makes large fleets smaller, and the quotas beside them")
 	backend := flags.String("backend", "awssm", "awssm, ssm, ssm-higher, gcp or vault")
 	rate := flags.Float64("rate", 0, "calls a second that the backend answers; 0: its default (vault: 500)")
 	price := flags.Float64("price", -1, "US dollars for 10,000 calls; below 0: the backend's")

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets/internal/fleetsim/fleet"
 )
 
 func TestDocument(t *testing.T) {
@@ -79,4 +81,11 @@ func wellFormed(t *testing.T, svg []byte) {
 		}
 		require.NoError(t, err)
 	}
+}
+
+func TestPricesThatShareALine(t *testing.T) {
+	// The plot of the cost shows both by one line.
+	higher := fleet.ParameterStoreHigher
+	single := fleet.SecretsManager
+	assert.Equal(t, single.Price.Calls, higher.Price.Documents)
 }

@@ -64,7 +64,7 @@ func rows(cells ...[]string) string {
 
 // part is by how much the large fleets of the report are made smaller, and the
 // quotas beside them. What each process meets stays the same.
-var part = 10
+var part = 5
 
 // small returns p so much smaller.
 func small(p fleet.Params, part int) fleet.Params {

@@ -23,7 +23,7 @@ type line struct {
 
 const (
 	width, height            = 860, 420
-	left, right, top, bottom = 78, 20, 44, 54
+	left, right, top, bottom = 78, 40, 44, 54
 	legendRow                = 20
 )
 
@@ -122,7 +122,8 @@ func (p *plot) svg() []byte {
 	fmt.Fprintf(&b, `<path d="M%d %dV%dH%d" fill="none" stroke="#555555"/>`+"\n", left, top, height-bottom, width-right)
 	text((left+width-right)/2, height-14, "middle", "", p.x)
 	text(18, (top+height-bottom)/2, "middle", fmt.Sprintf(` transform="rotate(-90 18 %d)"`, (top+height-bottom)/2), p.y)
-	for i, l := range p.lines {
+	for i := len(p.lines) - 1; i >= 0; i-- { // the first ends up on top
+		l := p.lines[i]
 		colour, dash := colours[i%len(colours)], ""
 		if l.dashed {
 			colour, dash = "#444444", ` stroke-dasharray="6 4"`

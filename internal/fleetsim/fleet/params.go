@@ -31,10 +31,12 @@ const (
 	horizonPart             = 10       // what is due within a tenth of the TTL is read along
 )
 
-// What Kubernetes does with a container that exits.
+// What Kubernetes does with a container that exits: a back-off that doubles,
+// and what passes until the node sees to it, which differs.
 const (
-	crashBase = 10 * time.Second
-	crashMost = 5 * time.Minute
+	crashBase    = 10 * time.Second
+	crashMost    = 5 * time.Minute
+	restartDelay = 10 * time.Second
 )
 
 // Params is one run.

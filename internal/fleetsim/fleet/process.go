@@ -77,7 +77,7 @@ func (p *process) preloaded() {
 			p.preloadAgain()
 			return
 		}
-		wait := step(crashBase, crashMost, p.life)
+		wait := step(crashBase, crashMost, p.life) + time.Duration(p.rng.Int64N(int64(restartDelay)))
 		*p = process{sim: p.sim, docs: make([]document, len(p.docs)), life: p.life + 1}
 		p.after(wait, p.preload)
 		return
