@@ -109,7 +109,7 @@ func cost() *plot {
 		p    fleet.Params
 	}{
 		{"Secrets Manager, batches", fleet.Params{Backend: fleet.SecretsManager}},
-		{"Secrets Manager, no batches; Parameter Store, higher throughput", fleet.Params{Backend: fleet.SecretsManager, NoBatch: true}},
+		{"the same, no batches; SSM, higher throughput", fleet.Params{Backend: fleet.SecretsManager, NoBatch: true}},
 		{"Secrets Manager, batches, TTL 1 h", fleet.Params{Backend: fleet.SecretsManager, TTL: time.Hour}},
 		{"GCP Secret Manager", fleet.Params{Backend: fleet.SecretManager}},
 	} {
