@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -154,12 +153,14 @@ func TestModelAgainstTheResolver(t *testing.T) {
 		b.Batched = Quota{}
 		return b
 	}
+	starved := small(ParameterStore, 1)
+	starved.Single.Burst = 100
 	minutes := func(n int) time.Duration { return time.Duration(n) * time.Minute }
 	for _, c := range []struct {
 		name      string
 		params    Params
 		tolerance float64 // of the calls
-		startup   float64 // of the time until all have started, beside a second
+		startup   float64 // of the time until nine in ten have started, beside a second
 	}{
 		{"a quiet backend that reads twenty in a call",
 			Params{Backend: SecretsManager, Processes: 20, Documents: 50, Duration: minutes(60)}, 0.03, 0.1},
@@ -170,39 +171,59 @@ func TestModelAgainstTheResolver(t *testing.T) {
 		{"a cold start against five calls a second",
 			Params{Backend: small(ParameterStore, 5), Processes: 60, Documents: 10, Duration: minutes(4)}, 0.15, 0.2},
 		{"a cold start against five calls a second, in several calls each",
-			Params{Backend: small(ParameterStore, 5), Processes: 30, Documents: 25, Duration: minutes(4)}, 0.15, 0.2},
+			Params{Backend: small(ParameterStore, 5), Processes: 30, Documents: 25, Duration: minutes(4)}, 0.3, 0.25},
 		{"a cold start against a backend that says when to come again",
 			Params{Backend: small(Vault(0), 5), Processes: 40, Documents: 5, Duration: minutes(4)}, 0.2, 0.25},
-		{"a quota below what the refreshes need",
-			Params{Backend: small(ParameterStore, 1), Processes: 70, Documents: 10, TTL: minutes(1), Rollout: minutes(2), Duration: minutes(20)}, 0.25, 0.5},
+		{"a quota below what the refreshes need, after a burst for the start",
+			Params{Backend: starved, Processes: 70, Documents: 10, TTL: minutes(1), Duration: minutes(20)}, 0.15, 0.25},
 		{"an outage of ten minutes",
 			Params{Backend: SecretsManager, Processes: 40, Documents: 20, Duration: minutes(40), Outages: []Outage{{minutes(10), minutes(20)}}}, 0.1, 0.1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.params.Backend.Setup = 0 // a login is the provider's own, and the one of the test has none
-			model := Run(c.params)
+			model := meanOf(t, c.params, 10)
 			synctest.Test(t, func(t *testing.T) {
-				real := runReal(t, c.params)
-				a, b := model.Total(0, 0), real.Total(0, 0)
-				t.Logf("calls: model %d, resolver %d; throttled: %d, %d; refused: %d, %d; failed: %d, %d",
-					a.Calls, b.Calls, a.Throttled, b.Throttled, a.Refused, b.Refused, model.Failed, real.Failed)
-				within(t, c.tolerance, a.Calls, b.Calls, "calls")
-				within(t, c.tolerance, a.OK, b.OK, "calls that were answered")
-				within(t, 2*c.tolerance, a.Throttled, b.Throttled, "calls that were throttled")
-				require.Len(t, real.Started, len(model.Started), "processes that have started")
-				at, ok := model.StartedBy(1)
-				require.True(t, ok)
-				is, _ := real.StartedBy(1)
-				t.Logf("all have started after: model %v, resolver %v", at, is)
-				assert.InDelta(t, at.Seconds(), is.Seconds(), 1+c.startup*is.Seconds(), "until all have started")
+				real := outline(t, runReal(t, c.params))
+				t.Logf("model    %+v", model)
+				t.Logf("resolver %+v", real)
+				within(t, c.tolerance, model.calls, real.calls, "calls")
+				within(t, c.tolerance, model.ok, real.ok, "calls that were answered")
+				within(t, 2*c.tolerance, model.throttled, real.throttled, "calls that were throttled")
+				assert.InDelta(t, model.started, real.started, 1+c.startup*real.started, "seconds until nine in ten have started")
 			})
 		})
 	}
 }
 
+// sums are what is compared of a run.
+type sums struct{ calls, ok, throttled, started float64 }
+
+// outline returns the sums of a run in which every process has started.
+func outline(t *testing.T, r *Result) sums {
+	t.Helper()
+	require.Len(t, r.Started, r.Params.Processes, "processes that have started")
+	at, _ := r.StartedBy(0.9)
+	total := r.Total(0, 0)
+	return sums{float64(total.Calls), float64(total.OK), float64(total.Throttled), at.Seconds()}
+}
+
+// meanOf runs the model with n seeds.
+func meanOf(t *testing.T, p Params, n int) (mean sums) {
+	t.Helper()
+	for range n {
+		p.Seed++
+		one := outline(t, Run(p))
+		mean.calls += one.calls / float64(n)
+		mean.ok += one.ok / float64(n)
+		mean.throttled += one.throttled / float64(n)
+		mean.started += one.started / float64(n)
+	}
+	return mean
+}
+
 // within asserts that two counts differ by at most a part of the greater one,
 // or by ten.
-func within(t *testing.T, part float64, model, real int, what string) {
+func within(t *testing.T, part, model, real float64, what string) {
 	t.Helper()
-	assert.LessOrEqual(t, math.Abs(float64(model-real)), max(10, part*float64(max(model, real))), "%s: the model has %d, the resolver %d", what, model, real)
+	assert.InDelta(t, model, real, max(10, part*max(model, real)), what)
 }
