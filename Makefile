@@ -45,8 +45,11 @@ integration: ## the suites against real servers; PKG=./vault chooses one
 	.ci/prepare
 	.ci/integration $(PKG)
 
+scale: ; go run ./internal/fleetsim -out docs/scale
+scale: ## the plots and tables of docs/scale.md, simulated anew; some minutes
+
 tidy: ## go mod tidy in every module
 	.ci/tidy -w
 
 .PHONY: help check ci format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks api test bench bench-peers fuzz \
-	integration tidy
+	integration scale tidy
