@@ -84,7 +84,12 @@ func (e *entry) renew(v *version, text string) (changed bool) {
 			s.value, s.prev = old.value, old.prev
 		}
 	}
-	secret := s.secret()
+	var secret Secret
+	if s.value == v.data && !s.field && s.prev.IsZero() {
+		secret = wholeSecret(&e.name, v)
+	} else {
+		secret = s.secret()
+	}
 	e.last = &secret
 	return changed
 }

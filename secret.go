@@ -36,16 +36,16 @@ type snapshot struct {
 
 const redacted = "[REDACTED]"
 
-// secret returns the Secret that opens s. The func holds s itself, or, where s
-// is all of a document and has replaced nothing, as most that are held, only
-// what the rest follows from: half the memory.
+// secret returns the Secret that opens s.
 //
 //go:noinline
-func (s snapshot) secret() Secret {
-	if name, v := s.name, s.from; v != nil && !s.field && s.prev.IsZero() && s.value == v.data {
-		return Secret{open: func() snapshot { return snapshot{name: name, value: v.data, from: v} }}
-	}
-	return Secret{open: func() snapshot { return s }}
+func (s snapshot) secret() Secret { return Secret{open: func() snapshot { return s }} }
+
+// wholeSecret returns a Secret of all of a document that has replaced nothing,
+// as most are that are held. Its func holds only what the rest follows from: a
+// third of the memory.
+func wholeSecret(name *string, v *version) Secret {
+	return Secret{open: func() snapshot { return snapshot{name: *name, value: v.data, from: v} }}
 }
 
 // snapshot returns what s holds; the zero Secret holds the zero snapshot.

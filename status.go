@@ -124,8 +124,9 @@ func (r *Resolver) status(d *document, now int64, wall time.Time) Status {
 		next := max(d.next, d.folder.provider.retryAt)
 		s.NextRead = wall.Add(time.Duration(next - now))
 	}
+	s.Created = d.value.createdAt()
 	if x := d.value.extra; x != nil {
-		s.Created, s.Expires = x.Created, x.Expires
+		s.Expires = x.Expires
 	}
 	if rej := d.rejection(d.value.version); rej != nil {
 		s.RejectedAt = rej.at

@@ -19,6 +19,7 @@ type version struct {
 	version string
 	mono    int64         // when it was read, on the resolver's monotonic clock, ns
 	wall    int64         // the same in wall time, ns since 1970
+	created int64         // Value.Created, ns since 1970; 0: unknown
 	extra   *versionExtra // what few versions have; nil: none of it
 
 	parsed atomic.Pointer[parsed] // its fields; nil: not needed so far
@@ -30,7 +31,7 @@ type parsed struct {
 	err    error
 }
 
-// versionExtra is what a Value has beyond Data and Version.
+// versionExtra is what a Value has beyond Data, Version and Created.
 type versionExtra struct {
 	Value         // its Data and Version are empty: the version has them
 	expires int64 // Value.Expires on the monotonic clock, ns; 0: never
@@ -53,7 +54,10 @@ func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 			n.version = old.version
 		}
 	}
-	if v.Default != "" || v.Lease != nil || !v.Created.IsZero() || !v.Expires.IsZero() || !v.RefreshAt.IsZero() {
+	if !v.Created.IsZero() {
+		n.created = v.Created.UnixNano()
+	}
+	if v.Default != "" || v.Lease != nil || !v.Expires.IsZero() || !v.RefreshAt.IsZero() {
 		monotonic := func(t time.Time) int64 {
 			if t.IsZero() {
 				return 0
@@ -66,14 +70,22 @@ func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 	return n
 }
 
-// value returns the version as the provider returned it.
+// value returns a leased version as the provider returned it.
 func (v *version) value() Value {
-	if v.extra == nil {
-		return Value{Data: []byte(v.data), Version: v.version}
+	var value Value
+	if v.extra != nil {
+		value = v.extra.Value
 	}
-	value := v.extra.Value
 	value.Data, value.Version = []byte(v.data), v.version
 	return value
+}
+
+// createdAt returns when the backend made the version; zero: unknown.
+func (v *version) createdAt() (t time.Time) {
+	if v.created != 0 {
+		t = time.Unix(0, v.created).UTC()
+	}
+	return t
 }
 
 // end returns until when the version may be served: a given time after it was
