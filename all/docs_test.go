@@ -68,41 +68,6 @@ func TestEveryURIThatIsWrittenForUsersIsTaken(t *testing.T) {
 	assert.Greater(t, seen, 50, "the pattern finds too few URIs to be right")
 }
 
-var (
-	links    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	headings = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	noAnchor = regexp.MustCompile(`[^a-z0-9 _-]`)
-)
-
-func TestEveryLinkLeadsSomewhere(t *testing.T) {
-	t.Parallel()
-	texts := pages(t)
-	for path, text := range texts {
-		if filepath.Ext(path) != ".md" {
-			continue
-		}
-		for _, m := range links.FindAllStringSubmatch(text, -1) {
-			file, anchor, _ := strings.Cut(m[1], "#")
-			if strings.Contains(file, "://") {
-				continue
-			}
-			target := path
-			if file != "" {
-				target = filepath.Join(filepath.Dir(path), file)
-				assert.FileExists(t, target, "linked from %s", path)
-			}
-			if anchor == "" {
-				continue
-			}
-			var anchors []string
-			for _, h := range headings.FindAllStringSubmatch(texts[target], -1) {
-				anchors = append(anchors, strings.ReplaceAll(noAnchor.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
-			}
-			assert.Contains(t, anchors, anchor, "linked from %s", path)
-		}
-	}
-}
-
 func TestEveryOptionIsInTheGuideToReferences(t *testing.T) {
 	t.Parallel()
 	guide := pages(t)["../docs/references.md"]
