@@ -56,11 +56,12 @@ func TestRefreshing(t *testing.T) {
 		r, p := polled(t, docs, secrets.WithTTL(time.Minute))
 		require.NoError(t, r.Preload(t.Context(), names...))
 		keepUsing(t, r, names...)
+		p.ResetCalls()
 		release := p.Block(secretstest.All)
 		defer release()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		assert.Equal(t, 1, p.Calls().InFlight)
+		assert.Equal(t, 1, p.Calls().MaxInFlight, "one that began early enough has been given up by now")
 	}))
 
 	t.Run("documents that were read apart come together", in(func(t *testing.T) {

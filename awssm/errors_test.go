@@ -80,6 +80,15 @@ func TestARefusedConnectionIsUnavailableAndNamesTheAddress(t *testing.T) {
 	assert.Contains(t, err.Error(), url[len("http://"):])
 }
 
+func TestAHostThatNoNameServerKnowsAsksForTheRegion(t *testing.T) {
+	t.Parallel()
+	_, err := fetch(t, over(t, &awstest.Server{URL: "http://secretsmanager.eu-wst-1.invalid"}), referenced("db"))
+	require.ErrorIs(t, err, secrets.ErrUnavailable)
+	assert.Contains(t, err.Error(), "no connection: dial tcp: lookup secretsmanager.eu-wst-1.invalid")
+	assert.Contains(t, err.Error(), `is "eu-west-1" a region`)
+	assert.NotContains(t, err.Error(), "StatusCode", "the layers of the SDK say nothing to a reader")
+}
+
 func TestTheSDKsErrorStaysWithinReach(t *testing.T) {
 	t.Parallel()
 	_, err := fetch(t, over(t, answer(t, awstest.Fail(400, "ResourceNotFoundException", "no such"))), referenced("db"))

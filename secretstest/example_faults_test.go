@@ -18,8 +18,8 @@ func ExampleNew() {
 		if _, err := r.Get(t.Context(), "db/password"); err != nil {
 			t.Fatal(err)
 		}
-		p.Set("db/password", "two") // rotated; seen at once
-		got, err := r.Refresh(t.Context(), "db/password")
+		p.Set("db/password", "two")
+		got, err := r.Refresh(t.Context(), "db/password") // Get follows within moments
 		if err != nil {
 			t.Fatal(err)
 		}

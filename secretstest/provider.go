@@ -18,8 +18,10 @@ import (
 // Fail, Block, Delay and Panic; count what was asked with Calls.
 //
 // It has every optional capability (see [Capability]), and Disable takes any
-// of them away. With Watch, which is on, a resolver notices a Set at once; so
-// disable it to see what a polled backend would do.
+// of them away. With Watch, which is on, a resolver is told of a Set at
+// once and reads it in a goroutine of its own: before a Get that must see it,
+// call the resolver's Refresh, or synctest.Wait. Disable Watch to see what a
+// polled backend would do.
 //
 // The zero Provider is empty and ready for use. A Provider is safe for
 // concurrent use. It must not be copied. Documents are kept where printers

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -114,6 +115,9 @@ func (s setup) client() (*api.Client, error) {
 		cfg.Address, cfg.AgentAddress = s["address"], ""
 	case cfg.AgentAddress != "":
 		cfg.Address, cfg.AgentAddress = cfg.AgentAddress, ""
+	}
+	if u, err := url.Parse(cfg.Address); err == nil && strings.Trim(u.Path, "/") == "v1" {
+		return nil, invalid("the address of the server ends in /v1, which every request adds: leave it out of VAULT_ADDR or ?address=")
 	}
 	if err := s.secure(cfg); err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ func TestAnOptionThatMeansNothingIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		"userpass without a password":    {"auth": "userpass", "username": "app"},
 		"a login behind an agent":        {"agent": "http://127.0.0.1:8100", "auth": "approle", "role_id": "x"},
 		"plain http to another machine":  {"address": "http://vault.example.com"},
+		"an address with the API's path": {"address": "https://vault.example.com:8200/v1/"},
 		"no address":                     {"address": "https://%zz"},
 		"a CA file that is not there":    {"ca_cert": "/nonexistent"},
 	} {
@@ -42,6 +43,8 @@ func TestAnOptionThatMeansNothingIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	assert.ErrorContains(t, err, `import _ "github.com/go-secrets/secrets/vault/authaws"`)
 	_, err = open(setup{"auth": "kuberntes"})
 	assert.ErrorContains(t, err, "kubernetes", "what there is")
+	_, err = open(setup{"address": "http://127.0.0.1:8200/v1"})
+	assert.ErrorContains(t, err, "leave it out of VAULT_ADDR")
 }
 
 func TestALoginIsChosenByWhatIsGiven(t *testing.T) {

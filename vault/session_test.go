@@ -226,6 +226,18 @@ func TestALapsedTokenIsReplacedByTheNextReadAndNotHammeredBefore(t *testing.T) {
 	})
 }
 
+func TestARefusedLoginAsksWhetherTheMethodIsEnabled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// What a server says of a login where no auth method is mounted.
+		f := &fakeVault{ttl: 60, logins: func() (int, string) { return 403, `{"errors":["permission denied"]}` }}
+		p := f.provider(t, WithAuth(&AppRole{RoleID: Text("role"), SecretID: Text("secret")}))
+		err := fetch(p)
+		require.ErrorIs(t, err, secrets.ErrUnauthenticated)
+		assert.ErrorContains(t, err, "that the method is enabled (vault auth list; ?auth_mount=")
+		require.NoError(t, p.Close())
+	})
+}
+
 func TestRefusedCredentialsAreRememberedAndAccountsNotLocked(t *testing.T) {
 	refused := func() (int, string) { return 400, `{"errors":["invalid username or password"]}` }
 	for name, c := range map[string]struct {

@@ -3,7 +3,9 @@ package awsapi
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -120,6 +122,7 @@ func (c *Call) Fail(err error) *fault.Error {
 	f := &fault.Error{Class: a.Class(), Err: err, Retry: a.RetryAfter}
 	if a.Code == "" && (a.Status == 0 || broken(err)) {
 		f.Msg = c.unanswered(err)
+		f.Quiet = dialled(err) != nil // the cause is in the message
 		return f
 	}
 	f.Quiet = true // the message says it all, and shorter
@@ -201,7 +204,25 @@ func (c *Call) unanswered(err error) string {
 	case errors.Is(err, errCut):
 		return c.where() + ": the answer broke off"
 	}
-	return c.where() + ": no connection"
+	text := c.where() + ": no connection"
+	if cause := dialled(err); cause != nil {
+		text += ": " + cause.Error()
+	}
+	var unknown *net.DNSError
+	if errors.As(err, &unknown) && unknown.IsNotFound {
+		text += "; is " + strconv.Quote(c.Region) + " a region, and can this host resolve names of AWS? In a network without internet, it takes a VPC endpoint (?endpoint=)"
+	}
+	return text
+}
+
+// dialled is what the system said of the connection, without the layers of
+// the SDK over it; nil, if it did not come to that.
+func dialled(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return nil
 }
 
 // oneLine bounds a service's message and takes out what would break a log

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"time"
 	"unicode/utf8"
 
@@ -99,6 +100,7 @@ func (a *app) list(ctx context.Context, prefix string) error {
 	var failed error
 	for name, err := range r.List(ctx, prefix) {
 		switch {
+		case src.hint != "" && errors.Is(err, secrets.ErrNotFound): // no ./.env, where nobody said that there is one
 		case err != nil:
 			a.err.fail(err)
 			failed = err

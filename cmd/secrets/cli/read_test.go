@@ -105,6 +105,16 @@ func TestListPrintsNamesAndGoesOnAfterAProviderThatCannot(t *testing.T) {
 	assert.Contains(t, got.stderr, "list")
 }
 
+func TestListIsContentWithoutADotenvThatNobodyAskedFor(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("API_KEY", "one")
+	got := inProcess(t, "", "list", "api")
+	assert.Equal(t, outcome{ExitOK, "api/key\n", ""}, outcome{got.code, strings.ReplaceAll(got.stdout, "_", "/"), got.stderr})
+	got = inProcess(t, "envfile://.env", "list")
+	assert.Equal(t, ExitNotFound, got.code)
+	assert.Contains(t, got.stderr, "does not exist")
+}
+
 func TestWatchPrintsEachVersionAndNoValueUntilItIsInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "key")
