@@ -56,7 +56,7 @@ func (p *part) cut(v *version) (text string, err error) {
 
 // exact returns the document of exactly the name, which lives in its parent.
 func (e *entry) exact() *try {
-	return &try{&e.part.site.all, e.doc.path + "/" + e.part.field}
+	return &try{part: &e.part.site.all, path: e.doc.path + "/" + e.part.field}
 }
 
 // holds reports whether text, of that version, is what was last held.

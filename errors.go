@@ -106,7 +106,11 @@ func withClass(err error) error {
 }
 
 // classed is an error that was given its class by the resolver.
-type classed struct{ class, err error }
+type classed struct {
+	_ notComparable
+
+	class, err error
+}
 
 func (c *classed) Error() string {
 	if errors.Is(c.err, context.DeadlineExceeded) {
@@ -129,6 +133,8 @@ func notFound(format string, args ...any) error {
 
 // A tryError is why one place did not have a name.
 type tryError struct {
+	_ notComparable
+
 	place string
 	err   error
 }
@@ -171,6 +177,8 @@ func both(first, second error) error {
 
 // remembered is an error that the backend gave a while ago.
 type remembered struct {
+	_ notComparable
+
 	err error
 	age time.Duration
 }

@@ -1,9 +1,6 @@
 package secrets
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // ParseValue tells whether a value, such as that of an environment variable,
 // is a reference, and reads it; found is false if it is plain text, which is
@@ -67,8 +64,12 @@ func (r *Resolver) CheckValue(ref Ref) error {
 func (r *Resolver) checkRedirect(ref Ref) error {
 	for _, option := range redirecting {
 		value, ok := ref.Options[option]
-		same := func(p *provider) bool { return p.scheme == ref.Scheme && p.options[option] == value }
-		if ok && !slices.ContainsFunc(r.configured, same) {
+		for _, p := range r.configured {
+			if p.scheme == ref.Scheme && p.options[option] == value {
+				ok = false // it is sent there anyway
+			}
+		}
+		if ok {
 			return invalid("the option %s of a %s:// reference in a value says where credentials are sent, and no configured provider has the same", option, ref.Scheme)
 		}
 	}

@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +59,12 @@ func (r Ref) String() string {
 // optionText returns the options as String writes them.
 func (r *Ref) optionText() string {
 	text, sep := "", "?"
-	for _, k := range slices.Sorted(maps.Keys(r.Options)) {
+	keys := make([]string, 0, len(r.Options))
+	for k := range r.Options {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
 		text += sep + escape(k, "&=#%") + "=" + escape(r.Options[k], "&#%")
 		sep = "&"
 	}

@@ -2,7 +2,6 @@ package secrets
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 )
@@ -72,9 +71,13 @@ func lookupBackend(scheme string) (*Backend, error) {
 	if path := ownPackage(scheme); path != "" {
 		return nil, invalid("no backend is linked for scheme %q; add: import _ %q", scheme, path)
 	}
+	var known []string
 	registry.RLock()
-	known := slices.Sorted(maps.Keys(registry.backends))
+	for s := range registry.backends {
+		known = append(known, s)
+	}
 	registry.RUnlock()
+	slices.Sort(known)
 	return nil, invalid("unknown scheme %q (linked: %v)", scheme, known)
 }
 

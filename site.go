@@ -2,7 +2,6 @@ package secrets
 
 import (
 	"encoding/base64"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,11 +33,14 @@ type folder struct {
 	provider *provider
 	base     string
 	options  map[string]string
+	text     string               // the options, to tell folders apart
 	whole    bool                 // paths are those of references, not names
 	docs     map[string]*document // by path; guarded by Resolver.mu
 }
 
 // ref returns what the provider is asked for a path of the folder.
+//
+//go:noinline
 func (f *folder) ref(path string) Ref {
 	return Ref{Scheme: f.provider.scheme, Base: f.base, Path: path, Options: f.options, name: !f.whole}
 }
@@ -185,12 +187,13 @@ func (r *Resolver) provider(scheme string, options map[string]string, open Opene
 
 // folder returns the folder of a base and document options.
 func (p *provider) folder(base string, options map[string]string, whole bool) *folder {
+	text := (&Ref{Options: options}).optionText()
 	for _, f := range p.folders {
-		if f.base == base && f.whole == whole && maps.Equal(f.options, options) {
+		if f.base == base && f.whole == whole && f.text == text {
 			return f
 		}
 	}
-	f := &folder{provider: p, base: base, options: options, whole: whole, docs: make(map[string]*document)}
+	f := &folder{provider: p, base: base, options: options, text: text, whole: whole, docs: make(map[string]*document)}
 	p.folders = append(p.folders, f)
 	return f
 }

@@ -62,6 +62,8 @@ func (r *Resolver) route(t *target) error {
 
 // A try is one document in which a name may be found, as what part of it.
 type try struct {
+	_ notComparable
+
 	*part
 	path string
 }
@@ -70,7 +72,7 @@ type try struct {
 //
 //go:noinline
 func (s *site) tryField(path, field string, parent bool) *try {
-	return &try{&part{site: s, field: field, parent: parent}, path}
+	return &try{part: &part{site: s, field: field, parent: parent}, path: path}
 }
 
 // fail tells a failed try's place.
@@ -87,7 +89,7 @@ func (t *target) tries(s *site) (exact, parent *try) {
 	case s.whole && t.field != "":
 		return s.tryField(s.path, t.field, false), nil
 	case s.whole:
-		return &try{&s.all, s.path}, nil
+		return &try{part: &s.all, path: s.path}, nil
 	case t.field != "":
 		return s.tryField(t.path, t.field, false), nil
 	}
@@ -95,7 +97,7 @@ func (t *target) tries(s *site) (exact, parent *try) {
 		parent = s.tryField(up, last, true)
 	}
 	if s.exact || parent == nil {
-		exact = &try{&s.all, t.path}
+		exact = &try{part: &s.all, path: t.path}
 	}
 	return exact, parent
 }

@@ -19,7 +19,7 @@ import (
 // marked is a credential provider whose failures can be told from others.
 type marked struct{ aws.CredentialsProvider }
 
-func (m marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
+func (m *marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := m.CredentialsProvider.Retrieve(ctx)
 	if err != nil {
 		err = &credentialError{Strip(err)}
@@ -29,7 +29,7 @@ func (m marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
 
 // ProviderSources lets the SDK tell the service where the credentials came
 // from, as it does without the marking.
-func (m marked) ProviderSources() []aws.CredentialSource { return sources(m.CredentialsProvider) }
+func (m *marked) ProviderSources() []aws.CredentialSource { return sources(m.CredentialsProvider) }
 
 // A credentialError is a failure to get credentials.
 type credentialError struct{ err error }

@@ -111,9 +111,9 @@ func Open(o *Options, connect func(aws.Config) any) *Session {
 		}
 		client := plainClient(s.sharedTransport(cfg))
 		cfg.HTTPClient = client
-		c := &Conn{Client: connect(cfg), Region: cfg.Region, HTTP: bounded{client, client.CloseIdleConnections}}
+		c := &Conn{Client: connect(cfg), Region: cfg.Region, HTTP: &bounded{client, client.CloseIdleConnections}}
 		if cfg.Credentials != nil {
-			c.Credentials = marked{cfg.Credentials}
+			c.Credentials = &marked{cfg.Credentials}
 		}
 		return c, nil
 	}
@@ -124,9 +124,9 @@ func Open(o *Options, connect func(aws.Config) any) *Session {
 // and HTTP client are those of the client's options.
 func Given(client any, o *Options, region string, credentials aws.CredentialsProvider, http HTTPClient) *Session {
 	s := newSession(o)
-	c := &Conn{Client: client, Region: region, HTTP: bounded{next: http}}
+	c := &Conn{Client: client, Region: region, HTTP: &bounded{next: http}}
 	if credentials != nil {
-		c.Credentials = marked{credentials}
+		c.Credentials = &marked{credentials}
 	}
 	s.open = func(context.Context) (*Conn, error) { return c, nil }
 	return s

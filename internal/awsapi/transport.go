@@ -31,7 +31,7 @@ type bounded struct {
 	idle func()
 }
 
-func (b bounded) Do(req *http.Request) (*http.Response, error) {
+func (b *bounded) Do(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), attemptTimeout)
 	own, err := detached(req.WithContext(ctx))
 	if err != nil {
