@@ -25,6 +25,7 @@ func TestThePageShowsVersionsAndRotationsAndNoValues(t *testing.T) {
 	secret := canary.New()
 	var seen rotations
 	r, p := secretstest.New(t, map[string]string{"db": `{"username":"app","password":"` + secret + `"}`}, secrets.WithObserver(seen.observe))
+	p.Disable(secretstest.Watch) // the only read is the one that Refresh waits for, its event included
 	db, err := secretpgx.Open(r, "db", "postgres://"+l.Addr().String()+"/d?sslmode=disable")
 	require.NoError(t, err)
 	defer db.Close()
