@@ -45,6 +45,9 @@ integration: ## the suites against real servers; PKG=./vault chooses one
 	.ci/prepare
 	.ci/integration $(PKG)
 
+mutants: ; cd internal/tools && go run ./mutate -mod ../.. $(or $(ARGS),settle.go refresher.go document.go flight.go reject.go)
+mutants: ## changes the core one comparison at a time, and looks whether a test notices; an hour; ARGS='-sample 20 settle.go'
+
 scale: ; go run ./internal/fleetsim -out docs/scale
 scale: ## the plots and tables of docs/scale.md, simulated anew; some minutes
 
@@ -52,4 +55,4 @@ tidy: ## go mod tidy in every module
 	.ci/tidy -w
 
 .PHONY: help check ci format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks api test bench bench-peers fuzz \
-	integration scale tidy
+	integration mutants scale tidy
