@@ -196,23 +196,23 @@ func (s *session) refused(ctx context.Context, t *token, certain bool) (*token, 
 	// the place of a refused one and is refused within a second is no reason for
 	// yet another.
 	stop := s.flight == nil && (certain && t.second && time.Since(t.made) < time.Second || !certain && t.denied)
-	t.denied = true
 	s.mu.Unlock()
 	if stop {
 		return nil, nil
 	}
 	next, err := s.login(ctx, t)
-	if err != nil {
-		if certain {
-			return nil, err
-		}
-		return nil, nil
-	}
 	s.mu.Lock()
-	next.second = true
-	next.denied = next.denied || !certain
-	s.mu.Unlock()
-	return next, nil
+	defer s.mu.Unlock()
+	t.denied = true // not before: who is refused at the same time waits for the same login
+	switch {
+	case err == nil:
+		next.second = true
+		next.denied = next.denied || !certain
+		return next, nil
+	case certain:
+		return nil, err
+	}
+	return nil, nil
 }
 
 // worked is told that t was accepted. A token from a source is looked up once
