@@ -48,28 +48,15 @@ func Default() (*Resolver, error) {
 	return r, nil
 }
 
-// readConfig reads the file of SECRETS_CONFIG; package config sets it.
-var readConfig atomic.Pointer[func(path string) (Config, error)]
+// openConfig opens what the file of SECRETS_CONFIG says, in programs that
+// import package config; others do not link it.
+var openConfig atomic.Pointer[func(ctx context.Context, path string) (*Resolver, error)]
 
 // RegisterConfig makes read the reader of the file that SECRETS_CONFIG names.
 // It is called by the init function of package config.
-func RegisterConfig(read func(path string) (Config, error)) { readConfig.Store(&read) }
-
-func openDefault() (*Resolver, error) {
-	ctx := context.Background()
-	uri, path := os.Getenv("SECRETS_URL"), os.Getenv("SECRETS_CONFIG")
-	read := readConfig.Load()
-	switch {
-	case strings.TrimSpace(uri) != "" && path != "" && read != nil:
-		return nil, &Error{Op: "open default", Err: invalid("both SECRETS_URL and SECRETS_CONFIG are set; unset one")}
-	case strings.TrimSpace(uri) != "":
-		r, err := Open(ctx, uri)
-		if err != nil {
-			return nil, &Error{Op: "open default", Name: "SECRETS_URL", Err: err}
-		}
-		return r, nil
-	case path != "" && read != nil:
-		cfg, err := (*read)(path)
+func RegisterConfig(read func(path string) (Config, error)) {
+	open := func(ctx context.Context, path string) (*Resolver, error) {
+		cfg, err := read(path)
 		if err != nil {
 			return nil, &Error{Op: "open default", Name: "SECRETS_CONFIG", Err: err}
 		}
@@ -78,11 +65,34 @@ func openDefault() (*Resolver, error) {
 			return nil, &Error{Op: "open default", Name: "SECRETS_CONFIG", Ref: path, Err: err}
 		}
 		return r, nil
-	case path != "":
-		return nil, &Error{Op: "open default", Name: "SECRETS_CONFIG", Err: invalid("reading it takes package config; add: import _ %q", modulePath+"/config")}
 	}
-	if linked("envfile") == nil {
-		return nil, &Error{Op: "open default", Err: invalid("SECRETS_URL is unset, and so is where to look; set it (file:///run/secrets, vault://secret/prod …), or add: import _ %q", modulePath+"/envfile")}
+	openConfig.Store(&open)
+}
+
+func openDefault() (*Resolver, error) {
+	ctx := context.Background()
+	uri, path := strings.TrimSpace(os.Getenv("SECRETS_URL")), os.Getenv("SECRETS_CONFIG")
+	open := openConfig.Load()
+	e := &Error{Op: "open default"}
+	switch {
+	case uri != "" && path != "" && open != nil:
+		e.Err = invalid("both SECRETS_URL and SECRETS_CONFIG are set; unset one")
+		return nil, e
+	case uri != "":
+		r, err := Open(ctx, uri)
+		if err != nil {
+			e.Name, e.Err = "SECRETS_URL", err
+			return nil, e
+		}
+		return r, nil
+	case path != "" && open != nil:
+		return (*open)(ctx, path)
+	case path != "":
+		e.Name, e.Err = "SECRETS_CONFIG", invalid("reading it takes package config; add: import _ %q", modulePath+"/config")
+		return nil, e
+	case linked("envfile") == nil:
+		e.Err = invalid("SECRETS_URL is unset, and so is where to look; set it (file:///run/secrets, vault://secret/prod …), or add: import _ %q", modulePath+"/envfile")
+		return nil, e
 	}
 	r, err := Open(ctx, "env:// envfile://.env")
 	if err != nil {

@@ -16,7 +16,7 @@ func ParseValue(value string) (ref Ref, found bool, err error) {
 	if !prefixed && holdsReference(value) {
 		return Ref{}, false, &Error{Op: "parse reference", Err: invalid("a reference stands within other text, where it is not resolved: make it the whole value")}
 	}
-	scheme, _, uri := strings.Cut(value, "://")
+	scheme, _, uri := cut(value, "://")
 	switch strings.ToLower(scheme) {
 	case "file", "env", "envfile":
 		if uri {
@@ -33,11 +33,11 @@ func ParseValue(value string) (ref Ref, found bool, err error) {
 // holdsReference reports whether ref+scheme:// stands somewhere in a text.
 func holdsReference(text string) bool {
 	for rest := text; ; {
-		_, after, ok := strings.Cut(rest, "ref+")
+		_, after, ok := cut(rest, "ref+")
 		if !ok {
 			return false
 		}
-		if scheme, _, ok := strings.Cut(after, "://"); ok && validScheme(scheme) {
+		if scheme, _, ok := cut(after, "://"); ok && validScheme(scheme) {
 			return true
 		}
 		rest = after

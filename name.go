@@ -24,7 +24,7 @@ func Name(parts ...string) (string, error) {
 
 // splitName checks a name and splits it into its document path and its field.
 func splitName(name string) (path, field string, err error) {
-	path, field, hasField := strings.Cut(name, "#")
+	path, field, hasField := cut(name, "#")
 	if hasField && field == "" {
 		return "", "", invalid("the name ends in # with no field after it")
 	}
@@ -51,7 +51,7 @@ func checkPath(path string) error {
 	}
 	for rest, more := path, true; more; {
 		var segment string
-		segment, rest, more = strings.Cut(rest, "/")
+		segment, rest, more = cut(rest, "/")
 		if segment == "" {
 			return invalid("a segment of the name is empty: there is a slash too many")
 		}
@@ -84,3 +84,8 @@ func parentOf(path string) (parent, last string, ok bool) {
 	}
 	return path[:i], path[i+1:], true
 }
+
+// cut is strings.Cut, once: what is parsed here is cut in many places.
+//
+//go:noinline
+func cut(s, sep string) (before, after string, found bool) { return strings.Cut(s, sep) }

@@ -101,8 +101,8 @@ func (r *Ref) parseURI(scheme, rest string) error {
 	if !validScheme(r.Scheme) {
 		return invalid("what stands before :// is no scheme (a letter, then letters, digits, + - .)")
 	}
-	rest, field, hasField := strings.Cut(rest, "#")
-	path, query, _ := strings.Cut(rest, "?")
+	rest, field, hasField := cut(rest, "#")
+	path, query, _ := cut(rest, "?")
 
 	if credentialInPath(path) {
 		return r.malformed("holds what looks like user:password@ in its path; credentials belong into the environment or a file (write @ as %40 if it is part of the name)")
@@ -133,8 +133,8 @@ func (r *Ref) malformed(text string) error { return invalid("%s", r.Scheme+":// 
 func (r *Ref) parseOptions(query string) (wrong string) {
 	for i, more := 1, query != ""; more; i++ {
 		var pair string
-		pair, query, more = strings.Cut(query, "&")
-		k, v, ok := strings.Cut(pair, "=")
+		pair, query, more = cut(query, "&")
+		k, v, ok := cut(pair, "=")
 		if !ok || !validOption(k) {
 			return "option " + strconv.Itoa(i) + " does not read name=value"
 		}
@@ -188,9 +188,9 @@ func bareOption(c rune) rune {
 // first segment, or in that of a URL that it holds. An ARN has colons and may
 // have an @, and is none.
 func credentialInPath(path string) bool {
-	for more := !strings.HasPrefix(path, "arn:"); more; _, path, more = strings.Cut(path, "://") {
-		first, _, _ := strings.Cut(path, "/")
-		if before, _, at := strings.Cut(first, "@"); at && strings.Contains(before, ":") {
+	for more := !strings.HasPrefix(path, "arn:"); more; _, path, more = cut(path, "://") {
+		first, _, _ := cut(path, "/")
+		if before, _, at := cut(first, "@"); at && strings.Contains(before, ":") {
 			return true
 		}
 	}

@@ -19,7 +19,7 @@ const (
 // and tells the form; it is empty for this package's own. Its errors quote
 // nothing of s but schemes and option names.
 func (r *Ref) parseForm(s string) (form string, err error) {
-	scheme, rest, uri := strings.Cut(s, "://")
+	scheme, rest, uri := cut(s, "://")
 	switch {
 	case uri && strings.EqualFold(scheme, "sm"):
 		form, scheme = formBerglas, "gcp"
@@ -90,7 +90,7 @@ func schemeOfARN(s string) string {
 // of a reference: of a foreign one, or of this package's own under a scheme
 // that is known. It may be malformed all the same.
 func looksLikeReference(s string) bool {
-	if scheme, _, ok := strings.Cut(s, "://"); ok && knownScheme(strings.ToLower(scheme)) {
+	if scheme, _, ok := cut(s, "://"); ok && knownScheme(strings.ToLower(scheme)) {
 		return true
 	}
 	switch {
@@ -114,7 +114,7 @@ func looksLikeReference(s string) bool {
 //
 // https://github.com/helmfile/vals#expression-syntax
 func (r *Ref) parseVals(s string) (form string, err error) {
-	vals, rest, ok := strings.Cut(s, "://")
+	vals, rest, ok := cut(s, "://")
 	vals = strings.ToLower(vals)
 	if !ok || !validScheme(vals) || strings.Contains(vals, "+") {
 		return "", invalid("this form of a reference reads ref+scheme://path[?option=value][#/field]")
@@ -154,8 +154,8 @@ func valsScheme(vals string) string {
 // valsOrder puts options that follow the field before it, and leaves out an
 // empty field, which vals takes for none.
 func valsOrder(s string) string {
-	s, field, _ := strings.Cut(s, "#")
-	field, late, hasLate := strings.Cut(field, "?")
+	s, field, _ := cut(s, "#")
+	field, late, hasLate := cut(field, "?")
 	if hasLate {
 		if strings.Contains(s, "?") {
 			s += "&" + late

@@ -2,7 +2,6 @@ package awssm
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -123,6 +122,5 @@ func fill(v *secrets.Value, e *types.SecretValueEntry) bool {
 // wrongVersion is the error of an answer that is not what was asked for,
 // twice.
 func wrongVersion(d *document, region string) error {
-	return fault.New(secrets.ErrUnavailable,
-		"Secrets Manager in "+region+", "+strconv.Quote(d.String())+": the answer is not the version that was asked for (reads are eventually consistent)", nil)
+	return fault.New(secrets.ErrUnavailable, call("GetSecretValue", d, region).Where()+": the answer is not the version that was asked for (reads are eventually consistent)", nil)
 }

@@ -65,8 +65,7 @@ func (p *Provider) get(ctx context.Context, c *conn, d *document, v *secrets.Val
 		return p.fail(c, call("GetParameter", d, region), err)
 	}
 	if out.Parameter == nil || !fill(v, out.Parameter) {
-		return fault.New(secrets.ErrUnavailable,
-			"Parameter Store in "+region+", "+strconv.Quote(d.String())+": the answer holds no parameter: a proxy or captive portal?", nil)
+		return fault.New(secrets.ErrUnavailable, call("GetParameter", d, region).Where()+": the answer holds no parameter: a proxy or captive portal?", nil)
 	}
 	return nil
 }

@@ -157,8 +157,8 @@ func (c *Call) judge(f *fault.Error, a Answer) {
 	}
 }
 
-// where says what was asked, and where.
-func (c *Call) where() string {
+// Where says what was asked, and where.
+func (c *Call) Where() string {
 	where := c.Service + " in " + c.Region
 	if c.Subject != "" {
 		where += ", " + strconv.Quote(c.Subject)
@@ -184,7 +184,7 @@ func (c *Call) message(f *fault.Error, a Answer) string {
 	if a.RequestID != "" {
 		mend += " (request " + a.RequestID + ")"
 	}
-	return c.where() + ": " + what + mend
+	return c.Where() + ": " + what + mend
 }
 
 // broken reports whether a response ended before its end. What there was of it
@@ -198,13 +198,13 @@ func broken(err error) bool {
 func (c *Call) unanswered(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return c.where() + ": no answer in time"
+		return c.Where() + ": no answer in time"
 	case errors.Is(err, context.Canceled):
-		return c.where() + ": not waited for"
+		return c.Where() + ": not waited for"
 	case errors.Is(err, errCut):
-		return c.where() + ": the answer broke off"
+		return c.Where() + ": the answer broke off"
 	}
-	text := c.where() + ": no connection"
+	text := c.Where() + ": no connection"
 	if cause := dialled(err); cause != nil {
 		text += ": " + cause.Error()
 	}
