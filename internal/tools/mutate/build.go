@@ -14,7 +14,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A binary is a package's tests, compiled with all mutants in it.
@@ -96,13 +99,17 @@ var isTest = regexp.MustCompile(`^(Test|Example|Fuzz)`)
 // survey runs each test by itself, without a mutant, to see how long it takes
 // and which mutants it reaches. One that fails ends it all: what a mutant does
 // to it would say nothing.
-func (b *binary) survey() error {
+func (b *binary) survey(skip string) error {
+	left, err := regexp.Compile(skip)
+	if err != nil {
+		return err
+	}
 	out, passed, err := b.run(nil, "-test.list=.")
 	if err != nil || !passed {
 		return errors.Join(err, fmt.Errorf("the tests cannot be listed: %s", out))
 	}
 	for name := range strings.FieldsSeq(out) {
-		if !isTest.MatchString(name) {
+		if !isTest.MatchString(name) || skip != "" && left.MatchString(name) {
 			continue
 		}
 		file := filepath.Join(b.tmp, "reached")
@@ -135,6 +142,29 @@ func (b *binary) survey() error {
 	}
 	slices.SortStableFunc(b.tests, func(a, b *test) int { return cmp.Compare(a.took, b.took) })
 	return nil
+}
+
+// tryAll tries mutants, some at the same time, and tells of each as soon as it
+// is known which test noticed it.
+func (b *binary) tryAll(mutants []*mutant, workers int, timeout time.Duration, tell func(m *mutant, killer string)) error {
+	var (
+		group errgroup.Group
+		mu    sync.Mutex
+	)
+	group.SetLimit(workers)
+	for _, m := range mutants {
+		group.Go(func() error {
+			killer, err := b.try(m, timeout)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			tell(m, killer)
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // slow is from when on a test runs by itself, after the others.

@@ -2,7 +2,7 @@
 // condition, constant or error class at a time, and runs the tests. A change
 // that they do not notice is a survivor.
 //
-//	mutate [-mod DIR] [-explained FILE] [-only REGEXP] [-sample N] [-list] [-v] FILE.go…
+//	mutate [-mod DIR] [-explained FILE] [-only REGEXP] [-skip REGEXP] [-j N] [-sample N] [-list] [-v] FILE.go…
 //
 // Every mutant is compiled into one test binary, which is told by its
 // environment which of them is to be in force, so that there is one compilation
@@ -23,6 +23,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -32,6 +33,8 @@ func main() {
 	flag.StringVar(&o.dir, "mod", ".", "the folder of the package")
 	flag.StringVar(&o.explained, "explained", "", "the file that explains survivors")
 	flag.StringVar(&o.only, "only", "", "only the mutants whose name matches this")
+	flag.StringVar(&o.skip, "skip", "", "the tests that are left out: those that draw what they do, and kill by chance")
+	flag.IntVar(&o.workers, "j", runtime.GOMAXPROCS(0), "how many mutants are tried at the same time")
 	flag.IntVar(&o.sample, "sample", 0, "only so many mutants, drawn by -seed; 0: all")
 	flag.Uint64Var(&o.seed, "seed", 1, "draws the sample")
 	flag.BoolVar(&o.list, "list", false, "print the mutants, and run nothing")
@@ -50,12 +53,12 @@ func main() {
 }
 
 type options struct {
-	dir, explained, only string
-	files                []string
-	sample               int
-	seed                 uint64
-	list, verbose        bool
-	timeout              time.Duration
+	dir, explained, only, skip string
+	files                      []string
+	sample, workers            int
+	seed                       uint64
+	list, verbose              bool
+	timeout                    time.Duration
 }
 
 // run does what the command is asked. It reports whether nothing is wrong with
@@ -68,6 +71,9 @@ func run(o *options) (bool, error) {
 	why, err := readExplanations(o.explained)
 	if err != nil {
 		return false, err
+	}
+	if o.workers < 1 {
+		return false, fmt.Errorf("-j %d: at least one mutant has to be tried at a time", o.workers)
 	}
 	p, err := load(o.dir, o.files)
 	if err != nil {
@@ -92,19 +98,20 @@ func run(o *options) (bool, error) {
 		return false, err
 	}
 	defer b.remove()
-	if err := b.survey(); err != nil {
+	if err := b.survey(o.skip); err != nil {
 		return false, err
 	}
 	fmt.Printf("%d mutants, %d tests; built and surveyed in %v\n", len(chosen), len(b.tests), time.Since(start).Round(time.Second))
 	c := newCount(why)
-	for i, m := range chosen {
-		killer, err := b.try(m, o.timeout)
-		if err != nil {
-			return false, err
-		}
+	tried := 0
+	err = b.tryAll(chosen, o.workers, o.timeout, func(m *mutant, killer string) {
+		tried++
 		if line := c.add(m, killer); line != "" && (o.verbose || killer == "" && why[m.name()] == "") {
-			fmt.Printf("%d/%d %s\n", i+1, len(chosen), line)
+			fmt.Printf("%d/%d %s\n", tried, len(chosen), line)
 		}
+	})
+	if err != nil {
+		return false, err
 	}
 	whole := o.only == "" && o.sample == 0
 	return c.report(p, whole, time.Since(start)), nil

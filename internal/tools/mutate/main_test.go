@@ -42,7 +42,7 @@ func TestChild(t *testing.T) { Child(3) }
 
 func TestAMutantThatATestNoticesIsKilledAndOthersSurvive(t *testing.T) {
 	dir := module(t)
-	o := &options{dir: dir, timeout: time.Minute}
+	o := &options{dir: dir, workers: 2, timeout: time.Minute}
 	o.only = "^Adult: "
 	ok, err := run(o)
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestAnExplanationStandsForASurvivor(t *testing.T) {
 	}
 	require.NotEmpty(t, text)
 	require.NoError(t, os.WriteFile(file, []byte(text+"\tnobody calls it\n"), 0o600))
-	ok, err := run(&options{dir: dir, explained: file, timeout: time.Minute})
+	ok, err := run(&options{dir: dir, explained: file, workers: 2, timeout: time.Minute})
 	require.NoError(t, err)
 	assert.True(t, ok)
 }
