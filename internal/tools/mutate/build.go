@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -147,13 +148,14 @@ func (b *binary) survey(skip string) error {
 // tryAll tries mutants, some at the same time, and tells of each as soon as it
 // is known which test noticed it.
 func (b *binary) tryAll(mutants []*mutant, workers int, timeout time.Duration, tell func(m *mutant, killer string)) error {
-	var (
-		group errgroup.Group
-		mu    sync.Mutex
-	)
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(context.Background())
 	group.SetLimit(workers)
 	for _, m := range mutants {
 		group.Go(func() error {
+			if ctx.Err() != nil { // another could not be tried: its error ends it all
+				return nil
+			}
 			killer, err := b.try(m, timeout)
 			if err != nil {
 				return err
