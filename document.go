@@ -133,7 +133,7 @@ func (r *Resolver) schedule(d *document, spread float64) {
 	d.idle = false
 	ttl := min(d.ttl, int64(r.maxStale)/10*9) // a TTL beyond MaxStale is read in time all the same
 	d.next = satAdd(d.value.mono, int64(float64(ttl)*spread))
-	switch x := d.value.extra; {
+	switch x := d.value.extra(); {
 	case x == nil:
 	case x.refresh > d.value.mono:
 		d.next = max(min(x.refresh, d.value.mono+(d.expires()-d.value.mono)/10*9), d.value.mono+minRefresh)

@@ -84,13 +84,13 @@ func (e *entry) renew(v *version, text string) (changed bool) {
 			s.value, s.prev = old.value, old.prev
 		}
 	}
-	var secret Secret
-	if s.value == v.data && !s.field && s.prev.IsZero() {
-		secret = wholeSecret(&e.name, v)
+	if s.value == v.data && !s.field && s.prev.IsZero() && v.whole.IsZero() {
+		v.setWhole(&e.name)
+		e.last = &v.whole
 	} else {
-		secret = s.secret()
+		secret := s.secret()
+		e.last = &secret
 	}
-	e.last = &secret
 	return changed
 }
 

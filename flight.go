@@ -84,14 +84,18 @@ func (r *Resolver) read(rd *reading, gone <-chan struct{}) {
 	}
 	chunks := (len(rd.flights) + size - 1) / size
 	parallel(chunks, most, func(i int) {
-		part := *rd
-		part.flights = rd.flights[i*size : min((i+1)*size, len(rd.flights))]
+		part := rd
+		if chunks > 1 {
+			part = new(reading)
+			*part = *rd
+			part.flights = rd.flights[i*size : min((i+1)*size, len(rd.flights))]
+		}
 		if err := r.admit(slots, gone); err != nil {
-			r.settleAll(&part, failed(len(part.flights), err))
+			r.settleAll(part, failed(len(part.flights), err))
 			return
 		}
 		defer func() { <-slots }()
-		r.readChunk(&part)
+		r.readChunk(part)
 	})
 }
 
@@ -116,24 +120,21 @@ func (r *Resolver) admit(slots chan struct{}, gone <-chan struct{}) error {
 func (r *Resolver) readChunk(rd *reading) {
 	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
 	defer cancel()
-	// A provider that ignores its context keeps its slot until it returns,
-	// but nobody waits for it.
-	stop := context.AfterFunc(ctx, func() { r.settleLate(rd) })
-	defer stop()
+	defer r.settleLate(rd).Stop()
 
-	left := *rd
+	left := rd
 	for try := 1; ; try++ {
-		results := r.fetch(ctx, &left)
+		results := r.fetch(ctx, left)
 		if rd.refresh || try >= rd.tries {
-			r.settleAll(&left, results)
+			r.settleAll(left, results)
 			return
 		}
 		wait, again := retryAfter(results, try)
 		if deadline, ok := ctx.Deadline(); len(again) == 0 || ok && time.Until(deadline) <= wait || ctx.Err() != nil {
-			r.settleAll(&left, results)
+			r.settleAll(left, results)
 			return
 		}
-		r.settleSome(&left, results, again)
+		left = r.settleSome(left, results, again)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -141,22 +142,24 @@ func (r *Resolver) readChunk(rd *reading) {
 	}
 }
 
-// settleLate settles what a provider that is deaf to its context, which has
-// ended, does not give back.
-func (r *Resolver) settleLate(rd *reading) {
-	late := time.After(overtime)
-	for _, f := range rd.flights {
-		select {
-		case <-f.done:
-			continue
-		case <-late:
+// settleLate settles what a provider that is deaf to its context has not given
+// back when time is up, unless it is stopped. Such a provider keeps its slot
+// until it returns, but nobody waits for it.
+func (r *Resolver) settleLate(rd *reading) *time.Timer {
+	return time.AfterFunc(r.timeout+overtime, func() {
+		for _, f := range rd.flights {
+			select {
+			case <-f.done:
+				continue
+			default:
+			}
+			r.settleAll(rd, failed(len(rd.flights), withClass(context.DeadlineExceeded)))
+			if rd.overdue != nil {
+				rd.overdue()
+			}
+			return
 		}
-		r.settleAll(rd, failed(len(rd.flights), withClass(context.DeadlineExceeded)))
-		if rd.overdue != nil {
-			rd.overdue()
-		}
-		return
-	}
+	})
 }
 
 // retryAfter tells which results are worth another try, and how long to wait
@@ -184,9 +187,10 @@ func retryAfterOf(err error) time.Duration {
 }
 
 // settleSome settles the results that are final, remembers what the others
-// said so far, and leaves in rd what is to be read again.
-func (r *Resolver) settleSome(rd *reading, results []Result, again []int) {
-	left, final := make([]*flight, 0, len(again)), *rd
+// said so far, and returns what is to be read again.
+func (r *Resolver) settleSome(rd *reading, results []Result, again []int) *reading {
+	left, final := *rd, *rd
+	left.flights = make([]*flight, 0, len(again))
 	for i, f := range rd.flights {
 		if len(again) == 0 || again[0] != i {
 			final.flights = rd.flights[i : i+1]
@@ -197,9 +201,9 @@ func (r *Resolver) settleSome(rd *reading, results []Result, again []int) {
 		r.mu.Lock()
 		f.last = results[i].Err
 		r.mu.Unlock()
-		left = append(left, f)
+		left.flights = append(left.flights, f)
 	}
-	rd.flights = left
+	return &left
 }
 
 // settleAll tells the documents what came of their flights.

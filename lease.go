@@ -35,7 +35,7 @@ func (r *Resolver) retire(p *provider, v *Value) {
 
 func (r *Resolver) retireVersion(p *provider, v *version) {
 	if v.leased() {
-		r.retire(p, &v.extra.Value)
+		r.retire(p, &v.extra().Value)
 	}
 }
 
@@ -60,10 +60,7 @@ func (r *Resolver) renew(rd *reading) bool {
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
 	defer cancel()
-	late := time.AfterFunc(r.timeout+overtime, func() {
-		r.settleAll(rd, failed(1, withClass(context.DeadlineExceeded)))
-	})
-	defer late.Stop()
+	defer r.settleLate(rd).Stop()
 	start := r.clock.mono()
 	results := make([]Result, 1)
 	res := &results[0]

@@ -102,8 +102,8 @@ func (r *Resolver) lose(name string) {
 
 // keep decides whether a name that was just found is held from now on.
 func (r *Resolver) keep(t *target) {
-	e := r.names.find(t.name)
-	if e == nil || e.doc == nil || e.doc.leased() || len(r.subs[e]) > 0 {
+	e := t.entry
+	if e.dead || e.doc == nil || e.doc.leased() || len(r.subs[e]) > 0 {
 		return
 	}
 	if e.doc.ttl == 0 || !r.makeRoom(e.doc) {

@@ -156,7 +156,7 @@ func (r *Resolver) gather(rd *reading, first *document, now int64) {
 			return // renewed by itself
 		}
 		p.due.remove(d)
-		if d.next > now && d.value.extra != nil && d.value.extra.refresh != 0 {
+		if x := d.value.extra(); d.next > now && x != nil && x.refresh != 0 {
 			// The backend said when, and it is not yet.
 			defer p.due.fix(d)
 			continue

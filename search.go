@@ -52,10 +52,15 @@ func (s *search) look(d *document, now int64) (v *version, err error, known bool
 // documents that must be read before it can go further; none: the target is
 // settled. It is called with the lock held.
 func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
-	if t.settled {
-		return nil
+	if !t.settled {
+		need = r.ask(s, t, now)
+		t.settled = len(need) == 0
 	}
-	defer func() { t.settled = len(need) == 0 }()
+	return need
+}
+
+// ask is step for a target that is not settled.
+func (r *Resolver) ask(s *search, t *target, now int64) (need []*document) {
 	if len(t.sites) == 0 {
 		t.err = notFound("no provider is configured, and the name is no reference")
 	}
@@ -66,7 +71,7 @@ func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
 			d := r.document(exact)
 			v, err, known := s.look(d, now)
 			if !known {
-				need = append(need, d)
+				need = append(t.need[:0], d)
 				if s.eager && parent != nil {
 					up := r.document(parent)
 					if _, _, known := s.look(up, now); !known {
@@ -78,7 +83,7 @@ func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
 			if err == nil {
 				var elsewhere bool
 				if elsewhere, err = r.arrive(t, exact, d, v); elsewhere {
-					return r.step(s, t, now)
+					return r.ask(s, t, now)
 				}
 				if err == nil {
 					return nil
@@ -95,12 +100,12 @@ func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
 		d := r.document(parent)
 		v, err, known := s.look(d, now)
 		if !known {
-			return []*document{d}
+			return append(t.need[:0], d)
 		}
 		if err == nil {
 			var elsewhere bool
 			if elsewhere, err = r.arrive(t, parent, d, v); elsewhere {
-				return r.step(s, t, now)
+				return r.ask(s, t, now)
 			}
 			if err == nil {
 				return nil
@@ -185,8 +190,8 @@ func (r *Resolver) newSearch(targets []*target, need freshness) *search {
 func (r *Resolver) run(s *search) {
 	for {
 		var readings []*reading
-		var others []*flight
-		var mine []*flight
+		var waits []*flight
+		others := false
 		r.mu.Lock()
 		now := r.now()
 		for _, t := range s.targets {
@@ -195,22 +200,22 @@ func (r *Resolver) run(s *search) {
 			}
 			for _, d := range r.step(s, t, now) {
 				f, first := r.claim(d)
-				if !first { // also of this search, asked for by several names
-					others = append(others, f)
-					continue
+				waits = append(waits, f)
+				if first { // or another reads it, or this search for several names
+					readings = addReading(readings, f)
+				} else {
+					others = true
 				}
-				mine = append(mine, f)
-				readings = addReading(readings, f)
 			}
 		}
-		if len(mine)+len(others) == 0 {
+		if len(waits) == 0 {
 			r.finish(s)
 			r.unlock()
 			return
 		}
 		r.unlock()
 
-		if len(readings) == 1 && len(others) == 0 {
+		if len(readings) == 1 && !others {
 			if !r.readInline(s, readings[0]) {
 				return // another goroutine goes on with the search
 			}
@@ -220,7 +225,7 @@ func (r *Resolver) run(s *search) {
 			}
 		}
 		abandoned := false
-		for _, f := range append(others, mine...) {
+		for _, f := range waits {
 			select {
 			case <-f.done:
 				abandoned = abandoned || f.abandoned
@@ -312,6 +317,7 @@ func (r *Resolver) await(ctx context.Context, s *search) {
 		select {
 		case <-s.done:
 		case <-ctx.Done():
+		case <-r.ctx.Done():
 		}
 	}
 	r.mu.Lock()

@@ -41,11 +41,12 @@ const redacted = "[REDACTED]"
 //go:noinline
 func (s snapshot) secret() Secret { return Secret{open: func() snapshot { return s }} }
 
-// wholeSecret returns a Secret of all of a document that has replaced nothing,
-// as most are that are held. Its func holds only what the rest follows from: a
-// third of the memory.
-func wholeSecret(name *string, v *version) Secret {
-	return Secret{open: func() snapshot { return snapshot{name: *name, value: v.data, from: v} }}
+// setWhole makes the Secret of a name that is all of a version and has replaced
+// nothing, as most are that are held. Its func holds only what the rest follows
+// from: a fifth of the memory.
+func (v *version) setWhole(name *string) {
+	v.name = name
+	v.whole = Secret{open: func() snapshot { return snapshot{name: *v.name, value: v.data, from: v} }}
 }
 
 // snapshot returns what s holds; the zero Secret holds the zero snapshot.
@@ -158,8 +159,10 @@ func (s Secret) FetchedAt() time.Time {
 
 // ExpiresAt returns when the lease or certificate ends; zero: never.
 func (s Secret) ExpiresAt() time.Time {
-	if v := s.snapshot().from; v != nil && v.extra != nil {
-		return v.extra.Expires
+	if v := s.snapshot().from; v != nil {
+		if x := v.extra(); x != nil {
+			return x.Expires
+		}
 	}
 	return time.Time{}
 }

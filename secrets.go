@@ -357,6 +357,9 @@ func (r *Resolver) hinted(err error) error {
 func (r *Resolver) gaveUp(ctx context.Context, targets []*target) error {
 	r.mu.Lock()
 	defer r.unlock()
+	if r.closed {
+		return ErrClosed
+	}
 	for _, t := range targets {
 		if t.at >= len(t.sites) {
 			continue

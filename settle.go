@@ -44,8 +44,8 @@ func (r *Resolver) settle(d *document, res *Result, now int64, spread float64) {
 // the place of one that works: it is no longer a JSON object where fields are in use, cannot be decoded, or
 // what a name stands for has become empty.
 func (r *Resolver) validate(d *document, v *version, now int64) error {
-	if v.extra != nil && v.extra.expires != 0 && v.extra.expires <= now {
-		return fmt.Errorf("%w: what the backend returned expired at %s; is a clock wrong?", ErrUnavailable, v.extra.Expires.UTC().Format(time.RFC3339))
+	if x := v.extra(); x != nil && x.expires != 0 && x.expires <= now {
+		return fmt.Errorf("%w: what the backend returned expired at %s; is a clock wrong?", ErrUnavailable, x.Expires.UTC().Format(time.RFC3339))
 	}
 	if !d.usable(now) {
 		return nil

@@ -148,21 +148,25 @@ func (r *Resolver) fetchRefs(ctx context.Context, p *provider, opened Provider, 
 // fetchAll reads refs by a batch of b, and one by one, which it counts, what
 // that does not take. b is p, or nil: no batch.
 func fetchAll(ctx context.Context, p Provider, b BatchProvider, refs []Ref) (results []Result, singly int) {
-	if b != nil {
-		results = fetchBatch(ctx, b, refs)
+	var single []int // without a batch all are
+	if b == nil {
+		results, singly = make([]Result, len(refs)), len(refs)
 	} else {
-		results = failed(len(refs), errors.ErrUnsupported)
-	}
-	var single []int
-	for i := range results {
-		if errors.Is(results[i].Err, errors.ErrUnsupported) {
-			single = append(single, i)
+		results = fetchBatch(ctx, b, refs)
+		for i := range results {
+			if errors.Is(results[i].Err, errors.ErrUnsupported) {
+				single = append(single, i)
+			}
 		}
+		singly = len(single)
 	}
-	parallel(len(single), maxRefreshes, func(i int) {
-		fetchOne(ctx, p, refs[single[i]], &results[single[i]])
+	parallel(singly, maxRefreshes, func(i int) {
+		if b != nil {
+			i = single[i]
+		}
+		fetchOne(ctx, p, refs[i], &results[i])
 	})
-	return results, len(single)
+	return results, singly
 }
 
 // batcher returns opened as a BatchProvider, or nil if it is none or has said

@@ -125,7 +125,7 @@ func (r *Resolver) status(d *document, now int64, wall time.Time) Status {
 		s.NextRead = wall.Add(time.Duration(next - now))
 	}
 	s.Created = d.value.createdAt()
-	if x := d.value.extra; x != nil {
+	if x := d.value.extra(); x != nil {
 		s.Expires = x.Expires
 	}
 	if rej := d.rejection(d.value.version); rej != nil {

@@ -6,11 +6,15 @@ import "strings"
 type target struct {
 	name, path, field string
 	sites             []*site
-	at                int     // the member that is being asked
-	exactErr          error   // what the exact document of that member said
-	tried             []error // what the members before it said, all of it "not found"
-	settled           bool    // there is nothing more to ask
+	at                int          // the member that is being asked
+	exact, parent     *try         // its tries; either may be nil
+	asked             *site        // whose tries they are; nil: not known yet
+	exactErr          error        // what the exact document of that member said
+	tried             []error      // what the members before it said, all of it "not found"
+	settled           bool         // there is nothing more to ask
+	need              [2]*document // room for what step returns
 
+	entry  *entry // where it was attached
 	secret *Secret
 	err    error
 }
@@ -85,21 +89,31 @@ func (at *try) fail(err error) error {
 // tries returns where a site may have the name: the exact document first, then
 // the parent. Either may be nil.
 func (t *target) tries(s *site) (exact, parent *try) {
+	if t.asked != s {
+		t.asked, t.exact, t.parent = s, nil, nil
+		t.findTries(s)
+	}
+	return t.exact, t.parent
+}
+
+func (t *target) findTries(s *site) {
 	switch {
 	case s.whole && t.field != "":
-		return s.tryField(s.path, t.field, false), nil
+		t.exact = s.tryField(s.path, t.field, false)
+		return
 	case s.whole:
-		return &try{part: &s.all, path: s.path}, nil
+		t.exact = &try{part: &s.all, path: s.path}
+		return
 	case t.field != "":
-		return s.tryField(t.path, t.field, false), nil
+		t.exact = s.tryField(t.path, t.field, false)
+		return
 	}
 	if up, last, ok := parentOf(t.path); ok && s.parent {
-		parent = s.tryField(up, last, true)
+		t.parent = s.tryField(up, last, true)
 	}
-	if s.exact || parent == nil {
-		exact = &try{part: &s.all, path: t.path}
+	if s.exact || t.parent == nil {
+		t.exact = &try{part: &s.all, path: t.path}
 	}
-	return exact, parent
 }
 
 // document returns the document of a try, made if there is none.
@@ -159,7 +173,7 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 	if !e.holds(v, text) && e.renew(v, text) {
 		found = true
 	}
-	t.secret, t.err = e.last, nil
+	t.entry, t.secret, t.err = e, e.last, nil
 	now := r.now()
 	d.lastUsed = now
 	if d.due == 0 && d.flight == nil && (!r.neglected(d, now) || r.pinned(d)) { // else Get reads it

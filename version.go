@@ -17,16 +17,23 @@ type version struct {
 
 	data    string
 	version string
-	mono    int64         // when it was read, on the resolver's monotonic clock, ns
-	wall    int64         // the same in wall time, ns since 1970
-	created int64         // Value.Created, ns since 1970; 0: unknown
-	extra   *versionExtra // what few versions have; nil: none of it
+	mono    int64 // when it was read, on the resolver's monotonic clock, ns
+	wall    int64 // the same in wall time, ns since 1970
+	created int64 // Value.Created, ns since 1970; 0: unknown
 
-	parsed atomic.Pointer[parsed] // its fields; nil: not needed so far
+	// whole is the Secret of the one name that is all of the version, and what
+	// most versions are held for; zero: of none. Both are set under Resolver.mu,
+	// once, before anybody has the Secret.
+	whole Secret
+	name  *string
+
+	rare atomic.Pointer[rare] // nil: nothing of it
 }
 
-// parsed is what came of reading a document as a JSON object.
-type parsed struct {
+// rare is what few versions have. It is immutable.
+type rare struct {
+	extra  *versionExtra // nil: nothing of it
+	parsed bool          // as a JSON object, which is what follows
 	object object
 	err    error
 }
@@ -64,17 +71,29 @@ func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 			}
 			return max(1, now+int64(t.Sub(wall)))
 		}
-		n.extra = &versionExtra{Value: *v, expires: monotonic(v.Expires), refresh: monotonic(v.RefreshAt)}
-		n.extra.Data, n.extra.Version = nil, ""
+		x := &versionExtra{Value: *v, expires: monotonic(v.Expires), refresh: monotonic(v.RefreshAt)}
+		x.Data, x.Version = nil, ""
+		n.rare.Store(&rare{extra: x})
 	}
 	return n
+}
+
+// extra returns what the version has beyond data, version and creation; nil:
+// nothing.
+//
+//go:noinline
+func (v *version) extra() *versionExtra {
+	if r := v.rare.Load(); r != nil {
+		return r.extra
+	}
+	return nil
 }
 
 // value returns a leased version as the provider returned it.
 func (v *version) value() Value {
 	var value Value
-	if v.extra != nil {
-		value = v.extra.Value
+	if x := v.extra(); x != nil {
+		value = x.Value
 	}
 	value.Data, value.Version = []byte(v.data), v.version
 	return value
@@ -92,26 +111,30 @@ func (v *version) createdAt() (t time.Time) {
 // read, or when the backend says.
 func (v *version) end(maxStale int64) int64 {
 	end := satAdd(v.mono, maxStale)
-	if v.extra != nil && v.extra.expires != 0 {
-		end = min(end, v.extra.expires)
+	if x := v.extra(); x != nil && x.expires != 0 {
+		end = min(end, x.expires)
 	}
 	return end
 }
 
-func (v *version) leased() bool { return v.extra != nil && v.extra.Lease != nil }
+func (v *version) leased() bool {
+	x := v.extra()
+	return x != nil && x.Lease != nil
+}
 
 // fields parses the document when first needed. Those who come at the same
 // time each parse it, and the first to be done is who counts.
 func (v *version) fields() (object, error) {
-	p := v.parsed.Load()
-	if p == nil {
-		p = new(parsed)
-		p.object, p.err = parseObject(v.data)
-		if !v.parsed.CompareAndSwap(nil, p) {
-			p = v.parsed.Load()
+	held := v.rare.Load()
+	if held == nil || !held.parsed {
+		first := &rare{extra: v.extra(), parsed: true}
+		first.object, first.err = parseObject(v.data)
+		if v.rare.CompareAndSwap(held, first) {
+			return first.object, first.err
 		}
+		held = v.rare.Load()
 	}
-	return p.object, p.err
+	return held.object, held.err
 }
 
 // field returns a field of the document, by key or pointer.
@@ -125,14 +148,15 @@ func (v *version) field(key string) (string, error) {
 
 // text returns what the document stands for when no field is asked.
 func (v *version) text() (string, error) {
-	if v.extra == nil || v.extra.Default == "" {
+	x := v.extra()
+	if x == nil || x.Default == "" {
 		return v.data, nil
 	}
 	o, err := v.fields()
 	if err != nil {
 		return "", err
 	}
-	return o.member(v.extra.Default)
+	return o.member(x.Default)
 }
 
 var versionKey = sync.OnceValue(func() []byte {

@@ -32,7 +32,7 @@ func (c *claims) take(at place) (done func(found bool), err error) {
 	if at.literal {
 		return func(bool) {}, nil
 	}
-	key, name := at.secret(), at.path
+	key, name := at.secret, at.path
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	held := c.by[key]

@@ -92,7 +92,7 @@ func (p *Provider) access(ctx context.Context, conn *connection, at place) (*sec
 func (p *Provider) newestEnabled(ctx context.Context, conn *connection, at place) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.attempt)
 	defer cancel()
-	newest, err := conn.newestEnabled(ctx, at.secret())
+	newest, err := conn.newestEnabled(ctx, at.secret)
 	if err != nil {
 		return "", p.failure(ctx, err, at, permListVersions)
 	}

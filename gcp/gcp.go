@@ -2,12 +2,12 @@ package gcp
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/foreign"
 )
 
 // attemptTimeout bounds one call: the client has no timeout of its own that is
@@ -120,7 +120,7 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 
 // check reports what is wrong with the options that New and open share.
 func (p *Provider) check() error {
-	if p.separator == "" || strings.IndexFunc(p.separator, notInID) >= 0 {
+	if p.separator == "" || !foreign.Only(p.separator, anyID) {
 		return invalid("option separator must be one or more letters, digits, - or _, what a secret's id may hold")
 	}
 	if p.location != "" && !validLocation(p.location) {

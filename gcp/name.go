@@ -2,10 +2,10 @@ package gcp
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/foreign"
 )
 
 // maxID is the longest secret id that the service accepts.
@@ -16,6 +16,7 @@ type place struct {
 	project  string
 	location string // empty: a global secret
 	id       string
+	secret   string // the resource name of the secret
 	version  string // a number, an alias or latest
 	enabled  bool   // latest means the newest enabled version
 	path     string // what the id was made from
@@ -30,11 +31,8 @@ func (at place) parent() string {
 	return "projects/" + at.project + "/locations/" + at.location
 }
 
-// secret returns the resource name of the secret.
-func (at place) secret() string { return at.parent() + "/secrets/" + at.id }
-
 // resource returns the resource name of the version.
-func (at place) resource() string { return at.secret() + "/versions/" + at.version }
+func (at place) resource() string { return at.secret + "/versions/" + at.version }
 
 // String says where the document was looked for, for errors.
 func (at place) String() string {
@@ -78,6 +76,7 @@ func (p *Provider) locate(ref secrets.Ref) (place, error) {
 	if err := at.choose(ref.Options); err != nil {
 		return place{}, err
 	}
+	at.secret = at.parent() + "/secrets/" + at.id
 	return at, nil
 }
 
@@ -120,7 +119,7 @@ func (p *Provider) complete(at *place, segments []string) error {
 	if len(at.id) > maxID {
 		return unspellable("the secret's id would have %d characters; %d is the most", len(at.id), maxID)
 	}
-	if strings.IndexFunc(at.id, notInID) >= 0 {
+	if !foreign.Only(at.id, anyID) {
 		return unspellable("%s can be no secret's id: letters, digits, - and _ only", quote(at.id))
 	}
 	return nil
@@ -138,7 +137,7 @@ func (at *place) choose(options map[string]string) error {
 	} else if at.version == "" {
 		at.version = latest
 	}
-	if !validVersion.MatchString(at.version) {
+	if !validVersion(at.version) {
 		return invalid("a version is a number, an alias (letters, digits, - and _) or latest")
 	}
 	if which, ok := options["latest"]; ok {
@@ -153,22 +152,32 @@ func (at *place) choose(options map[string]string) error {
 	return nil
 }
 
-var (
-	// A project's id or number; ids of old domain-scoped projects have a
-	// domain and a colon in front.
-	projectGrammar = regexp.MustCompile(`^([a-z0-9.-]{1,200}:)?[a-z0-9][a-z0-9-]{0,62}$`)
-	// A location becomes part of the host that credentials are sent to.
-	locationGrammar = regexp.MustCompile(`^[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
-	validVersion    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}$`)
+// What names are made of. They are checked by hand: a regular expression takes
+// as long as all else that comes before a read.
+const (
+	lowerID = foreign.Lower + foreign.Digits + "-"
+	anyID   = lowerID + foreign.Upper + "_"
 )
 
-func validProject(s string) bool  { return projectGrammar.MatchString(s) }
-func validLocation(s string) bool { return locationGrammar.MatchString(s) }
-
-// notInID reports whether a secret's id cannot hold r.
-func notInID(r rune) bool {
-	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_')
+// validProject knows a project's id or number; ids of old domain-scoped
+// projects have a domain and a colon in front.
+func validProject(s string) bool {
+	if domain, id, scoped := strings.Cut(s, ":"); scoped {
+		if domain == "" || len(domain) > 200 || !foreign.Only(domain, lowerID+".") {
+			return false
+		}
+		s = id
+	}
+	return s != "" && len(s) <= 63 && s[0] != '-' && foreign.Only(s, lowerID)
 }
+
+// validLocation knows a location, which becomes part of the host that
+// credentials are sent to.
+func validLocation(s string) bool {
+	return len(s) >= 2 && len(s) <= 63 && foreign.Only(s[:1], foreign.Lower) && s[len(s)-1] != '-' && foreign.Only(s, lowerID)
+}
+
+func validVersion(s string) bool { return s != "" && len(s) <= 63 && foreign.Only(s, anyID) }
 
 // quote makes input safe to print, and short.
 func quote(s string) string {

@@ -34,7 +34,7 @@ func allRows(o options) []row {
 		{name: "Held", peers: peers("floor", "ours", "ours-revealed", "ours-on-demand", "runtimevar", "setec", "awscache"), rounds: fast, args: timed, vals: true},
 		{name: "Handle", peers: peers("floor", "ours", "runtimevar", "setec"), rounds: fast, args: timed},
 		{name: "Cold", peers: peers("raw", "ours", "awscache", "runtimevar", "setec"), rounds: fast, args: counts(samples), vals: true},
-		{name: "ColdPair", peers: []string{"backend=awssm", "backend=ssm", "backend=vault", "backend=gcp"}, rounds: fast, args: counts(2 * samples)},
+		{name: "ColdPair", peers: []string{"backend=awssm", "backend=ssm", "backend=vault", "backend=gcp"}, rounds: fast, args: counts(9 * samples)},
 		{name: "Herd", peers: peers("ours", "ours-on-demand", "raw", "awscache", "runtimevar", "setec"), rounds: slow, args: counts(samples), vals: true},
 		{name: "Start", peers: peers("ideal-awssm", "ours-awssm", "ideal-ssm", "ours-ssm", "raw-in-turn", "raw-at-once", "awscache", "runtimevar", "setec"), rounds: fast, args: counts(samples)},
 		{name: "StartPair", peers: []string{"backend=awssm", "backend=ssm"}, rounds: fast, args: counts(samples / 2)},
