@@ -45,7 +45,8 @@ integration: ## the suites against real servers; PKG=./vault chooses one
 	.ci/prepare
 	.ci/integration $(PKG)
 
-mutants: ; cd internal/tools && go run ./mutate -mod ../.. -skip '^TestModel$$' $(or $(ARGS),settle.go refresher.go document.go flight.go reject.go)
+mutants: ; cd internal/tools && go run ./mutate -mod ../.. -skip '^TestModel$$' -explained mutate/explained \
+	$(or $(ARGS),document.go entry.go errors.go flight.go refresher.go reject.go settle.go version.go)
 mutants: ## changes the core one comparison at a time, and looks whether a test notices; an hour; ARGS='-sample 20 settle.go'
 
 scale: ; go run ./internal/fleetsim -out docs/scale

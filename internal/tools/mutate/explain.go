@@ -2,25 +2,48 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
 // explanations are the reasons why mutants change nothing, by their names.
 type explanations map[string]string
 
-// readExplanations reads a file of paragraphs: the names of mutants, a line
-// each, and below them, indented, why a test cannot tell them from what is
-// there. Lines that start with # are comments. No file, no explanations.
-func readExplanations(file string) (explanations, error) {
+// explain reads what explains the mutants of a program: for each of its files
+// that of the same name in dir, if there is one.
+func explain(dir string, p *program) (explanations, error) {
 	all := make(explanations)
-	if file == "" {
+	if dir == "" {
 		return all, nil
 	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	read := make(map[string]bool)
+	for _, m := range p.mutants {
+		if read[m.file] {
+			continue
+		}
+		read[m.file] = true
+		err := all.read(filepath.Join(dir, strings.TrimSuffix(m.file, ".go")+".txt"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// read reads a file of paragraphs: the names of mutants, a line each, and below
+// them, indented, why a test cannot tell them from what is there. Lines that
+// start with # are comments.
+func (all explanations) read(file string) error {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
 	var names []string
@@ -47,20 +70,20 @@ func readExplanations(file string) (explanations, error) {
 		switch {
 		case text == "" || text[0] == '#':
 		case indented && len(names) == 0:
-			return nil, fmt.Errorf("%s:%d: an explanation of nothing", file, n)
+			return fmt.Errorf("%s:%d: an explanation of nothing", file, n)
 		case indented:
 			reason = strings.TrimSpace(reason + " " + text)
 		default:
 			if reason != "" {
 				if err := flush(n); err != nil {
-					return nil, err
+					return err
 				}
 			}
 			names = append(names, text)
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	return all, flush(n)
+	return flush(n)
 }

@@ -2,7 +2,7 @@
 // condition, constant or error class at a time, and runs the tests. A change
 // that they do not notice is a survivor.
 //
-//	mutate [-mod DIR] [-explained FILE] [-only REGEXP] [-skip REGEXP] [-j N] [-sample N] [-list] [-v] FILE.go…
+//	mutate [-mod DIR] [-explained DIR] [-only REGEXP] [-skip REGEXP] [-j N] [-sample N] [-list] [-v] FILE.go…
 //
 // Every mutant is compiled into one test binary, which is told by its
 // environment which of them is to be in force, so that there is one compilation
@@ -10,9 +10,9 @@
 // reach the compiler by -overlay. Each mutant meets only the tests that reach
 // it, the quick ones first.
 //
-// FILE lists the survivors that change nothing anybody could notice, and why.
-// The exit code is 0 if every mutant was killed or is explained there, and each
-// explanation is still of use.
+// DIR has a file for each FILE.go, FILE.txt, that lists the survivors that change
+// nothing anybody could notice, and why. The exit code is 0 if every mutant was
+// killed or is explained there, and each explanation is still of use.
 package main
 
 import (
@@ -31,7 +31,7 @@ import (
 func main() {
 	o := options{}
 	flag.StringVar(&o.dir, "mod", ".", "the folder of the package")
-	flag.StringVar(&o.explained, "explained", "", "the file that explains survivors")
+	flag.StringVar(&o.explained, "explained", "", "the folder that explains survivors: those of settle.go in settle.txt")
 	flag.StringVar(&o.only, "only", "", "only the mutants whose name matches this")
 	flag.StringVar(&o.skip, "skip", "", "the tests that are left out: those that draw what they do, and kill by chance")
 	flag.IntVar(&o.workers, "j", runtime.GOMAXPROCS(0), "how many mutants are tried at the same time")
@@ -68,14 +68,14 @@ func run(o *options) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	why, err := readExplanations(o.explained)
-	if err != nil {
-		return false, err
-	}
 	if o.workers < 1 {
 		return false, fmt.Errorf("-j %d: at least one mutant has to be tried at a time", o.workers)
 	}
 	p, err := load(o.dir, o.files)
+	if err != nil {
+		return false, err
+	}
+	why, err := explain(o.explained, p)
 	if err != nil {
 		return false, err
 	}

@@ -57,7 +57,6 @@ func TestAnExplanationStandsForASurvivor(t *testing.T) {
 	dir := module(t)
 	p, err := load(dir, nil)
 	require.NoError(t, err)
-	file := filepath.Join(dir, "explained.txt")
 	text := ""
 	for _, m := range p.mutants {
 		if m.function == "Child" {
@@ -65,10 +64,34 @@ func TestAnExplanationStandsForASurvivor(t *testing.T) {
 		}
 	}
 	require.NotEmpty(t, text)
-	require.NoError(t, os.WriteFile(file, []byte(text+"\tnobody calls it\n"), 0o600))
-	ok, err := run(&options{dir: dir, explained: file, workers: 2, timeout: time.Minute})
+	why := t.TempDir()
+	explain := func(text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(why, "limits.txt"), []byte(text), 0o600))
+	}
+	o := &options{dir: dir, explained: why, workers: 2, timeout: time.Minute}
+	explain(text + "\tnobody calls it\n")
+	ok, err := run(o)
 	require.NoError(t, err)
 	assert.True(t, ok)
+	explain(text + "Child: age > 12: > → >=\n\tnobody calls it\n")
+	ok, err = run(o)
+	require.NoError(t, err)
+	assert.False(t, ok, "what is explained must be there")
+	o.explained = filepath.Join(why, "none")
+	_, err = run(o)
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestATestThatIsLeftOutKillsNothing(t *testing.T) {
+	o := &options{dir: module(t), only: "^Adult: ", skip: "^TestAdult$", workers: 1, timeout: time.Minute}
+	ok, err := run(o)
+	require.NoError(t, err)
+	assert.False(t, ok)
+}
+
+func TestAtLeastOneMutantIsTriedAtATime(t *testing.T) {
+	_, err := run(&options{dir: module(t), workers: 0, timeout: time.Minute})
+	assert.ErrorContains(t, err, "-j 0")
 }
 
 func TestAnExplanationHasAMutantAndAReason(t *testing.T) {
@@ -76,7 +99,6 @@ func TestAnExplanationHasAMutantAndAReason(t *testing.T) {
 	for _, text := range []string{"\ta reason of nothing\n", "f: x: y\n", "f: x: y\n\twhy\nf: x: y\n\twhy again\n"} {
 		file := filepath.Join(t.TempDir(), "explained.txt")
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-		_, err := readExplanations(file)
-		assert.Error(t, err, "%q", text)
+		assert.Error(t, explanations{}.read(file), "%q", text)
 	}
 }
