@@ -157,8 +157,10 @@ func TestClose(t *testing.T) {
 		})
 		r := secrets.New(p, secrets.WithLogger(nil))
 		got := make(chan error, 1)
+		var ended time.Time
 		go func() {
 			_, err := r.Get(context.Background(), "db")
+			ended = time.Now()
 			got <- err
 		}()
 		synctest.Wait()
@@ -168,6 +170,7 @@ func TestClose(t *testing.T) {
 		assert.ErrorIs(t, err, secrets.ErrUnavailable)
 		assert.NoError(t, r.Close())
 		assert.ErrorIs(t, <-got, secrets.ErrClosed, "nobody waits for it after Close")
+		assert.Equal(t, start, ended, "nor while Close waits")
 		close(hang)
 	}))
 
