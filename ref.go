@@ -185,12 +185,12 @@ func bareOption(c rune) rune {
 }
 
 // credentialInPath reports whether a raw path holds user:password@ in its
-// first segment, or in that of a URL that it holds. An ARN has colons and may
-// have an @, and is none.
+// first segment, or in that of a URL that it holds, or a token of Vault (hvs.…@).
+// An ARN has colons and may have an @, and is none.
 func credentialInPath(path string) bool {
 	for more := !strings.HasPrefix(path, "arn:"); more; _, path, more = cut(path, "://") {
 		first, _, _ := cut(path, "/")
-		if before, _, at := cut(first, "@"); at && strings.Contains(before, ":") {
+		if before, _, at := cut(first, "@"); at && (strings.Contains(before, ":") || strings.HasPrefix(before, "hvs.")) {
 			return true
 		}
 	}

@@ -69,6 +69,7 @@ func TestParseRefRefuses(t *testing.T) {
 		{"an escaped NUL byte in an option", "vault://a?version=%00", "NUL"},
 		{"a user and a password", "vault://user:hunter2@host/secret", "user:password@"},
 		{"a token before the host", "vault://:hunter2@host/secret", "user:password@"},
+		{"a token of Vault before the host", "vault://hvs.hunter2@secret/db", "user:password@"},
 		{"a user and a password in a URL in the path", "vault://https://user:hunter2@host/secret", "user:password@"},
 		{"a user and a password in an option", "vault://a?address=https://user:hunter2@host", "user:password@"},
 		{"the same, escaped", "vault://a?address=https:%2F%2Fuser:hunter2%40host", "user:password@"},
