@@ -3,6 +3,9 @@
 // environment names one, an emulator that somebody else wrote.
 //
 //	SECRETS_TEST_GCP_ENDPOINT=127.0.0.1:9090 go test ./gcp
+//
+// It passes against the Secret Manager of github.com/slokam-ai/localgcp, which
+// knows no filters and no checksums.
 package gcp
 
 import (
