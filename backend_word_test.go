@@ -150,4 +150,13 @@ func TestOnDemandPlansNoRead(t *testing.T) {
 		require.Equal(t, secrets.StateStale, stateOf(t, r, "db").State)
 		assert.Zero(t, stateOf(t, r, "db").NextRead)
 	}))
+
+	t.Run("and a Get reads a watched name once, where nothing is kept", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand(), secrets.WithTTL(0))
+		watch(t, r, "db")
+		time.Sleep(time.Second)
+		p.ResetCalls()
+		value(t, r, "db")
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
 }

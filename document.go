@@ -97,12 +97,9 @@ func (d *document) stale() bool { return d.trouble != nil && d.trouble.err != ni
 
 func (d *document) leased() bool { return d.value != nil && d.value.leased() }
 
-// age returns how old the held value is, jumps of the wall clock included as
+// age returns how old the held value is, which there is, jumps of the wall clock included as
 // far as they count.
 func (d *document) age(now int64) time.Duration {
-	if d.value == nil {
-		return 0
-	}
 	age := now - d.value.mono
 	if d.trouble != nil {
 		age += d.trouble.counted
@@ -171,7 +168,7 @@ func fullJitter(base, most time.Duration, n int) int64 {
 
 // step returns base doubled n times, at most most.
 func step(base, most time.Duration, n int) time.Duration {
-	if n > 30 || base<<n > most || base<<n <= 0 {
+	if n > 30 || base<<n > most {
 		return most
 	}
 	return base << n

@@ -278,9 +278,10 @@ func (r *Resolver) waitFor(e *entry, now int64, patient bool) (<-chan struct{}, 
 }
 
 // neglected reports whether the held value of a document is past its TTL and
-// nobody but its readers sees to it.
+// nobody but its readers sees to it. One that is read for each Get is past
+// nothing.
 func (r *Resolver) neglected(d *document, now int64) bool {
-	return (d.idle || r.onDemand) && now >= d.next && d.flight == nil && (d.trouble == nil || now >= d.trouble.retry)
+	return (d.idle || r.onDemand && (d.ttl > 0 || d.leased())) && now >= d.next && d.flight == nil && (d.trouble == nil || now >= d.trouble.retry)
 }
 
 // claimNeglected makes the caller the reader of a neglected document, for which

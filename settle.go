@@ -255,16 +255,12 @@ func (d *document) unpublish() {
 	}
 }
 
-// event returns an event about the document. It is called with the lock held.
+// event returns an event about the document, which has a value. It is called with the lock held.
 func (d *document) event(kind EventKind, now int64) *Event {
-	e := &Event{
+	return &Event{
 		Kind: kind, Provider: d.folder.provider.scheme, Document: d.place(), Names: d.names(),
-		Age: d.age(now), Failures: d.failures(),
+		Version: d.value.version, Age: d.age(now), Failures: d.failures(),
 	}
-	if d.value != nil {
-		e.Version = d.value.version
-	}
-	return e
 }
 
 // failure returns an event about a failure of the document.
