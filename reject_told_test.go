@@ -33,6 +33,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 
 	t.Run("waits ten seconds after its last try, and tells when the next is", in(func(t *testing.T) {
 		r, _ := polled(t, map[string]string{"db": "one"}, rarely())
+		time.Sleep(time.Hour)
 		start := time.Now()
 		err := retry(t, r, refuse) // at 0, 5 and 15 s
 		assert.Equal(t, 25*time.Second, time.Since(start))
@@ -66,6 +67,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 	// and is to be tried again in 30, and whose backend fails now.
 	outage := func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
 		r, p := polled(t, map[string]string{"db": "one"}, rarely())
+		time.Sleep(time.Hour)
 		require.Error(t, retry(t, r, refuse)) // at 0, 5 and 15 s
 		time.Sleep(10 * time.Second)
 		require.Error(t, retry(t, r, refuse)) // at 35 s

@@ -122,8 +122,10 @@ func TestTurns(t *testing.T) {
 	} {
 		try := func(t *testing.T, r *secrets.Resolver, fn func(string) error) (err error) {
 			defer func() {
-				if p := recover(); p != nil {
+				if p := recover(); p == any("boom") {
 					err = errBoom
+				} else if p != nil {
+					panic(p)
 				}
 			}()
 			return retry(t, r, fn)
