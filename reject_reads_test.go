@@ -164,6 +164,7 @@ func TestReadsForAnotherVersion(t *testing.T) {
 		for value(t, r, "db") == "one" {
 			time.Sleep(time.Millisecond)
 		}
+		synctest.Wait() // for the reads to end
 		reads.readAt(p, "db", unchanged)
 		_, err = r.Refresh(t.Context(), "db")
 		require.NoError(t, err)
