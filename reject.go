@@ -115,10 +115,11 @@ func (r *Resolver) replace(d *document, rej *rejection) {
 		return
 	}
 	rej.reading = true
-	if f, mine := r.claim(d); mine {
+	f, mine := r.claim(d)
+	if mine {
 		r.launch(f)
 	}
-	r.spawn(func() { r.readUntilReplaced(d, rej) })
+	r.spawn(func() { r.readUntilReplaced(d, rej, f) })
 }
 
 // holder returns the document that a Secret of that name was cut from, if it
@@ -150,7 +151,7 @@ func lastHash(s string) int {
 // rejected, until it has another or the rotation window has passed. While the
 // backend fails it goes on for those who ask, so that a rotation during an
 // outage is seen when the outage ends.
-func (r *Resolver) readUntilReplaced(d *document, rej *rejection) {
+func (r *Resolver) readUntilReplaced(d *document, rej *rejection, f *flight) {
 	for n := 0; ; n++ {
 		r.mu.Lock()
 		if r.closed || d.dropped || d.value == nil || d.value.version != rej.version || d.rejection(rej.version) != rej ||
@@ -160,12 +161,11 @@ func (r *Resolver) readUntilReplaced(d *document, rej *rejection) {
 			r.unlock()
 			return
 		}
-		f, mine := d.flight, false
-		if n > 0 || f == nil {
-			f, mine = r.claim(d)
-		}
-		if mine {
-			r.launch(f)
+		if n > 0 { // else it is the read that the rejection started
+			var mine bool
+			if f, mine = r.claim(d); mine {
+				r.launch(f)
+			}
 		}
 		r.unlock()
 
@@ -272,15 +272,18 @@ func (r *Resolver) mayTry(ctx context.Context, s Secret, last error) (leave, err
 	}
 	snap := s.snapshot()
 	giveUp := r.now() + int64(rotationWindow)
-	for {
+	for waited := false; ; waited = true {
 		r.mu.Lock()
 		if r.closed {
 			r.unlock()
 			return 0, &Error{Op: "retry", Name: snap.name, Err: ErrClosed}
 		}
 		d := r.holder(snap.name)
-		if d == nil || snap.from == nil {
+		if d == nil {
 			r.unlock()
+			if waited { // it was held, and rejected: Get knows whether there is another
+				return superseded, nil
+			}
 			return free, nil
 		}
 		if d.value.version != snap.from.version {
@@ -326,6 +329,7 @@ func (r *Resolver) mayTry(ctx context.Context, s Secret, last error) (leave, err
 		select {
 		case <-changed:
 		case <-timer.C:
+		case <-r.ctx.Done():
 		case <-ctx.Done():
 			timer.Stop()
 			if last != nil {

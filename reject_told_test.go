@@ -2,6 +2,7 @@ package secrets_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,10 +124,22 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	}))
 
+	t.Run("tells that the secret was deleted meanwhile", in(func(t *testing.T) {
+		r, p := wrong(t)
+		time.AfterFunc(time.Second, func() { p.Delete("db") })
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { assert.ErrorIs(t, retry(t, r, never(t)), secrets.ErrNotFound) })
+		}
+		wg.Wait()
+	}))
+
 	t.Run("tells that the resolver was closed meanwhile", in(func(t *testing.T) {
 		r, _ := wrong(t)
 		time.AfterFunc(time.Second, func() { assert.NoError(t, r.Close()) })
+		start := time.Now()
 		err := retry(t, r, never(t))
+		assert.Equal(t, time.Second, time.Since(start))
 		require.ErrorIs(t, err, secrets.ErrClosed)
 		require.NotErrorIs(t, err, secrets.ErrUnavailable)
 	}))
@@ -188,7 +201,6 @@ func TestRetryOfAFieldThatGoes(t *testing.T) {
 
 	t.Run("is told that it is not found", in(func(t *testing.T) {
 		r, p := polled(t, docs, rarely())
-		value(t, r, "db")
 		tries, err := going(t, r, p, "db#password", func() {})
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.Equal(t, 1, tries)
