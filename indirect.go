@@ -76,6 +76,15 @@ func (r *Resolver) checkRedirect(ref Ref) error {
 	return nil
 }
 
+// refers reports whether the text of a part says that the secret is elsewhere.
+func (p *part) refers(text string) bool {
+	if !p.site.follow {
+		return false
+	}
+	_, found, err := ParseValue(text)
+	return found || err != nil
+}
+
 // redirect takes a target to the place that a value of its site refers to, and
 // nowhere else. It reports false if the value is plain text, or the site does
 // not say ?references=true. It is called with the lock held.

@@ -2,6 +2,7 @@ package secrets_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -41,6 +42,55 @@ func TestReferencesInValues(t *testing.T) {
 	require.NoError(t, err)
 	defer literal.Close()
 	assert.Equal(t, there+"://key", value(t, literal, "key"), "without the option a value is a value")
+}
+
+func TestValuesThatBecomeReferences(t *testing.T) {
+	// following returns a resolver that follows references in here, and the
+	// scheme that they name.
+	following := func(t *testing.T, here map[string]string) (r *secrets.Resolver, p *secretstest.Provider, there string) {
+		there = scheme(t, quiet(map[string]string{"prod/db": "followed"}))
+		p = quiet(here)
+		r, err := secrets.Open(t.Context(), scheme(t, p)+"://?references=true", secrets.WithTTL(time.Minute), secrets.WithLogger(nil))
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = r.Close() })
+		return r, p, there
+	}
+
+	t.Run("are followed from the next refresh on", in(func(t *testing.T) {
+		r, p, there := following(t, map[string]string{"db": "one"})
+		assert.Equal(t, "one", value(t, r, "db"))
+		keepUsing(t, r, "db")
+		p.Set("db", there+"://prod/db")
+		time.Sleep(2 * time.Minute)
+		assert.Equal(t, "followed", value(t, r, "db"))
+	}))
+
+	t.Run("and lead nowhere leave what is held", in(func(t *testing.T) {
+		r, p, there := following(t, map[string]string{"db": "one"})
+		assert.Equal(t, "one", value(t, r, "db"))
+		keepUsing(t, r, "db")
+		p.Set("db", there+"://prod/db?endpoint=http://127.0.0.1:1")
+		time.Sleep(2 * time.Minute)
+		assert.Equal(t, "one", value(t, r, "db"))
+	}))
+
+	t.Run("in a document that a field gets for itself are followed, too", in(func(t *testing.T) {
+		r, p, there := following(t, map[string]string{"db": `{"password":"one"}`})
+		assert.Equal(t, "one", value(t, r, "db/password"))
+		keepUsing(t, r, "db/password")
+		p.Set("db/password", there+"://prod/db")
+		time.Sleep(12 * time.Minute)
+		assert.Equal(t, "followed", value(t, r, "db/password"))
+	}))
+
+	t.Run("and plain text in such a document is taken as it is", in(func(t *testing.T) {
+		r, p, _ := following(t, map[string]string{"db": `{"password":"one"}`})
+		assert.Equal(t, "one", value(t, r, "db/password"))
+		keepUsing(t, r, "db/password")
+		p.Set("db/password", "two")
+		time.Sleep(12 * time.Minute)
+		assert.Equal(t, "two", value(t, r, "db/password"))
+	}))
 }
 
 func TestRedirectingValues(t *testing.T) {

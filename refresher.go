@@ -148,7 +148,7 @@ func (r *Resolver) gather(rd *reading, first *document, now int64) {
 	p := rd.provider
 	horizon := now + first.ttl/10
 	most := (maxRefreshes - p.calls) * maxBatch / maxRefreshes
-	if b, ok := p.opened.(BatchProvider); !ok || b == nil || p.batchAfter > now {
+	if _, ok := p.opened.(BatchProvider); !ok || p.batchAfter > now {
 		most = 1
 	}
 	for d := p.due.first(); d != nil && d.next <= horizon && len(rd.flights) < most; d = p.due.first() {
@@ -240,7 +240,11 @@ func (r *Resolver) moveToExact(name string) {
 	}
 	exact := e.exact()
 	d := exact.site.folder.docs[exact.path]
-	if d != nil && d.usable(r.now()) && !d.gone() {
+	switch {
+	case d == nil || !d.usable(r.now()) || d.gone():
+	case exact.site.follow: // it may be a reference, which a search follows
+		r.relocate(e)
+	default:
 		_ = r.attach(t, exact, d, d.value) // what cannot be cut stays where it is
 	}
 }

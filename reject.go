@@ -154,7 +154,7 @@ func lastHash(s string) int {
 func (r *Resolver) readUntilReplaced(d *document, rej *rejection, f *flight) {
 	for n := 0; ; n++ {
 		r.mu.Lock()
-		if r.closed || d.dropped || d.value == nil || d.value.version != rej.version || d.rejection(rej.version) != rej ||
+		if r.closed || d.dropped || d.value.version != rej.version || d.rejection(rej.version) != rej ||
 			r.now() >= rej.window && (!d.stale() || r.now() >= rej.asked+int64(patience)) {
 			rej.reading = false
 			rej.turn()
@@ -175,7 +175,7 @@ func (r *Resolver) readUntilReplaced(d *document, rej *rejection, f *flight) {
 			return
 		}
 		r.mu.Lock()
-		replaced := d.value == nil || d.value.version != rej.version
+		replaced := d.value.version != rej.version
 		r.unlock()
 		if replaced {
 			continue

@@ -90,7 +90,7 @@ func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
 	var lost []*entry
 	for e := d.entries; e != nil; e = e.sibling {
 		text, err := e.part.cut(v)
-		if err != nil {
+		if err != nil || e.part.refers(text) {
 			lost = append(lost, e)
 			r.publish(e) // unless it is too old by now
 			continue
@@ -249,6 +249,8 @@ func (r *Resolver) publish(e *entry) {
 }
 
 // unpublish sends Get of every name of the document the slow way.
+//
+//go:noinline
 func (d *document) unpublish() {
 	for e := d.entries; e != nil; e = e.sibling {
 		e.held.Store(nil)
