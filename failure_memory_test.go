@@ -1,0 +1,88 @@
+package secrets_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+func TestFailureIsRemembered(t *testing.T) {
+	// keepAsking asks for each of the names every few milliseconds.
+	const pause = 10 * time.Millisecond
+	keepAsking := func(t *testing.T, r *secrets.Resolver, length time.Duration, class error, names ...string) {
+		for start := time.Now(); time.Since(start) < length; time.Sleep(pause) {
+			for _, name := range names {
+				_, err := r.Get(t.Context(), name)
+				require.ErrorIs(t, err, class)
+			}
+		}
+	}
+
+	t.Run("for a quarter of a second, doubling to five, and never less than half of that", in(func(t *testing.T) {
+		const steps = 6 // the last of them is the longest
+		r, p := polled(t, nil)
+		var names []string
+		var all []*visits
+		for i := range 15 {
+			name := fmt.Sprint("s", i)
+			v := new(visits)
+			v.fail(p, name, secrets.ErrPermission)
+			names, all = append(names, name), append(all, v)
+		}
+		keepAsking(t, r, 25*time.Second, secrets.ErrPermission, names...)
+		var shortest, longest [steps]time.Duration
+		for _, v := range all {
+			gaps := v.gaps()
+			require.Greater(t, len(gaps), steps)
+			for i, gap := range gaps {
+				i = min(i, steps-1)
+				longest[i] = max(longest[i], gap)
+				if shortest[i] == 0 || gap < shortest[i] {
+					shortest[i] = gap
+				}
+			}
+		}
+		early, late := false, false
+		for i := range steps {
+			step := min(250*time.Millisecond<<i, 5*time.Second)
+			assert.GreaterOrEqual(t, shortest[i], step/2, "step %d", i)
+			assert.LessOrEqual(t, longest[i], step+pause, "step %d", i)
+			early = early || shortest[i] < step/8*5
+			late = late || longest[i] > step/8*7
+		}
+		assert.True(t, early, "of a hundred draws one is short")
+		assert.True(t, late, "of a hundred draws one is long")
+	}))
+
+	t.Run("for as long as Retry-After says, but a minute at most", in(func(t *testing.T) {
+		for says, want := range map[time.Duration]time.Duration{20 * time.Second: 20 * time.Second, time.Hour: time.Minute} {
+			r, p := polled(t, nil)
+			var v visits
+			v.fail(p, "db", secretstest.Throttled(says))
+			keepAsking(t, r, want+time.Second, secrets.ErrThrottled, "db")
+			gaps := v.gaps()
+			require.Len(t, gaps, 1)
+			assert.InDelta(t, want, gaps[0], float64(pause))
+		}
+	}))
+
+	t.Run("if nothing is there, for the negative TTL", in(func(t *testing.T) {
+		for _, ttl := range []time.Duration{500 * time.Millisecond, 2 * time.Second, 20 * time.Second} {
+			r, p := polled(t, nil, secrets.WithNegativeTTL(ttl))
+			var v visits
+			v.fail(p, "db", secrets.ErrNotFound)
+			keepAsking(t, r, 3*ttl+ttl/2, secrets.ErrNotFound, "db")
+			gaps := v.gaps()
+			require.Len(t, gaps, 3)
+			for _, gap := range gaps {
+				assert.InDelta(t, ttl, gap, float64(pause))
+			}
+		}
+	}))
+}
