@@ -89,7 +89,7 @@ func TestOutageInTheLog(t *testing.T) {
 	t.Run("is told anew when the one before has ended", in(func(t *testing.T) {
 		_, p, j := tenHeld(t)
 		for range 3 {
-			p.Fail(secretstest.All, secrets.ErrUnavailable)
+			p.Fail(secretstest.All, secretstest.Throttled(10*time.Second))
 			next(p)
 			time.Sleep(time.Millisecond)
 			assert.Len(t, j.take(), 1)
@@ -101,7 +101,7 @@ func TestOutageInTheLog(t *testing.T) {
 
 	t.Run("of documents, not of their provider, is told by each of them", in(func(t *testing.T) {
 		_, p, j := tenHeld(t)
-		p.Fail(secretstest.All, secrets.ErrPermission)
+		p.Fail(secretstest.All, &secretsRetryAfter{err: secrets.ErrPermission, after: 10 * time.Second})
 		next(p)
 		time.Sleep(time.Millisecond)
 		assert.Len(t, j.take(), 10)
