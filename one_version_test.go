@@ -1,0 +1,90 @@
+package secrets_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+func TestOneVersionOfADocument(t *testing.T) {
+	// One reader holds the resolver to its word while it takes a new version
+	// for a thousand names, which takes it a while.
+	t.Run("is what all of its names show, to who reads them while it changes", func(t *testing.T) {
+		const fields = 1000
+		document := func(n int) string {
+			var b strings.Builder
+			for i := range fields {
+				fmt.Fprintf(&b, `,"f%d":"%d"`, i, n)
+			}
+			return "{" + b.String()[1:] + "}"
+		}
+		r, p := polled(t, map[string]string{"db": document(0)})
+		for range 3 {
+			for i := range fields {
+				value(t, r, fmt.Sprint("db#f", i))
+			}
+		}
+		number := func(name string) int {
+			s, err := r.Get(context.Background(), name)
+			if err != nil {
+				return -1
+			}
+			n, err := strconv.Atoi(s.Reveal())
+			if err != nil {
+				return -1
+			}
+			return n
+		}
+		first, last := "db#f0", fmt.Sprint("db#f", fields-1)
+		var done atomic.Bool
+		var mixed atomic.Int64
+		var wg sync.WaitGroup
+		for _, pair := range [][2]string{{first, last}, {last, first}} {
+			wg.Go(func() {
+				for !done.Load() {
+					if a, b := number(pair[0]), number(pair[1]); b < a {
+						mixed.Add(1)
+					}
+					runtime.Gosched()
+				}
+			})
+		}
+		for n := 1; n <= 20; n++ {
+			p.Set("db", document(n))
+			_, err := r.Refresh(t.Context(), "db")
+			assert.NoError(t, err)
+			assert.Equal(t, n, number(last))
+		}
+		done.Store(true)
+		wg.Wait()
+		assert.Zero(t, mixed.Load(), "who has seen the new version by one name sees none older by another")
+	})
+}
+
+func TestChangeWhileADocumentIsRead(t *testing.T) {
+	t.Run("has it read once more, and no more after that", in(func(t *testing.T) {
+		r, p := told(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		time.Sleep(time.Second)
+		p.ResetCalls()
+		p.Delay("db", 100*time.Millisecond)
+		p.Set("db", "two") // it is told of that
+		time.Sleep(50 * time.Millisecond)
+		p.Set("db", "three")
+		time.Sleep(10 * time.Second)
+		require.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
+		assert.Equal(t, "three", value(t, r, "db"))
+		assert.Equal(t, 2, p.Reads("db"))
+	}))
+}
