@@ -132,6 +132,33 @@ func TestRefreshesThatFail(t *testing.T) {
 			require.NoError(t, r.Close())
 		}
 	}))
+
+	t.Run("are kept away by the Retry-After of a Refresh, too", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		watch(t, r, "db")
+		p.Fail("db", secretstest.Throttled(10*time.Minute))
+		p.ResetCalls()
+		_, err := r.Refresh(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrThrottled)
+		time.Sleep(9 * time.Minute)
+		assert.Equal(t, 1, p.Reads("db"))
+		time.Sleep(2 * time.Minute)
+		assert.Equal(t, 2, p.Reads("db"))
+	}))
+
+	t.Run("are kept away by the Retry-After of a Get of an idle secret, too", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		value(t, r, "db")
+		time.Sleep(time.Hour)
+		p.Fail("db", secretstest.Throttled(10*time.Minute))
+		p.ResetCalls()
+		assert.Equal(t, "one", value(t, r, "db"))
+		keepUsing(t, r, "db")
+		time.Sleep(9 * time.Minute)
+		assert.Equal(t, 1, p.Reads("db"))
+		time.Sleep(2 * time.Minute)
+		assert.Equal(t, 2, p.Reads("db"))
+	}))
 }
 
 func TestProviderThatFails(t *testing.T) {
@@ -214,5 +241,24 @@ func TestProviderThatFails(t *testing.T) {
 		require.ErrorIs(t, err, secrets.ErrThrottled)
 		time.Sleep(time.Minute)
 		assert.Equal(t, 2, p.Reads("db"))
+	}))
+
+	t.Run("that says it is closed is asked no more often than one that fails otherwise", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one", "other": "one"}, secrets.WithTTL(time.Minute))
+		watch(t, r, "db")
+		p.Fail(secretstest.All, secrets.ErrClosed)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := r.Get(ctx, "other")
+		require.ErrorIs(t, err, secrets.ErrClosed)
+		assert.Equal(t, 1, p.Reads("other"))
+		time.Sleep(10 * time.Minute)
+		assert.LessOrEqual(t, p.Reads("db"), 100)
+		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, secrets.StateStale, stateOf(t, r, "db").State)
+		p.Heal()
+		time.Sleep(31 * time.Second)
+		assert.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
+		assert.Equal(t, "one", value(t, r, "other"))
 	}))
 }

@@ -31,7 +31,7 @@ func (r *Resolver) settle(d *document, res *Result, now int64, spread float64) {
 		}
 		r.retire(d.folder.provider, &res.Value)
 	}
-	if errors.Is(res.Err, errAbandoned) || errors.Is(res.Err, ErrClosed) {
+	if errors.Is(res.Err, errAbandoned) {
 		if d.value != nil {
 			r.enqueue(d)
 		}
@@ -56,7 +56,7 @@ func (r *Resolver) validate(d *document, v *version, now int64) error {
 		case errors.Is(err, ErrNotFound): // it may have moved
 		case err != nil:
 			return err
-		case text == "" && e.last != nil && e.last.Reveal() != "":
+		case text == "" && e.last.Reveal() != "":
 			return invalid("the value has become empty; the held one is kept")
 		}
 	}
@@ -68,7 +68,7 @@ func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
 	old := d.value
 	changed := old != nil && old.version != v.version
 	recovered := old != nil && (d.stale() || d.expired)
-	if old != nil && old.leased() && changed {
+	if changed {
 		r.retireVersion(d.folder.provider, old)
 	}
 	if old == nil {
@@ -164,10 +164,10 @@ func (r *Resolver) fail(d *document, err error, now int64) {
 		}
 	}
 	d.next = t.retry
-	if speaksOfProvider(err) {
+	if speaksOfProvider(err) && d.folder.provider.retryAt > now {
 		d.next = now // the provider's own backoff is what it waits for
 	}
-	if !r.onDemand && !d.idle {
+	if !d.idle {
 		r.enqueue(d)
 	}
 	for e := d.entries; e != nil; e = e.sibling {
@@ -196,7 +196,7 @@ func (r *Resolver) judge(rd *reading, results []Result, now int64) {
 	var failed error
 	for i := range results {
 		err := results[i].Err
-		if err == nil || !speaksOfProvider(err) && !errors.Is(err, errAbandoned) && !errors.Is(err, ErrClosed) {
+		if err == nil || !speaksOfProvider(err) && !errors.Is(err, errAbandoned) {
 			// It answered: what other documents have is their own.
 			p.failures, p.retryAt, p.told = 0, 0, 0
 			return
@@ -230,9 +230,6 @@ func (p *provider) toldOutage(d *document, err error) bool {
 // although its document is fresh: the name's field is gone from that, and it is
 // not known where it is now.
 func (r *Resolver) outlived(e *entry, now int64) bool {
-	if e.last == nil {
-		return false
-	}
 	v := e.last.snapshot().from
 	return v != e.doc.value && now >= v.end(int64(r.maxStale))
 }
@@ -241,7 +238,7 @@ func (r *Resolver) outlived(e *entry, now int64) bool {
 func (r *Resolver) publish(e *entry) {
 	d := e.doc
 	now := r.now()
-	if r.closed || r.onDemand || e.last == nil || d.ttl == 0 && !d.leased() || d.idle || d.holdsUp(now) || !d.usable(now) || r.outlived(e, now) {
+	if r.onDemand || d.ttl == 0 && !d.leased() || d.idle || d.holdsUp(now) || !d.usable(now) || r.outlived(e, now) {
 		e.held.Store(nil)
 		return
 	}
