@@ -1,0 +1,158 @@
+package secrets_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+// fetching is a provider that is a func and can do nothing else: no batch, no
+// watch.
+type fetching func(ctx context.Context, ref secrets.Ref) (secrets.Value, error)
+
+func (f fetching) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
+	return f(ctx, ref)
+}
+
+// singly returns a provider that reads from p and cannot read batches.
+func singly(p *secretstest.Provider) secrets.Provider { return fetching(p.Fetch) }
+
+func TestTriesOfAColdRead(t *testing.T) {
+	t.Run("come after up to 100 and then up to 200 ms, spread over all of that", in(func(t *testing.T) {
+		const times = 200 // none of them in a given half of what is drawn from: once in 2^200
+		var tries []time.Time
+		r := secrets.New(fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
+			tries = append(tries, time.Now())
+			return secrets.Value{}, secrets.ErrUnavailable
+		}), secrets.WithLogger(nil))
+		defer r.Close()
+		var low, high [2]time.Duration
+		for i := range times {
+			tries = nil
+			_, err := r.Get(t.Context(), fmt.Sprint("name", i))
+			require.ErrorIs(t, err, secrets.ErrUnavailable)
+			require.Len(t, tries, 3)
+			for k := range 2 {
+				wait := tries[k+1].Sub(tries[k])
+				if i == 0 {
+					low[k] = wait
+				}
+				low[k], high[k] = min(low[k], wait), max(high[k], wait)
+			}
+		}
+		for k, most := range []time.Duration{100 * time.Millisecond, 200 * time.Millisecond} {
+			assert.Less(t, low[k], most/2)
+			assert.Greater(t, high[k], most/2)
+			assert.Less(t, high[k], most)
+		}
+	}))
+
+	t.Run("wait as long as the backend asks", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		p.FailTimes("db", 2, secretstest.Throttled(3*time.Second))
+		start := time.Now()
+		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, 6*time.Second, time.Since(start))
+	}))
+
+	t.Run("are not waited for when the backend asks for more time than there is", in(func(t *testing.T) {
+		for _, after := range []time.Duration{10 * time.Second, time.Minute} { // there are ten seconds
+			r, p := polled(t, map[string]string{"db": "one"})
+			p.Fail("db", secretstest.Throttled(after))
+			start := time.Now()
+			_, err := r.Get(t.Context(), "db")
+			require.ErrorIs(t, err, secrets.ErrThrottled)
+			assert.Zero(t, time.Since(start), "%v", after)
+			assert.Equal(t, 1, p.Reads("db"))
+		}
+	}))
+
+	t.Run("end with a failure that trying again cannot mend, which is told at once", in(func(t *testing.T) {
+		for _, class := range []error{secrets.ErrNotFound, secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrInvalid} {
+			r, p := polled(t, nil)
+			p.Fail("db", class)
+			start := time.Now()
+			_, err := r.Get(t.Context(), "db")
+			require.ErrorIs(t, err, class)
+			assert.Zero(t, time.Since(start), "%v", class)
+			assert.Equal(t, 1, p.Reads("db"))
+		}
+	}))
+
+	t.Run("of which the last hangs tell what the backend said before, not that time ran out", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		p.FailTimes("db", 1, fmt.Errorf("%w: sealed", secrets.ErrThrottled))
+		p.SetFunc("db", func(ctx context.Context) (secrets.Value, error) {
+			<-ctx.Done()
+			return secrets.Value{}, ctx.Err()
+		})
+		start := time.Now()
+		_, err := r.Get(t.Context(), "db")
+		assert.Equal(t, 10*time.Second, time.Since(start))
+		require.ErrorIs(t, err, secrets.ErrThrottled)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorContains(t, err, "sealed")
+	}))
+
+	t.Run("are one for a value that is held and was long not asked for", in(func(t *testing.T) {
+		for range 20 {
+			r, p := polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand())
+			value(t, r, "db")
+			time.Sleep(time.Hour)
+			p.Fail("db", secrets.ErrUnavailable)
+			start := time.Now()
+			assert.Equal(t, "one", value(t, r, "db"))
+			assert.Zero(t, time.Since(start), "the held value is served as soon as the read has failed")
+			assert.Equal(t, 2, p.Reads("db"))
+		}
+	}))
+}
+
+func TestTimeoutOfARead(t *testing.T) {
+	const timeout = 3 * time.Second
+
+	t.Run("lets a backend answer until it is reached", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(timeout))
+		p.Delay("db", timeout-time.Millisecond)
+		start := time.Now()
+		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, timeout-time.Millisecond, time.Since(start))
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("is told as unavailable, with how it was", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(timeout))
+		defer p.Block("db")()
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorContains(t, err, "no answer in time")
+	}))
+
+	t.Run("ends a Get although the provider is deaf to its context, which then settles nothing", in(func(t *testing.T) {
+		release := make(chan struct{})
+		r := secrets.New(fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
+			<-release
+			return secrets.Value{Data: []byte("late")}, nil
+		}), secrets.WithLogger(nil), secrets.WithTimeout(timeout))
+		defer r.Close()
+		start := time.Now()
+		_, err := r.Get(t.Context(), "db")
+		assert.Less(t, time.Since(start), timeout+time.Second/3)
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		require.NotErrorIs(t, err, secrets.ErrThrottled)
+		assert.ErrorContains(t, err, "no answer in time")
+		close(release)
+		synctest.Wait()
+		documents, names, _ := r.Held()
+		assert.Zero(t, documents+names, "what came too late is not held")
+	}))
+}
