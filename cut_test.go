@@ -46,3 +46,19 @@ func TestNameThatMovesWithItsBytes(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 }
+
+func TestReferenceThatComesToNameAnotherField(t *testing.T) {
+	t.Run("of the document that it named before is followed by the next Refresh", in(func(t *testing.T) {
+		there := scheme(t, quiet(map[string]string{"prod/db": `{"user":"u","password":"p"}`}))
+		here := quiet(map[string]string{"db": there + "://prod/db#user"})
+		r := open(t, scheme(t, here)+"://?references=true")
+		assert.Equal(t, "u", value(t, r, "db"))
+		here.Set("db", there+"://prod/db#password")
+		s, err := r.Refresh(t.Context(), "db")
+		require.NoError(t, err)
+		assert.Equal(t, "p", s.Reveal())
+		assert.Equal(t, "p", value(t, r, "db"))
+		before, _ := s.Previous()
+		assert.Equal(t, "u", before.Reveal())
+	}))
+}
