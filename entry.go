@@ -127,9 +127,10 @@ func (x *nameIndex) add(e *entry) {
 	x.fresh[e.name] = e
 }
 
-// drop removes an entry.
+// drop removes an entry, and lets go of what it held: the immutable map keeps
+// the entry for a while.
 func (x *nameIndex) drop(e *entry) {
-	e.dead = true
+	e.dead, e.last = true, nil
 	e.held.Store(nil)
 	if x.fresh[e.name] == e {
 		delete(x.fresh, e.name)

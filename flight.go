@@ -78,12 +78,14 @@ func (r *Resolver) read(rd *reading, gone <-chan struct{}) {
 			return
 		}
 	}
-	slots, most := rd.provider.cold, maxColdReads
+	slots := rd.provider.cold
 	if rd.refresh {
-		slots, most = rd.provider.refresh, maxRefreshes
+		slots = rd.provider.refresh
 	}
 	chunks := (len(rd.flights) + size - 1) / size
-	parallel(chunks, most, func(i int) {
+	// One more than there are slots: it waits for a slot, and so hears that
+	// those who wait have left.
+	parallel(chunks, cap(slots)+1, func(i int) {
 		part := rd
 		if chunks > 1 {
 			part = new(reading)

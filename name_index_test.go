@@ -136,3 +136,26 @@ func TestDeletedSecretsLeaveMemory(t *testing.T) {
 		}))
 	}
 }
+
+func TestADeletedSecretLeavesMemory(t *testing.T) {
+	t.Run("soon, however many others are held", in(func(t *testing.T) {
+		names, _ := many(9)
+		r, p := polled(t, nil)
+		for _, name := range names {
+			p.Set(name, fmt.Sprintf("%064s", name))
+		}
+		for range 4 { // so that they are where Get looks first
+			for _, name := range names {
+				value(t, r, name)
+			}
+		}
+		gone := placeOf(value(t, r, "s3"))
+		p.Delete("s3")
+		_, err := r.Refresh(t.Context(), "s3")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		time.Sleep(3 * time.Second) // until the goroutine that has read has ended
+		collect()
+		assert.Nil(t, gone.Value())
+		assert.Equal(t, fmt.Sprintf("%064s", "s4"), value(t, r, "s4"))
+	}))
+}
