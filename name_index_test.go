@@ -17,15 +17,6 @@ import (
 	"github.com/go-secrets/secrets"
 )
 
-// allocated returns how many bytes f allocates, all goroutines counted.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
-}
-
 func TestFindingNames(t *testing.T) {
 	t.Run("takes no look at the clock once each was asked for a few times", in(func(t *testing.T) {
 		names, docs := many(100)
@@ -54,7 +45,7 @@ func TestFindingNames(t *testing.T) {
 		const n = 4000
 		names, docs := many(n)
 		r, _ := polled(t, docs)
-		each := allocated(func() {
+		each := bytesAllocated(func() {
 			for range 2 {
 				for _, name := range names {
 					value(t, r, name)
@@ -74,7 +65,7 @@ func TestFindingNames(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * time.Second)
-		assert.Less(t, allocated(func() { time.Sleep(10 * time.Minute) }), uint64(1<<20), "a copy of all names each second is 50 MB")
+		assert.Less(t, bytesAllocated(func() { time.Sleep(10 * time.Minute) }), uint64(1<<20), "a copy of all names each second is 50 MB")
 	}))
 }
 
