@@ -60,7 +60,7 @@ func heap(tb testing.TB, which string, n int) (bytes, goroutines float64) {
 func quiet(tb testing.TB) {
 	tb.Helper()
 	require.NoError(tb, backend.Drop())
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(2200 * time.Millisecond) // so do readers that wait for more
 }
 
 // atOnce does it with every name, g at a time, and returns the first error.
