@@ -89,6 +89,9 @@ func (p *Provider) fetchKV2(ctx context.Context, m mount, rest string, w *wanted
 
 // parseTime is zero for what is no time, as an empty deletion_time.
 func parseTime(text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
 	t, _ := time.Parse(time.RFC3339Nano, text)
 	return t
 }
@@ -198,8 +201,11 @@ func (bs *births) version(document string, m *metadata) string {
 // defaultKey is the key that stands for a document when no field is asked for.
 func defaultKey(data json.RawMessage) string {
 	const key = "value"
-	if !bytes.Contains(data, []byte(`"value"`)) {
+	switch {
+	case !bytes.Contains(data, []byte(`"value"`)):
 		return ""
+	case bytes.HasPrefix(data, []byte(`{"value":"`)): // as Vault writes a secret of that one key
+		return key
 	}
 	var keys map[string]json.RawMessage
 	if json.Unmarshal(data, &keys) != nil {
