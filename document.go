@@ -97,8 +97,8 @@ func (d *document) stale() bool { return d.trouble != nil && d.trouble.err != ni
 
 func (d *document) leased() bool { return d.value != nil && d.value.leased() }
 
-// age returns how old the held value is, which there is, jumps of the wall clock included as
-// far as they count.
+// age returns how old the held value is, jumps of the wall clock included as
+// far as they count. There must be one.
 func (d *document) age(now int64) time.Duration {
 	age := now - d.value.mono
 	if d.trouble != nil {

@@ -150,7 +150,7 @@ func lastHash(s string) int {
 // readUntilReplaced is the one loop that reads a document whose version was
 // rejected, until it has another or the rotation window has passed. While the
 // backend fails it goes on for those who ask, so that a rotation during an
-// outage is seen when the outage ends.
+// outage is seen when the outage ends. f is the read that is under way already.
 func (r *Resolver) readUntilReplaced(d *document, rej *rejection, f *flight) {
 	for n := 0; ; n++ {
 		r.mu.Lock()
@@ -161,7 +161,7 @@ func (r *Resolver) readUntilReplaced(d *document, rej *rejection, f *flight) {
 			r.unlock()
 			return
 		}
-		if n > 0 { // else it is the read that the rejection started
+		if n > 0 {
 			var mine bool
 			if f, mine = r.claim(d); mine {
 				r.launch(f)

@@ -339,8 +339,8 @@ func (r *Resolver) await(ctx context.Context, s *search) {
 	}
 }
 
-// relocate searches for a name that is gone from its document, or may have moved. It is called
-// with the lock held.
+// relocate searches for a name that is gone from its document, or may have
+// moved. It is called with the lock held.
 func (r *Resolver) relocate(e *entry) {
 	_, _ = r.joinSearch(e.name, needHeld) // the name is one that was found before
 }

@@ -245,7 +245,8 @@ func (r *Resolver) publish(e *entry) {
 	e.held.Store(e.last)
 }
 
-// unpublish sends Get of every name of the document the slow way.
+// unpublish sends Get of every name of the document the slow way. It is called
+// too seldom to be worth a copy in each place.
 //
 //go:noinline
 func (d *document) unpublish() {
@@ -254,7 +255,8 @@ func (d *document) unpublish() {
 	}
 }
 
-// event returns an event about the document, which has a value. It is called with the lock held.
+// event returns an event about the document, which must have a value. It is
+// called with the lock held.
 func (d *document) event(kind EventKind, now int64) *Event {
 	return &Event{
 		Kind: kind, Provider: d.folder.provider.scheme, Document: d.place(), Names: d.names(),

@@ -56,11 +56,12 @@ func heap(tb testing.TB, which string, n int) (bytes, goroutines float64) {
 	return bytes, goroutines
 }
 
-// quiet closes the connections, whose buffers must not count.
+// quiet closes the connections, whose buffers must not count, and lets
+// goroutines end that linger for two seconds in case there is more to read.
 func quiet(tb testing.TB) {
 	tb.Helper()
 	require.NoError(tb, backend.Drop())
-	time.Sleep(2200 * time.Millisecond) // so do readers that wait for more
+	time.Sleep(2200 * time.Millisecond)
 }
 
 // atOnce does it with every name, g at a time, and returns the first error.

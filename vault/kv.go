@@ -204,7 +204,7 @@ func defaultKey(data json.RawMessage) string {
 	switch {
 	case !bytes.Contains(data, []byte(`"value"`)):
 		return ""
-	case bytes.HasPrefix(data, []byte(`{"value":"`)): // as Vault writes a secret of that one key
+	case bytes.HasPrefix(data, []byte(`{"value":"`)): // how Vault writes most that have it: no need to parse them
 		return key
 	}
 	var keys map[string]json.RawMessage
