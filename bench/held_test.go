@@ -178,6 +178,24 @@ func BenchmarkHeld(b *testing.B) {
 	}
 }
 
+// BenchmarkScaling is how many times as much as one goroutine two get done
+// together, reading held secrets by their names.
+func BenchmarkScaling(b *testing.B) {
+	for _, h := range held {
+		b.Run("peer="+h.peer, func(b *testing.B) {
+			restore(b)
+			for _, n := range []int{1, 1000} {
+				b.Run(fmt.Sprintf("names=%d", n), func(b *testing.B) {
+					names := load.Names("held", n)
+					loop := h.open(b, names, load.Order(names))
+					b.ReportMetric(load.Scaling(b.N, 2, loop), "two-over-one")
+					b.ReportMetric(0, "ns/op")
+				})
+			}
+		})
+	}
+}
+
 // handles are reads through what a program keeps for one secret.
 var handles = []struct {
 	peer string

@@ -75,12 +75,9 @@ func (c *checker) held() {
 // what they give the floor: two threads of one core, or a neighbour on it, give
 // nobody twice as much.
 func (c *checker) scales(names string) {
-	two := func(peer string) (float64, error) {
-		of := "Held/peer=" + peer + "/names=" + names + "/goroutines="
-		return c.r.ratio(of+"1", of+"2", "ns/op")
-	}
-	ours, err := two("ours")
-	floor, floorErr := two("floor")
+	at := "/names=" + names
+	ours, err := c.r.median("Scaling/peer=ours"+at, "two-over-one")
+	floor, floorErr := c.r.median("Scaling/peer=floor"+at, "two-over-one")
 	what := fmt.Sprintf("throughput of two goroutines beside one, %s names (the floor's: %.2f ×)", names, floor)
 	c.atLeast(what, "×", ours, errors.Join(err, floorErr), 1.8)
 }
@@ -191,7 +188,7 @@ func printChecks(w io.Writer, checks []check) (failed int) {
 // quantity writes a value with its unit, for people.
 func quantity(v float64, unit string) string {
 	switch {
-	case unit == "×":
+	case unit == "×" || strings.HasSuffix(unit, "-over-one"):
 		return fmt.Sprintf("%.2f ×", v)
 	case unit == "ns" || strings.HasSuffix(unit, "-ns") || unit == "ns/op":
 		return duration(v)

@@ -15,9 +15,9 @@ type row struct {
 // allRows are the rows in the order in which they are measured.
 func allRows(o options) []row {
 	fast, slow := o.rounds, max(1, o.rounds/3)
-	benchtime, samples, held, outage, recovery := "60ms", 100, 10_000, "8s", "30s"
+	benchtime, pairs, samples, held, outage, recovery := "60ms", "50x", 100, 10_000, "8s", "30s"
 	if o.quick {
-		fast, slow, benchtime, samples, held, outage, recovery = 1, 1, "5ms", 10, 300, "1s", "5s"
+		fast, slow, benchtime, pairs, samples, held, outage, recovery = 1, 1, "5ms", "2x", 10, 300, "1s", "5s"
 	}
 	counts := func(n int) []string { return []string{"-test.benchtime=1x", "-samples=" + strconv.Itoa(n)} }
 	out := []string{"-test.benchtime=1x", "-outage=" + outage, "-recovery=" + recovery}
@@ -32,6 +32,7 @@ func allRows(o options) []row {
 	}
 	return []row{
 		{name: "Held", peers: peers("floor", "ours", "ours-revealed", "ours-on-demand", "runtimevar", "setec", "awscache"), rounds: fast, args: timed, vals: true},
+		{name: "Scaling", peers: peers("floor", "ours", "ours-on-demand", "runtimevar", "setec", "awscache"), rounds: fast, args: []string{"-test.benchtime=" + pairs}},
 		{name: "Handle", peers: peers("floor", "ours", "runtimevar", "setec"), rounds: fast, args: timed},
 		{name: "Cold", peers: peers("raw", "ours", "awscache", "runtimevar", "setec"), rounds: fast, args: counts(samples), vals: true},
 		{name: "ColdPair", peers: []string{"backend=awssm", "backend=ssm", "backend=vault", "backend=gcp"}, rounds: fast, args: counts(9 * samples)},

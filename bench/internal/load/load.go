@@ -65,6 +65,49 @@ func Spread(b *testing.B, g int, loop func(start, n int)) {
 	b.StopTimer()
 }
 
+// slice is how long one goroutine's part of a Scaling takes.
+const slice = 5 * time.Millisecond
+
+// Scaling returns how many times as much as one goroutine g get done together
+// in the same time, of a loop as Spread's: the median of pairs of slices of
+// some milliseconds, one after the other, so that what else the machine does
+// in a phase weighs on both alike.
+func Scaling(pairs, g int, loop func(start, n int)) float64 {
+	n := 1
+	for alone := time.Duration(0); alone < slice; n *= 2 {
+		alone = spread(1, 2*n, loop)
+	}
+	ratios := make([]float64, pairs)
+	for i := range ratios {
+		var alone, together time.Duration
+		if i%2 == 0 {
+			alone, together = spread(1, n, loop), spread(g, n, loop)
+		} else {
+			together, alone = spread(g, n, loop), spread(1, n, loop)
+		}
+		ratios[i] = float64(g) * float64(alone) / float64(together)
+	}
+	slices.Sort(ratios)
+	return ratios[len(ratios)/2]
+}
+
+// spread has each of g goroutines do n operations, and returns how long that
+// took until the last was done.
+func spread(g, n int, loop func(start, n int)) time.Duration {
+	var all sync.WaitGroup
+	begin := make(chan struct{})
+	for i := range g {
+		all.Go(func() {
+			<-begin
+			loop(i*Slots/g, n)
+		})
+	}
+	start := time.Now()
+	close(begin)
+	all.Wait()
+	return time.Since(start)
+}
+
 // Quantile returns the time that a share q of all doesn't exceed. It sorts all.
 func Quantile(all []time.Duration, q float64) time.Duration {
 	if len(all) == 0 {
