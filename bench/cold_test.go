@@ -101,7 +101,9 @@ func TestAColdReadIsOneCall(t *testing.T) {
 			must(ours.Get(ctx, "gcp-0000"))(t)
 			require.NoError(t, backend.Reset())
 			assert.Equal(t, must(raw.Get(ctx, "gcp-0001"))(t), must(ours.Get(ctx, "gcp-0001"))(t))
-			assert.Equal(t, 2, calls(t), "one of the raw client, one of ours")
+			// Apart from it a client may ask how long its token of Vault lives.
+			token := must(backend.Stats())(t).Calls["vault auth"]
+			assert.Equal(t, 2, calls(t)-token, "one of the raw client, one of ours")
 		})
 	}
 }

@@ -169,7 +169,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	path, isVault := strings.CutPrefix(r.URL.Path, "/v1/")
 	if isVault {
-		operation = "vault"
+		mount, _, _ := strings.Cut(path, "/")
+		operation = "vault " + mount
 	}
 	var in awsRequest
 	if !isVault {
