@@ -7,8 +7,9 @@ skipped=() # in whole or in part; they count as passed
 logs=$(mktemp -d)
 
 # suite NAME COMMAND… runs a command and prints a line with its result and its
-# time. Of one that fails it prints the output, too; of others the lines that
-# say SKIPPED: what was not checked is not passed over in silence.
+# time. Of one that fails it prints the output, too, what says why first; of
+# others the lines that say SKIPPED: what was not checked is not passed over in
+# silence.
 suite() {
 	local name=$1 start=$SECONDS result=ok
 	local log=$logs/$((passed + ${#failed[@]}))
@@ -21,11 +22,17 @@ suite() {
 	fi
 	printf '%-4s %4d s  %s\n' "$result" $((SECONDS - start)) "$name"
 	if [ "$result" = FAIL ]; then
+		why "$log" | sed 's/^/    > /'
 		tail -n 400 "$log" | sed 's/^/    | /'
 	elif grep -q '^SKIPPED ' "$log"; then
 		grep '^SKIPPED ' "$log" | sed 's/^/             /'
 		skipped+=("$name")
 	fi
+}
+
+# why prints the failures in the output of go test, a dozen lines of each.
+why() {
+	grep -E -A 12 -e '^ *--- FAIL|^panic: |^fatal error: |^WARNING: DATA RACE|^FAIL[[:space:]]' "$1" | head -n 120 || true
 }
 
 # report prints the count of suites, and fails if one of them did.
