@@ -60,6 +60,7 @@ func TestMissingDocumentsAreRemembered(t *testing.T) {
 	t.Run("what was never read stays as long as it would be in use", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
 		value(t, r, "db")
+		time.Sleep(time.Hour)
 		p.Fail("denied", secrets.ErrPermission)
 		_, err := r.Get(t.Context(), "denied")
 		require.ErrorIs(t, err, secrets.ErrPermission)
@@ -106,6 +107,15 @@ func TestTheBoundOfWhatIsHeld(t *testing.T) {
 		}
 	}
 	t.Run("is reached exactly, and not passed", in(func(t *testing.T) {
+		r, _ := polled(t, docs(60), secrets.WithMaxEntries(100), secrets.WithTTL(time.Minute))
+		ask(t, r, 0, 49)
+		time.Sleep(time.Hour)
+		ask(t, r, 49, 50) // all others are idle, and yet need not go
+		documents, names, _ := r.Held()
+		assert.Equal(t, 50, documents)
+		assert.Equal(t, 50, names)
+	}))
+	t.Run("is not passed by what is in use", in(func(t *testing.T) {
 		r, _ := polled(t, docs(60), secrets.WithMaxEntries(100))
 		ask(t, r, 0, 60)
 		documents, names, _ := r.Held()
@@ -144,5 +154,28 @@ func TestTheBoundOfWhatIsHeld(t *testing.T) {
 		ask(t, r, 10, 11)
 		ask(t, r, 10, 11)
 		assert.Equal(t, 4, p.Reads("s0010"), "now it is held")
+	}))
+	t.Run("is kept by dropping a single one, if that is all that is idle", in(func(t *testing.T) {
+		r, p := polled(t, docs(20), secrets.WithMaxEntries(20), secrets.WithTTL(time.Minute), secrets.WithIdle(10*time.Second))
+		ask(t, r, 0, 10)
+		time.Sleep(20 * time.Second)
+		ask(t, r, 1, 10) // which finds them held, and counts as use
+		time.Sleep(time.Second)
+		ask(t, r, 10, 11)
+		ask(t, r, 1, 11)
+		for i := range 10 {
+			assert.Equal(t, 1, p.Reads(fmt.Sprintf("s%04d", i+1)))
+		}
+		ask(t, r, 0, 1)
+		assert.Equal(t, 2, p.Reads("s0000"))
+	}))
+	t.Run("is no reason to forget that a name is missing", in(func(t *testing.T) {
+		r, p := polled(t, docs(20), secrets.WithMaxEntries(20), secrets.WithTTL(time.Minute), secrets.WithNegativeTTL(10*time.Hour))
+		miss(t, r, "m", 1)
+		ask(t, r, 0, 10)
+		time.Sleep(time.Hour)
+		ask(t, r, 10, 11)
+		miss(t, r, "m", 1)
+		assert.Equal(t, 1, p.Reads("m0"))
 	}))
 }
