@@ -1,0 +1,134 @@
+package secrets_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+// A panicky provider panics by itself or has the runtime do it.
+type panicky func()
+
+func (p panicky) Fetch(context.Context, secrets.Ref) (secrets.Value, error) {
+	p()
+	return secrets.Value{}, nil
+}
+
+func panicsItself() { panic("hunter2") }
+
+func panicsInTheRuntime() {
+	var none map[string]string
+	none["hunter2"] = "hunter2"
+}
+
+func faults() {
+	var none *secrets.Status
+	none.Version = "hunter2"
+}
+
+func TestAPanicIsToldWithItsPlaceAndWithoutItsValue(t *testing.T) {
+	for what, p := range map[string]panicky{"panicsItself": panicsItself, "panicsInTheRuntime": panicsInTheRuntime, "faults": faults} {
+		t.Run(what, in(func(t *testing.T) {
+			_, err := on(t, p).Get(t.Context(), "db")
+			require.ErrorIs(t, err, secrets.ErrUnavailable)
+			assert.Regexp(t, `secrets_test\.`+what+`:\d+`, err.Error())
+			assert.NotContains(t, err.Error(), "hunter2")
+		}))
+	}
+}
+
+func TestHowAProviderIsAsked(t *testing.T) {
+	docs := map[string]string{}
+	for _, name := range numbered("s", 20) {
+		docs[name] = "v"
+	}
+	t.Run("for one document, by a read and not by a batch, which may need a permission of its own", in(func(t *testing.T) {
+		r, p := polled(t, docs)
+		value(t, r, "s0")
+		require.NoError(t, r.Preload(t.Context(), "s1"))
+		assert.Zero(t, p.Calls().Batches)
+	}))
+	t.Run("for what its batch does not take, eight at a time", in(func(t *testing.T) {
+		r, p := polled(t, docs)
+		p.Disable(secretstest.Batch)
+		for name := range docs {
+			p.Delay(name, 100*time.Millisecond)
+		}
+		start := time.Now()
+		require.NoError(t, r.Preload(t.Context(), numbered("s", 20)...))
+		assert.Equal(t, 300*time.Millisecond, time.Since(start))
+	}))
+	t.Run("for batches again ten minutes after it had none", in(func(t *testing.T) {
+		r, p := polled(t, docs, secrets.WithNegativeTTL(time.Second))
+		p.Disable(secretstest.Batch)
+		both := func(prefix string) { _ = r.Preload(t.Context(), prefix+"0", prefix+"1") }
+		both("a")
+		p.Enable(secretstest.Batch)
+		time.Sleep(9*time.Minute + 59*time.Second)
+		both("b")
+		assert.Zero(t, p.Calls().Batches)
+		time.Sleep(2 * time.Second)
+		both("c")
+		assert.Equal(t, 1, p.Calls().Batches)
+	}))
+	t.Run("for refreshes by eight calls at a time, and then for the rest", in(func(t *testing.T) {
+		r, p := polled(t, docs, secrets.WithTTL(time.Minute))
+		p.Disable(secretstest.Batch)
+		names := numbered("s", 20)
+		keepUsing(t, r, names...)
+		time.Sleep(time.Second)
+		for _, name := range names {
+			defer p.Block(name)()
+		}
+		before := p.Calls().Reads
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		assert.LessOrEqual(t, p.Calls().Reads-before, 8*(1+120/10), "a read that hangs is given up after ten seconds")
+	}))
+}
+
+func TestTheEventOfARead(t *testing.T) {
+	in(func(t *testing.T) {
+		var seen []secrets.Event
+		r, p := polled(t, map[string]string{"a": "1", "b": "2", "c": "3"}, secrets.WithObserver(func(_ context.Context, e secrets.Event) {
+			if e.Kind == secrets.EventRead {
+				seen = append(seen, e)
+			}
+		}))
+		p.Fail("denied", secretstest.Denied("read"))
+		p.Fail("throttled", secretstest.Throttled(time.Minute))
+		time.Sleep(time.Hour)
+		for _, c := range []struct {
+			names []string
+			class error // the first that is not "not found", if there is one
+		}{
+			{[]string{"a", "b"}, nil},
+			{[]string{"c", "gone1"}, secrets.ErrNotFound},
+			{[]string{"gone2", "denied", "gone3"}, secrets.ErrPermission},
+			{[]string{"gone4", "throttled"}, secrets.ErrThrottled},
+		} {
+			seen = nil
+			for _, name := range c.names {
+				p.Delay(name, 50*time.Millisecond)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			_ = r.Preload(ctx, c.names...)
+			cancel()
+			require.NotEmpty(t, seen)
+			e := seen[0]
+			assert.Equal(t, 50*time.Millisecond, e.Duration)
+			assert.Equal(t, len(c.names), e.Documents)
+			assert.Equal(t, c.class, e.Class)
+			if c.class != nil {
+				assert.ErrorIs(t, e.Err, c.class)
+			}
+		}
+	})(t)
+}

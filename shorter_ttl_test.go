@@ -1,0 +1,126 @@
+package secrets_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+// One document may be asked for with two TTLs, by two references: the shorter
+// one counts for both, from then on.
+func TestTheShorterTTLOfTwoCounts(t *testing.T) {
+	// shared returns a resolver on whose document db the names long and short
+	// are, each with its TTL; short: "" is zero.
+	shared := func(t *testing.T, docs map[string]string, short string) (*secrets.Resolver, *secretstest.Provider) {
+		p := quiet(docs)
+		s := scheme(t, p)
+		ttl := 5 * time.Minute
+		if short == "" {
+			ttl = 0
+		}
+		return open(t, s+"://", secrets.WithReferences(map[string]string{
+			"long": s + "://db?ttl=1h", "short": s + "://db" + short, "other/": s + "://?ttl=30m",
+		}), secrets.WithTTL(ttl)), p
+	}
+	t.Run("and a read is made within it, though others are due before the longer one was", in(func(t *testing.T) {
+		docs := map[string]string{"db": "one"}
+		for _, name := range numbered("o", 10) {
+			docs[name] = "v"
+		}
+		r, p := shared(t, docs, "?ttl=1m")
+		assert.Equal(t, "one", value(t, r, "long"))
+		for _, name := range numbered("o", 10) {
+			value(t, r, "other/"+name)
+		}
+		time.Sleep(time.Second)
+		assert.Equal(t, "one", value(t, r, "short"))
+		assert.Equal(t, 1, p.Reads("db"))
+		keepUsing(t, r, "long")
+		p.Set("db", "two")
+		time.Sleep(61 * time.Second)
+		assert.Equal(t, "two", value(t, r, "long"))
+		assert.Equal(t, 2, p.Reads("db"))
+	}))
+	t.Run("and never the longer one of who asks later", in(func(t *testing.T) {
+		r, p := shared(t, map[string]string{"db": "one"}, "?ttl=1m")
+		value(t, r, "short")
+		value(t, r, "long")
+		keepUsing(t, r, "long")
+		p.Set("db", "two")
+		time.Sleep(61 * time.Second)
+		assert.Equal(t, "two", value(t, r, "long"))
+	}))
+	t.Run("and one of zero keeps nothing", in(func(t *testing.T) {
+		r, p := shared(t, map[string]string{"db": "one"}, "")
+		value(t, r, "long")
+		value(t, r, "short")
+		p.Set("db", "two")
+		assert.Equal(t, "two", value(t, r, "long"))
+		before := p.Reads("db")
+		value(t, r, "long")
+		assert.Equal(t, before+1, p.Reads("db"))
+	}))
+	t.Run("but a lease is kept and renewed by its own time", in(func(t *testing.T) {
+		for _, short := range []string{"", "?ttl=1m"} {
+			r, p := shared(t, nil, short)
+			lend(p, "db", 10*time.Minute, 5*time.Minute)
+			first := value(t, r, "long")
+			assert.Equal(t, first, value(t, r, "short"), short)
+			time.Sleep(4 * time.Minute)
+			assert.Equal(t, first, value(t, r, "long"), short)
+			assert.Equal(t, 1, p.Reads("db"), short)
+			assert.Zero(t, p.Calls().Renewals, short)
+			time.Sleep(2 * time.Minute)
+			assert.Equal(t, 1, p.Calls().Renewals, short)
+		}
+	}))
+	t.Run("and an outage is not asked about more often for it", in(func(t *testing.T) {
+		r, p := shared(t, map[string]string{"db": "one"}, "?ttl=1m")
+		value(t, r, "long")
+		keepUsing(t, r, "long")
+		time.Sleep(50 * time.Minute)
+		p.Fail("db", secrets.ErrUnavailable)
+		time.Sleep(30 * time.Minute) // the backoff is at its longest
+		before := p.Reads("db")
+		value(t, r, "short")
+		time.Sleep(5 * time.Minute)
+		assert.LessOrEqual(t, p.Reads("db")-before, 60)
+	}))
+}
+
+func TestADocumentThatIsAskedForAsAParentToo(t *testing.T) {
+	t.Run("stays one that is missing for who asked for it", in(func(t *testing.T) {
+		r, _ := polled(t, nil)
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		for i := range 3 {
+			_, err := r.Get(t.Context(), fmt.Sprint("db/", i))
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+			assert.Equal(t, []string{"db"}, stateOf(t, r, "db").Names)
+		}
+	}))
+	t.Run("is told of by nobody who did not ask for it", in(func(t *testing.T) {
+		r, _ := polled(t, nil)
+		for i := range 3 {
+			_, err := r.Get(t.Context(), fmt.Sprint("db/", i))
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+			assert.Len(t, r.Status(), i+1)
+		}
+	}))
+}
+
+func TestAFieldOfANameBelowAReferenceIsNotTheReferences(t *testing.T) {
+	in(func(t *testing.T) {
+		chain := quiet(map[string]string{"db/password": `{"part":"the chain's"}`})
+		there := quiet(map[string]string{"prod/db": `{"password":"p"}`})
+		r := open(t, scheme(t, chain)+"://", secrets.WithReferences(map[string]string{"db": scheme(t, there) + "://prod/db"}))
+		assert.Equal(t, "p", value(t, r, "db/password"))
+		assert.Equal(t, "the chain's", value(t, r, "db/password#part"))
+	})(t)
+}
