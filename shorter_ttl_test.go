@@ -2,6 +2,7 @@ package secrets_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,19 @@ func TestTheShorterTTLOfTwoCounts(t *testing.T) {
 		value(t, r, "long")
 		assert.Equal(t, before+1, p.Reads("db"))
 	}))
+	t.Run("and one of zero has what was held read anew by all, from the moment that it is asked for", in(func(t *testing.T) {
+		r, p := shared(t, map[string]string{"db": "one"}, "")
+		value(t, r, "long")
+		p.Set("db", "two")
+		release := p.Block("db")
+		go func() { _, _ = r.Get(t.Context(), "short") }()
+		time.Sleep(time.Millisecond)
+		got := make(chan string)
+		go func() { got <- value(t, r, "long") }()
+		time.Sleep(time.Second)
+		release()
+		assert.Equal(t, "two", <-got)
+	}))
 	t.Run("but a lease is kept and renewed by its own time", in(func(t *testing.T) {
 		for _, short := range []string{"", "?ttl=1m"} {
 			r, p := shared(t, nil, short)
@@ -103,6 +117,15 @@ func TestADocumentThatIsAskedForAsAParentToo(t *testing.T) {
 			_, err := r.Get(t.Context(), fmt.Sprint("db/", i))
 			require.ErrorIs(t, err, secrets.ErrNotFound)
 			assert.Equal(t, []string{"db"}, stateOf(t, r, "db").Names)
+		}
+	}))
+	t.Run("or asked for its field", in(func(t *testing.T) {
+		r, _ := polled(t, nil)
+		for _, name := range []string{"db#password", "app/db#password"} {
+			_, err := r.Get(t.Context(), name)
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+			document, _, _ := strings.Cut(name, "#")
+			assert.Equal(t, []string{document}, stateOf(t, r, document).Names)
 		}
 	}))
 	t.Run("is told of by nobody who did not ask for it", in(func(t *testing.T) {

@@ -1,0 +1,124 @@
+package secrets_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+// When a Watch asks again for a name that is not held. The times are drawn, so
+// that many watches show their bounds.
+func TestAWatchAsksAgain(t *testing.T) {
+	names := numbered("w", 40)
+	watchAll := func(t *testing.T, r *secrets.Resolver) (all []*watching) {
+		for _, name := range names {
+			all = append(all, watch(t, r, name))
+		}
+		return all
+	}
+	t.Run("for what is denied in half a second to one and a half at first", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		for _, name := range names {
+			p.Fail(name, secrets.ErrPermission)
+		}
+		watchAll(t, r)
+		time.Sleep(499 * time.Millisecond)
+		for _, name := range names {
+			assert.Equal(t, 1, p.Reads(name))
+		}
+		time.Sleep(1002 * time.Millisecond)
+		for _, name := range names {
+			assert.GreaterOrEqual(t, p.Reads(name), 2)
+		}
+	}))
+	t.Run("and after long in half a minute at most, and what is remembered for five seconds more", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		for _, name := range names {
+			p.Fail(name, secrets.ErrPermission)
+		}
+		all := watchAll(t, r)
+		time.Sleep(10 * time.Minute)
+		p.Heal()
+		for _, name := range names {
+			p.Set(name, "here")
+		}
+		time.Sleep(36 * time.Second)
+		for _, w := range all {
+			assert.Equal(t, []string{"<permission denied>", "here"}, w.all())
+		}
+	}))
+	t.Run("for what is missing within its TTL", in(func(t *testing.T) {
+		r, p := polled(t, nil, secrets.WithTTL(time.Minute))
+		all := watchAll(t, r)
+		for _, name := range names {
+			p.Set(name, "here")
+		}
+		time.Sleep(47 * time.Second)
+		for _, name := range names {
+			assert.Equal(t, 1, p.Reads(name), "nor much before that")
+		}
+		time.Sleep(13*time.Second + time.Millisecond)
+		for _, w := range all {
+			assert.Equal(t, []string{"<not found>", "here"}, w.all())
+		}
+	}))
+	t.Run("once at most for what was just found to be gone", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		w := watch(t, r, "db")
+		p.Delete("db")
+		time.Sleep(61 * time.Second)
+		assert.Equal(t, []string{"one", "<not found>"}, w.all())
+		assert.LessOrEqual(t, p.Reads("db"), 3)
+	}))
+}
+
+func TestAWatchThatEnds(t *testing.T) {
+	t.Run("leaves the others of its name at work", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		first, second, third := watch(t, r, "db"), watch(t, r, "db"), watch(t, r, "db")
+		second.cancel()
+		<-second.ended
+		p.Set("db", "two")
+		time.Sleep(61 * time.Second)
+		third.cancel()
+		<-third.ended
+		p.Set("db", "three")
+		time.Sleep(61 * time.Second)
+		assert.Equal(t, []string{"one", "two", "three"}, first.all())
+		assert.Equal(t, []string{"one"}, second.all())
+		assert.Equal(t, []string{"one", "two"}, third.all())
+	}))
+	t.Run("leaves nothing behind of a name that is missing, and what is held as it is", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithNegativeTTL(time.Second))
+		for _, name := range []string{"db", "missing"} {
+			w := watch(t, r, name)
+			w.cancel()
+			<-w.ended
+		}
+		time.Sleep(5 * time.Second)
+		documents, names, missing := r.Held()
+		assert.Equal(t, []int{1, 1, 0}, []int{documents, names, missing})
+		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+}
+
+// A name may move from a leased document to one of its own.
+func TestALeaseWhoseNameHasMovedIsStillHeld(t *testing.T) {
+	in(func(t *testing.T) {
+		r, p := lent(t)
+		assert.Equal(t, "p1", value(t, r, "creds/password"))
+		p.Set("creds/password", "own")
+		s, err := r.Refresh(t.Context(), "creds/password")
+		require.NoError(t, err)
+		assert.Equal(t, "own", s.Reveal())
+		assert.Equal(t, "u1", value(t, r, "creds#user"), "no further user is made")
+		assert.Equal(t, 1, p.Calls().Leases)
+		require.NoError(t, r.Close())
+		assert.Zero(t, p.Calls().Leases)
+	})(t)
+}
