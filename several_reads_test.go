@@ -191,3 +191,16 @@ func TestPreloadOfWhichSomeFailForAMoment(t *testing.T) {
 		assert.Equal(t, "1", value(t, r, "a"))
 	}))
 }
+
+func TestTwoNamesAreSearchedForInOneRound(t *testing.T) {
+	in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"a": `{"x":"1"}`, "b": `{"y":"2"}`})
+		for _, path := range []string{"a", "a/x", "b", "b/y"} {
+			p.Delay(path, 100*time.Millisecond)
+		}
+		start := time.Now()
+		require.NoError(t, r.Preload(t.Context(), "a/x", "b/y"))
+		assert.Equal(t, 100*time.Millisecond, time.Since(start))
+		assert.Equal(t, 1, p.Calls().Batches)
+	})(t)
+}
