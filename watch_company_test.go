@@ -1,0 +1,137 @@
+package secrets_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+func TestWatchersOfOneName(t *testing.T) {
+	t.Run("go on when another of them has ended, whichever", in(func(t *testing.T) {
+		for ended := range 3 {
+			r, p := polled(t, map[string]string{"db": "one"})
+			all := []*watching{watch(t, r, "db"), watch(t, r, "db"), watch(t, r, "db")}
+			all[ended].cancel()
+			<-all[ended].ended
+			left := append(all[:ended:ended], all[ended+1:]...)
+			p.Set("db", "two")
+			time.Sleep(5*time.Minute + time.Second)
+			for _, w := range left {
+				assert.Equal(t, []string{"one", "two"}, w.all(), "%d ended", ended)
+			}
+
+			left[0].cancel()
+			<-left[0].ended
+			time.Sleep(time.Hour) // nobody asks, and one watches
+			p.Set("db", "three")
+			time.Sleep(5*time.Minute + time.Second)
+			assert.Equal(t, []string{"one", "two", "three"}, left[1].all(), "%d ended", ended)
+		}
+	}))
+
+	t.Run("keep a missing name until the last of them has ended", in(func(t *testing.T) {
+		r, _ := polled(t, nil)
+		first, last := watch(t, r, "db"), watch(t, r, "db")
+		first.cancel()
+		<-first.ended
+		_, names, _ := r.Held()
+		assert.Equal(t, 1, names)
+		require.ErrorIs(t, r.Healthy(), secrets.ErrNotFound)
+		last.cancel()
+		<-last.ended
+		_, names, _ = r.Held()
+		assert.Zero(t, names)
+		require.NoError(t, r.Healthy())
+	}))
+}
+
+func TestWatchThatEnds(t *testing.T) {
+	t.Run("leaves the value to others, who need not read it again", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		w := watch(t, r, "db")
+		w.cancel()
+		<-w.ended
+		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("lets go of a missing name", in(func(t *testing.T) {
+		r, _ := polled(t, nil)
+		w := watch(t, r, "db")
+		w.cancel()
+		<-w.ended
+		_, names, _ := r.Held()
+		assert.Zero(t, names)
+	}))
+}
+
+func TestWatchOnAResolverThatIsNoUse(t *testing.T) {
+	t.Run("yields ErrClosed once it is closed, and ends", in(func(t *testing.T) {
+		r := secrets.New(secretstest.NewProvider(map[string]string{"db": "one"}), secrets.WithLogger(nil))
+		require.NoError(t, r.Close())
+		for _, name := range []string{"db", "missing"} {
+			w := watch(t, r, name)
+			<-w.ended
+			assert.Equal(t, []string{"<closed>"}, w.all())
+		}
+	}))
+
+	t.Run("yields ErrInvalid if its options are wrong, and ends", in(func(t *testing.T) {
+		r := secrets.New(secretstest.NewProvider(nil), secrets.WithTTL(-time.Second))
+		w := watch(t, r, "db")
+		<-w.ended
+		assert.Equal(t, []string{"<invalid>"}, w.all())
+	}))
+
+	t.Run("says nothing of its end to one who has seen a value or an error", in(func(t *testing.T) {
+		r := secrets.New(secretstest.NewProvider(map[string]string{"db": "one"}), secrets.WithLogger(nil))
+		var seen []string
+		for _, name := range []string{"db", "missing"} {
+			for s, err := range r.Watch(t.Context(), name) {
+				seen = append(seen, said(s, err))
+				require.NoError(t, r.Close()) // before it looks again
+			}
+			r = secrets.New(secretstest.NewProvider(nil), secrets.WithLogger(nil))
+		}
+		require.NoError(t, r.Close())
+		assert.Equal(t, []string{"one", "<not found>"}, seen)
+	}))
+}
+
+func TestAProviderThatCannotWatch(t *testing.T) {
+	t.Run("for ever is asked once a document", in(func(t *testing.T) {
+		p := &unwatchable{Provider: quiet(map[string]string{"db": "one"}), err: errors.ErrUnsupported}
+		r := on(t, p)
+		watch(t, r, "db")
+		time.Sleep(time.Hour)
+		assert.EqualValues(t, 1, p.asked.Load())
+	}))
+
+	t.Run("because the document is not there is asked again after the next read", in(func(t *testing.T) {
+		p := &unwatchable{Provider: quiet(map[string]string{"db": "one"}), err: secrets.ErrNotFound}
+		r := on(t, p)
+		watch(t, r, "db")
+		time.Sleep(time.Hour)
+		assert.Greater(t, p.asked.Load(), int32(10))
+	}))
+}
+
+// unwatchable fails to watch, in the way that err says.
+type unwatchable struct {
+	*secretstest.Provider
+	err   error
+	asked atomic.Int32
+}
+
+func (p *unwatchable) Watch(context.Context, secrets.Ref, func()) error {
+	p.asked.Add(1)
+	return p.err
+}
