@@ -53,26 +53,6 @@ func TestWatchersOfOneName(t *testing.T) {
 	}))
 }
 
-func TestWatchThatEnds(t *testing.T) {
-	t.Run("leaves the value to others, who need not read it again", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		w := watch(t, r, "db")
-		w.cancel()
-		<-w.ended
-		assert.Equal(t, "one", value(t, r, "db"))
-		assert.Equal(t, 1, p.Reads("db"))
-	}))
-
-	t.Run("lets go of a missing name", in(func(t *testing.T) {
-		r, _ := polled(t, nil)
-		w := watch(t, r, "db")
-		w.cancel()
-		<-w.ended
-		_, names, _ := r.Held()
-		assert.Zero(t, names)
-	}))
-}
-
 func TestWatchOnAResolverThatIsNoUse(t *testing.T) {
 	t.Run("yields ErrClosed once it is closed, and ends", in(func(t *testing.T) {
 		r := secrets.New(secretstest.NewProvider(map[string]string{"db": "one"}), secrets.WithLogger(nil))
