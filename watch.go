@@ -39,8 +39,9 @@ func (r *Resolver) pinned(d *document) bool {
 	return false
 }
 
-// subscribe has the name refreshed, and its subscriber woken by changes, until
-// unsubscribe.
+// subscribe keeps the name in use, and has its subscriber woken by changes,
+// until unsubscribe. What was idle is due again from the next Get, which waits
+// for its read.
 func (r *Resolver) subscribe(name string, optional bool) *subscription {
 	return r.subscribeTo(name, optional, make(chan struct{}, 1))
 }
@@ -60,10 +61,6 @@ func (r *Resolver) subscribeTo(name string, optional bool, woken chan struct{}) 
 		r.named++
 	}
 	r.subs[s.entry] = append(r.subs[s.entry], s)
-	if d := s.entry.doc; d != nil && d.idle {
-		d.idle = false
-		r.enqueue(d)
-	}
 	return s
 }
 
