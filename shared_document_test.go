@@ -1,0 +1,134 @@
+package secrets_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+// referring returns a provider and a resolver on it whose references are given
+// without their scheme.
+func referring(t *testing.T, references map[string]string, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
+	p := quiet(nil)
+	name := scheme(t, p)
+	for k, v := range references {
+		references[k] = name + "://" + v
+	}
+	return open(t, name+"://", append(opts, secrets.WithReferences(references))...), p
+}
+
+// nextRead returns when the document of a name is to be read; zero: when
+// somebody asks.
+func nextRead(t testing.TB, r *secrets.Resolver, name string) time.Time {
+	for _, s := range r.Status() {
+		if slices.Contains(s.Names, name) {
+			return s.NextRead
+		}
+	}
+	require.Fail(t, "no such name", name)
+	return time.Time{}
+}
+
+func TestDocumentThatIsAskedForWithAShorterTTL(t *testing.T) {
+	t.Run("is refreshed at once, when it is older than that", in(func(t *testing.T) {
+		r, p := referring(t, map[string]string{"slow": "db?ttl=10h", "fast": "db?ttl=200ms"})
+		p.Set("db", "one")
+		value(t, r, "slow")
+		time.Sleep(1500 * time.Millisecond) // the refresher looks every second by itself
+		p.Set("db", "two")
+		value(t, r, "fast")
+		synctest.Wait()
+		assert.Equal(t, "two", value(t, r, "fast"))
+		assert.Equal(t, 2, p.Reads("db"))
+	}))
+
+	t.Run("is read when the backend says, if that is sooner", in(func(t *testing.T) {
+		r, p := referring(t, map[string]string{"slow": "db?ttl=10h", "fast": "db?ttl=1h"})
+		p.SetFunc("db", func(context.Context) (secrets.Value, error) {
+			return secrets.Value{Data: []byte("one"), RefreshAt: time.Now().Add(5 * time.Minute)}, nil
+		})
+		value(t, r, "slow")
+		value(t, r, "fast")
+		time.Sleep(5*time.Minute - time.Millisecond)
+		assert.Equal(t, 1, p.Reads("db"))
+		time.Sleep(2 * time.Millisecond)
+		assert.Equal(t, 2, p.Reads("db"))
+	}))
+
+	t.Run("of zero is held no longer for who asks with the longer one", in(func(t *testing.T) {
+		r, p := referring(t, map[string]string{"slow": "db?ttl=10h", "none": "db"}, secrets.WithTTL(0))
+		p.Set("db", "one")
+		value(t, r, "slow")
+		value(t, r, "slow")
+		require.Equal(t, 1, p.Reads("db"))
+		release := p.Block("db")
+		said := make(chan string)
+		for _, name := range []string{"none", "slow"} {
+			go func() {
+				s, err := r.Get(t.Context(), name)
+				assert.NoError(t, err)
+				said <- s.Reveal()
+			}()
+			synctest.Wait()
+		}
+		p.Set("db", "two")
+		release()
+		assert.Equal(t, []string{"two", "two"}, []string{<-said, <-said})
+		assert.Equal(t, 2, p.Reads("db"), "they share the one that is under way")
+	}))
+
+	t.Run("is had without a look at the clock, though it was idle", in(func(t *testing.T) {
+		var l looks
+		r, p := referring(t, map[string]string{"slow": "db?ttl=1h", "fast": "db?ttl=30m"}, secrets.WithTTL(100*time.Hour), secrets.WithIdle(time.Minute), l.option())
+		p.Set("db", "one")
+		p.Set("other", "one")
+		watch(t, r, "other")
+		synctest.Wait()
+		sleepUntil(nextRead(t, r, "other").Add(-5 * time.Minute))
+		value(t, r, "slow")
+		time.Sleep(5*time.Minute + 100*time.Millisecond)
+		require.Equal(t, 2, p.Reads("other"))
+		require.Zero(t, nextRead(t, r, "slow"), "it could have been read with the other, and was left alone")
+		value(t, r, "fast")
+		assert.WithinRange(t, nextRead(t, r, "fast"), time.Now(), time.Now().Add(25*time.Minute))
+		time.Sleep(time.Second) // by then the new name has its place
+		assert.Zero(t, l.during(func() { value(t, r, "fast") }))
+	}))
+}
+
+func TestNewNameOfAnIdleDocument(t *testing.T) {
+	t.Run("has it refreshed from then on, as one that was held would", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"user":"u"}`}, secrets.WithTTL(time.Minute))
+		value(t, r, "db")
+		time.Sleep(time.Hour)
+		p.Fail("db", &secretsRetryAfter{err: secrets.ErrPermission, after: 2 * time.Minute})
+		_, err := r.Refresh(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrPermission)
+		p.Heal()
+		p.ResetCalls()
+		require.Zero(t, stateOf(t, r, "db").NextRead, "it is idle")
+		assert.Equal(t, "u", value(t, r, "db#user"))
+		time.Sleep(2*time.Minute - time.Millisecond)
+		assert.Zero(t, p.Reads("db"))
+		time.Sleep(2 * time.Millisecond)
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+}
+
+func TestPointerIntoADocumentThatAReferenceNames(t *testing.T) {
+	t.Run("is followed, and costs no read beside those of its keys", in(func(t *testing.T) {
+		r, p := referring(t, map[string]string{"db": "prod/db"})
+		p.Set("prod/db", `{"a":{"b":"by pointer"},"c":"by key"}`)
+		assert.Equal(t, "by pointer", value(t, r, "db#/a/b"))
+		assert.Equal(t, "by key", value(t, r, "db/c"))
+		assert.Equal(t, 1, p.Reads("prod/db"))
+	}))
+}
