@@ -121,6 +121,29 @@ func TestNewNameOfAnIdleDocument(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
+
+	t.Run("has it refreshed also when it asks while a read is under way that fails", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"user":"u"}`}, secrets.WithTTL(time.Minute))
+		value(t, r, "db")
+		time.Sleep(time.Hour)
+		p.Fail("db", &secretsRetryAfter{err: secrets.ErrPermission, after: 2 * time.Minute})
+		release := p.Block("db")
+		said := make(chan error)
+		go func() {
+			_, err := r.Refresh(t.Context(), "db")
+			said <- err
+		}()
+		synctest.Wait()
+		assert.Equal(t, "u", value(t, r, "db#user"))
+		release()
+		require.ErrorIs(t, <-said, secrets.ErrPermission)
+		p.Heal()
+		p.ResetCalls()
+		time.Sleep(2*time.Minute - time.Millisecond)
+		assert.Zero(t, p.Reads("db"))
+		time.Sleep(2 * time.Millisecond)
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
 }
 
 func TestPointerIntoADocumentThatAReferenceNames(t *testing.T) {

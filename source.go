@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 )
@@ -263,7 +264,7 @@ func panicPlace() string {
 }
 
 func isRuntime(function string) bool {
-	return len(function) > 8 && function[:8] == "runtime."
+	return strings.HasPrefix(function, "runtime.")
 }
 
 func readEvent(rd *reading, results []Result, took time.Duration) *Event {

@@ -176,9 +176,11 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 	t.entry, t.secret, t.err = e, e.last, nil
 	now := r.now()
 	d.lastUsed = now
-	if d.due == 0 && d.flight == nil && (!r.neglected(d, now) || r.pinned(d)) { // else Get reads it
+	if d.idle && !r.neglected(d, now) { // else Get reads it
 		d.idle = false
-		r.enqueue(d)
+		if d.flight == nil {
+			r.enqueue(d)
+		}
 	}
 	r.publish(e)
 	if found {
