@@ -1,0 +1,122 @@
+package secrets_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+func TestWhatASearchRemembers(t *testing.T) {
+	t.Run("is told with how long ago the backend said it", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		time.Sleep(time.Hour)
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		assert.NotContains(t, err.Error(), "ago")
+		time.Sleep(1500 * time.Millisecond)
+		_, err = r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		assert.ErrorContains(t, err, "(as of 1.5s ago)")
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("is not told to who can have the answer of a read that is under way", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		_, err := r.Get(t.Context(), "db#user")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		p.Set("db", `{"user":"u","password":"p"}`)
+		p.Delay("db", time.Second)
+		refresh := ask(time.Minute, refreshing(r, "db#user"))
+		assert.Equal(t, "p", value(t, r, "db#password"))
+		<-refresh.done
+		assert.Equal(t, "u", refresh.text)
+		assert.Equal(t, 2, p.Reads("db"))
+	}))
+
+	t.Run("is no lease to a Refresh, which reads what is lent anew", in(func(t *testing.T) {
+		for _, opts := range [][]secrets.Option{nil, {secrets.WithTTL(0)}} {
+			r, p := lent(t, opts...)
+			first := value(t, r, "creds")
+			assert.Equal(t, first, value(t, r, "creds"))
+			require.Equal(t, 1, p.Reads("creds"))
+			s, err := r.Refresh(t.Context(), "creds")
+			require.NoError(t, err)
+			assert.NotEqual(t, first, s.Reveal())
+			assert.Equal(t, 2, p.Reads("creds"))
+		}
+	}))
+
+	t.Run("is a lease to a name that is new on it, whatever the TTL", in(func(t *testing.T) {
+		r, p := lent(t, secrets.WithTTL(0))
+		value(t, r, "creds")
+		assert.Equal(t, "u1", value(t, r, "creds#user"))
+		assert.Equal(t, 1, p.Reads("creds"))
+	}))
+}
+
+func TestWhatASearchSays(t *testing.T) {
+	chained(t, "names each place in which it looked, of every member, once", func(t *testing.T, chain chainOf) {
+		_, err := chain(quiet(nil), quiet(nil)).Get(t.Context(), "db/password")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		assert.Equal(t, 2, strings.Count(err.Error(), "db/password: "), "%v", err)
+		assert.Equal(t, 2, strings.Count(err.Error(), "db#password: "), "%v", err)
+	})
+
+	t.Run("of a parent that is no object is that it does not have the name", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"db": "text"})
+		_, err := r.Get(t.Context(), "db/password")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		assert.NotErrorIs(t, err, secrets.ErrInvalid)
+		assert.ErrorContains(t, err, "db#password: not found: the value is no JSON object")
+	}))
+
+	t.Run("of a resolver with no provider is what it lacks", in(func(t *testing.T) {
+		_, err := on(t, secrets.Chain()).Get(t.Context(), "db/password")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		assert.ErrorContains(t, err, "no provider is configured")
+	}))
+}
+
+func TestANameThatIsDenied(t *testing.T) {
+	t.Run("is not looked for elsewhere by a Refresh while it is held", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db/password": "one", "db": `{"password":"other"}`})
+		value(t, r, "db/password")
+		p.Fail("db/password", secrets.ErrPermission)
+		_, err := r.Refresh(t.Context(), "db/password")
+		require.ErrorIs(t, err, secrets.ErrPermission)
+		assert.Zero(t, p.Reads("db"))
+		assert.Equal(t, "one", value(t, r, "db/password"))
+	}))
+
+	t.Run("is looked for in its parent once it was deleted, though somebody still follows it", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db/password": "one"}, secrets.WithTTL(time.Minute))
+		w := watch(t, r, "db/password")
+		p.Delete("db/password")
+		time.Sleep(time.Minute + 2*time.Second)
+		require.Equal(t, []string{"one", "<not found>"}, w.all())
+		p.Fail("db/password", secrets.ErrPermission)
+		p.Set("db", `{"password":"in parent"}`)
+		time.Sleep(3 * time.Second)
+		assert.Equal(t, "in parent", value(t, r, "db/password"))
+	}))
+
+	t.Run("as unspellable with any other class is not looked for in its parent", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"password":"in parent"}`})
+		p.Fail("db/password", errors.Join(secrets.ErrUnauthenticated, unspellable{}))
+		_, err := r.Get(t.Context(), "db/password")
+		require.ErrorIs(t, err, secrets.ErrUnauthenticated)
+		assert.Zero(t, p.Reads("db"))
+	}))
+}
+
+// unspellable says that the backend cannot have a name, and no class.
+type unspellable struct{}
+
+func (unspellable) Error() string     { return "this name cannot be spelled" }
+func (unspellable) Unspellable() bool { return true }
