@@ -148,8 +148,20 @@ func TestThoseWhoWaitForASearch(t *testing.T) {
 	}))
 }
 
-func TestSearchOfNamesOnSeveralProviders(t *testing.T) {
-	t.Run("reads from all of them at the same time", in(func(t *testing.T) {
+func TestSearchOfSeveralNames(t *testing.T) {
+	t.Run("asks for their exact documents and their parents in one batch, two being several", in(func(t *testing.T) {
+		for _, names := range [][]string{{"db/user", "db/password"}, {"db/user", "db/password", "api/key"}} {
+			r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`, "api": `{"key":"k"}`})
+			p.Delay(secretstest.All, time.Second)
+			start := time.Now()
+			require.NoError(t, r.Preload(t.Context(), names...))
+			assert.Equal(t, time.Second, time.Since(start))
+			assert.Equal(t, 1, p.Calls().Batches)
+			assert.Equal(t, 1, p.Reads("db"))
+		}
+	}))
+
+	t.Run("on several providers reads from all of them at the same time", in(func(t *testing.T) {
 		one, two := quiet(map[string]string{"a": "1"}), quiet(map[string]string{"b": "2"})
 		one.Delay("a", time.Second)
 		two.Delay("b", time.Second)
