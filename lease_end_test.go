@@ -39,15 +39,16 @@ func TestALeaseThatCannotBeRenewedIsReplacedAtOnce(t *testing.T) {
 
 func TestARenewalIsAReadForAnObserver(t *testing.T) {
 	in(func(t *testing.T) {
-		var seen []secrets.Event
-		r, p := lent(t, secrets.WithObserver(func(_ context.Context, e secrets.Event) { seen = append(seen, e) }))
+		told := make(chan secrets.Event, 10)
+		r, p := lent(t, secrets.WithObserver(func(_ context.Context, e secrets.Event) { told <- e }))
 		value(t, r, "creds")
 		p.Delay("creds", 50*time.Millisecond)
-		seen = nil
+		require.Len(t, told, 1)
+		<-told
 		time.Sleep(5*time.Minute + time.Second)
 		synctest.Wait()
-		require.Len(t, seen, 1)
-		e := seen[0]
+		require.Len(t, told, 1)
+		e := <-told
 		assert.Equal(t, secrets.EventRead, e.Kind)
 		assert.True(t, e.Refresh, "nobody waited for it")
 		assert.Equal(t, 50*time.Millisecond, e.Duration)
