@@ -53,6 +53,10 @@ func (m *mutator) find(body ast.Node) {
 		case *ast.BinaryExpr:
 			m.binary(n)
 		case *ast.UnaryExpr:
+			if v := m.constant(n); n.Op == token.SUB && v != nil && m.is(n, types.IsNumeric) {
+				m.number(n, v) // what the sign belongs to has no type of its own
+				return false
+			}
 			if n.Op == token.NOT {
 				id := m.mutant(n, "without !")
 				m.edits[n] = func() string { return fmt.Sprintf("((%s) != !mutateOn(%d))", m.render(n.X), id) }
@@ -213,7 +217,7 @@ func named(c *types.Const) bool {
 func (m *mutator) number(e ast.Expr, v constant.Value) {
 	to, change := "1", "→ 1"
 	if constant.Sign(v) != 0 {
-		to, change = m.oneLine(e)+"*2", "doubled"
+		to, change = m.oneLine(e)+" * 2", "doubled"
 	}
 	t := m.typeOf(e)
 	id := m.mutant(e, change)
