@@ -2,6 +2,8 @@ package secrets
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -27,9 +29,13 @@ func TestAForeignReferenceNeedsItsBackend(t *testing.T) {
 	}
 }
 
+// translated counts the schemes of the test below, which may run several times.
+var translated atomic.Int32
+
 func TestABackendTranslatesItsReferences(t *testing.T) {
 	t.Parallel()
-	Register("translated", Backend{
+	scheme := fmt.Sprintf("translated%d", translated.Add(1))
+	Register(scheme, Backend{
 		Open: func(context.Context, Ref) (Provider, error) { return nil, nil },
 		Translate: func(form string, ref *Ref) error {
 			if ref.Path == "wrong" {
@@ -39,10 +45,10 @@ func TestABackendTranslatesItsReferences(t *testing.T) {
 			return nil
 		},
 	})
-	ref, err := ParseRef("translated://x?a=b")
+	ref, err := ParseRef(scheme + "://x?a=b")
 	require.NoError(t, err)
-	assert.Equal(t, Ref{Scheme: "translated", Path: "right"}, ref)
-	_, err = ParseRef("ref+translated://wrong")
+	assert.Equal(t, Ref{Scheme: scheme, Path: "right"}, ref)
+	_, err = ParseRef("ref+" + scheme + "://wrong")
 	require.ErrorIs(t, err, ErrInvalid)
 	assert.ErrorContains(t, err, `of form "ref+"`)
 }
