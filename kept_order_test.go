@@ -1,0 +1,119 @@
+package secrets_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+// documentsIn returns the documents that Status tells of, those that are
+// missing or the others.
+func documentsIn(r *secrets.Resolver, missing bool) (documents []string) {
+	for _, s := range r.Status() {
+		if (s.State == secrets.StateMissing) == missing {
+			documents = append(documents, s.Document)
+		}
+	}
+	return documents
+}
+
+// shuffled returns the names in an order that looks like chance.
+func shuffled(names []string) []string {
+	names = slices.Clone(names)
+	drawn(0).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	return names
+}
+
+func sorted(names []string) []string { return slices.Sorted(slices.Values(names)) }
+
+func TestEachValueIsServedUntilItExpires(t *testing.T) {
+	names := numbered("s", 120)
+	t.Run("in whatever order they do", in(func(t *testing.T) {
+		r, p := polled(t, nil, secrets.WithIdle(24*time.Hour))
+		var mu sync.Mutex
+		expires := make(map[string]time.Time)
+		for i, name := range names {
+			source := drawn(i)
+			p.SetFunc(name, func(context.Context) (secrets.Value, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				expires[name] = time.Now().Add(15*time.Minute + time.Duration(source.Int64N(int64(30*time.Minute))))
+				return secrets.Value{Data: []byte("v"), Version: "1", Expires: expires[name]}, nil
+			})
+			value(t, r, name)
+		}
+		chance := drawn(-1)
+		for range 100 { // some get another time
+			time.Sleep(time.Second)
+			_, err := r.Refresh(t.Context(), names[chance.IntN(len(names))])
+			require.NoError(t, err)
+		}
+		p.Fail(secretstest.All, &secretsRetryAfter{err: secrets.ErrPermission, after: time.Hour})
+		order := slices.SortedFunc(slices.Values(names), func(a, b string) int { return expires[a].Compare(expires[b]) })
+		for _, name := range order {
+			// Reads that end together are told apart by a nanosecond each.
+			sleepUntil(expires[name].Add(-time.Microsecond))
+			assert.Equal(t, "v", value(t, r, name))
+			sleepUntil(expires[name].Add(time.Microsecond))
+			_, err := r.Get(t.Context(), name)
+			assert.ErrorIs(t, err, secrets.ErrPermission, "%s is served after its time", name)
+		}
+	}))
+}
+
+func TestTheLongestUnusedGoFirst(t *testing.T) {
+	t.Run("whatever the order in which they were used", in(func(t *testing.T) {
+		names := numbered("s", 320)
+		r, p := polled(t, nil, rarely(), secrets.WithIdle(10*time.Minute), secrets.WithMaxEntries(2*len(names)))
+		for _, name := range append(numbered("new", 80), names...) {
+			p.Set(name, "v")
+		}
+		order := shuffled(names)
+		for _, name := range order {
+			value(t, r, name)
+			time.Sleep(time.Second)
+		}
+		time.Sleep(10 * time.Minute) // all are idle
+		held := order
+		for i, name := range numbered("new", 80) {
+			value(t, r, name)
+			if held = append(held, name); len(held) > len(names) {
+				held = held[len(held)-300:] // a sixteenth less than the bound
+			}
+			require.Equal(t, sorted(held), sorted(documentsIn(r, false)), "after %d new ones", i+1)
+		}
+	}))
+}
+
+func TestTheLongestMissingAreForgottenFirst(t *testing.T) {
+	t.Run("however many of them are there by now", in(func(t *testing.T) {
+		names := numbered("m", 300)
+		r, p := polled(t, nil, rarely(), secrets.WithMaxEntries(1000), secrets.WithNegativeTTL(10*time.Hour))
+		chance := drawn(0)
+		var missing []string
+		for i, name := range shuffled(names) {
+			_, err := r.Get(t.Context(), name)
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+			if missing = append(missing, name); len(missing) > 100 { // a tenth of the bound
+				missing = missing[1:]
+			}
+			if i%3 == 0 {
+				at := chance.IntN(len(missing))
+				p.Set(missing[at], "v")
+				_, err := r.Refresh(t.Context(), missing[at])
+				require.NoError(t, err)
+				missing = slices.Delete(missing, at, at+1)
+			}
+			require.Equal(t, sorted(missing), sorted(documentsIn(r, true)), fmt.Sprint("after ", i+1))
+		}
+	}))
+}
