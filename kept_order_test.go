@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -58,6 +59,7 @@ func TestEachValueIsServedUntilItExpires(t *testing.T) {
 			require.NoError(t, err)
 		}
 		p.Fail(secretstest.All, &secretsRetryAfter{err: secrets.ErrPermission, after: time.Hour})
+		synctest.Wait()
 		order := slices.SortedFunc(slices.Values(names), func(a, b string) int { return expires[a].Compare(expires[b]) })
 		for _, name := range order {
 			// Reads that end together are told apart by a nanosecond each.
