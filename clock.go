@@ -31,9 +31,9 @@ type driftMeter struct {
 	set    bool
 }
 
-// jump returns by how much wall time has run ahead since the last call that
-// returned more than zero; 0 while it is within maxDrift. A step back is taken
-// as it is and changes nothing.
+// jump returns by how much wall time has run ahead since the clocks were last
+// level: at the first call, after a jump, and after a step back, which is taken
+// as it is and changes nothing else. It is 0 while that is within maxDrift.
 func (m *driftMeter) jump(c clock) time.Duration {
 	offset := time.Duration(c.wall().UnixNano()) - c.mono()
 	ahead := offset - m.offset
