@@ -1,0 +1,144 @@
+package secrets_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+func TestParseValueTellsReferencesFromText(t *testing.T) {
+	there := scheme(t, quiet(nil))
+	for _, value := range []string{there + "://a/b", "ref+" + there + "://a/b", "secretref+" + there + "://a/b"} {
+		ref, found, err := secrets.ParseValue(value)
+		require.NoError(t, err, value)
+		assert.True(t, found, value)
+		assert.Equal(t, there, ref.Scheme, value)
+		assert.Equal(t, "a/b", ref.Path, value)
+	}
+	for _, value := range []string{
+		"", "text", "env", "file", "ENVFILE", "file:///etc/db", "FILE://migrations", "env://HOME", "envfile://.env#A",
+		"nobodys://x", "https://example.com",
+		"ref+", "see ref+docs", "a ref+b and a ref+c", "a ref+ b://c", "my ref+9s://x",
+	} {
+		ref, found, err := secrets.ParseValue(value)
+		require.NoError(t, err, value)
+		assert.False(t, found, value)
+		assert.Zero(t, ref, value)
+	}
+	for _, value := range []string{
+		"postgres://u:ref+" + there + "://key@h",
+		"postgres://u:secretref+" + there + "://key@h",
+		"a ref+b and ref+" + there + "://key",
+		"key=ref+nobodys://x",
+	} {
+		_, found, err := secrets.ParseValue(value)
+		require.ErrorIs(t, err, secrets.ErrInvalid, value)
+		assert.NotErrorIs(t, err, secrets.ErrNotFound, value)
+		assert.ErrorContains(t, err, "make it the whole value", value)
+		assert.False(t, found, value)
+	}
+	_, found, err := secrets.ParseValue(there + "://a?colour")
+	require.ErrorIs(t, err, secrets.ErrInvalid)
+	assert.False(t, found, "what cannot be read is no reference that was found")
+}
+
+func TestCheckValueRefusesAnOptionThatSendsCredentialsElsewhere(t *testing.T) {
+	f, other := newFake(nil), newFake(nil)
+	check := func(t *testing.T, uri string, reference string) error {
+		ref, found, err := secrets.ParseValue(reference)
+		require.NoError(t, err)
+		require.True(t, found)
+		return open(t, uri).CheckValue(ref)
+	}
+	t.Run("but not one that sends them where a provider of this scheme does", func(t *testing.T) {
+		assert.NoError(t, check(t, f.scheme+"://?endpoint=http://one", f.scheme+"://x?endpoint=http://one"))
+		assert.NoError(t, check(t, other.scheme+":// "+f.scheme+"://?endpoint=http://two "+f.scheme+"://?endpoint=http://one", f.scheme+"://x?endpoint=http://one"), "be it any of several")
+	})
+	t.Run("nor others, nor none", func(t *testing.T) {
+		assert.NoError(t, check(t, f.scheme+"://?endpoint=http://one", f.scheme+"://x"))
+		assert.NoError(t, check(t, other.scheme+"://", f.scheme+"://x?region=north"))
+	})
+	for what, uri := range map[string]string{
+		"which no provider has":                         f.scheme + "://",
+		"which one of the scheme has otherwise":         f.scheme + "://?endpoint=http://two",
+		"which only one of another scheme has likewise": other.scheme + "://?endpoint=http://one " + f.scheme + "://",
+	} {
+		t.Run(what, func(t *testing.T) {
+			err := check(t, uri, f.scheme+"://x?endpoint=http://one")
+			require.ErrorIs(t, err, secrets.ErrInvalid)
+			assert.NotErrorIs(t, err, secrets.ErrNotFound)
+			assert.ErrorContains(t, err, "endpoint")
+			assert.ErrorContains(t, err, f.scheme)
+		})
+	}
+}
+
+func TestValueThatIsFoundElsewhere(t *testing.T) {
+	elsewhere := newFake(map[string]string{"doc": `{"user":"u","nested":{"key":"k"}}`, "text": "plain", "chain": ""})
+	there := elsewhere.scheme
+	elsewhere.store.Set("chain", there+"://text")
+	here := map[string]string{
+		"whole":   there + "://doc",
+		"field":   there + "://doc#user",
+		"text":    there + "://text",
+		"chain":   there + "://chain",
+		"moved":   there + "://text?endpoint=http://elsewhere",
+		"keys":    `{"whole":"` + there + `://doc","user":"` + there + `://doc#user","plain":"p","moved":"` + there + `://text?endpoint=http://elsewhere"}`,
+		"bad":     `{"bad":"x ref+` + there + `://doc","plain":"p"}`,
+		"nothing": there + "://none",
+		"broken":  there + "://doc?colour",
+	}
+	follow := func(t *testing.T, name string) (string, error) {
+		p := quiet(here)
+		s, err := open(t, scheme(t, p)+"://?references=true", secrets.WithTTL(time.Minute)).Get(t.Context(), name)
+		if err != nil {
+			assert.True(t, s.IsZero())
+			return "", err
+		}
+		return s.Reveal(), nil
+	}
+	for name, want := range map[string]string{
+		"whole":      `{"user":"u","nested":{"key":"k"}}`,
+		"whole#user": "u",
+		"field":      "u",
+		"text":       "plain",
+		"keys#user":  "u",
+		"keys/user":  "u",
+		"keys#whole": `{"user":"u","nested":{"key":"k"}}`,
+		"keys/whole": `{"user":"u","nested":{"key":"k"}}`,
+		"keys#plain": "p",
+		"keys/plain": "p",
+		"chain":      there + "://text",
+		"bad/plain":  "p",
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := follow(t, name)
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+		})
+	}
+	for name, class := range map[string]error{
+		"field#user":   secrets.ErrInvalid,
+		"moved":        secrets.ErrInvalid,
+		"keys#moved":   secrets.ErrInvalid,
+		"bad#bad":      secrets.ErrInvalid,
+		"keys/none":    secrets.ErrNotFound,
+		"keys#none":    secrets.ErrNotFound,
+		"nothing":      secrets.ErrNotFound,
+		"whole#nobody": secrets.ErrNotFound,
+		"broken":       secrets.ErrInvalid,
+	} {
+		t.Run(name+" is "+class.Error(), func(t *testing.T) {
+			_, err := follow(t, name)
+			require.ErrorIs(t, err, class)
+			for _, other := range []error{secrets.ErrNotFound, secrets.ErrInvalid} {
+				assert.Equal(t, class == other, errors.Is(err, other), other)
+			}
+		})
+	}
+}
