@@ -74,6 +74,15 @@ func TestValuesThatBecomeReferences(t *testing.T) {
 		assert.Equal(t, "one", value(t, r, "db"))
 	}))
 
+	t.Run("within other text leave what is held", in(func(t *testing.T) {
+		r, p, there := following(t, map[string]string{"db": "one"})
+		assert.Equal(t, "one", value(t, r, "db"))
+		keepUsing(t, r, "db")
+		p.Set("db", "user:ref+"+there+"://prod/db@host")
+		time.Sleep(2 * time.Minute)
+		assert.Equal(t, "one", value(t, r, "db"))
+	}))
+
 	t.Run("in a document that a field gets for itself are followed, too", in(func(t *testing.T) {
 		r, p, there := following(t, map[string]string{"db": `{"password":"one"}`})
 		assert.Equal(t, "one", value(t, r, "db/password"))

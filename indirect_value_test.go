@@ -90,6 +90,9 @@ func TestValueThatIsFoundElsewhere(t *testing.T) {
 		"moved":   there + "://text?endpoint=http://elsewhere",
 		"keys":    `{"whole":"` + there + `://doc","user":"` + there + `://doc#user","plain":"p","moved":"` + there + `://text?endpoint=http://elsewhere"}`,
 		"bad":     `{"bad":"x ref+` + there + `://doc","plain":"p"}`,
+		"word":    "p",
+		"colour":  there + "://text?colour=red",
+		"asks":    there + "://chain?references=true",
 		"nothing": there + "://none",
 		"broken":  there + "://doc?colour",
 	}
@@ -114,6 +117,7 @@ func TestValueThatIsFoundElsewhere(t *testing.T) {
 		"keys#plain": "p",
 		"keys/plain": "p",
 		"chain":      there + "://text",
+		"asks":       there + "://text",
 		"bad/plain":  "p",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,10 +131,14 @@ func TestValueThatIsFoundElsewhere(t *testing.T) {
 		"moved":        secrets.ErrInvalid,
 		"keys#moved":   secrets.ErrInvalid,
 		"bad#bad":      secrets.ErrInvalid,
+		"none":         secrets.ErrNotFound,
+		"word/key":     secrets.ErrNotFound,
+		"word#key":     secrets.ErrInvalid,
 		"keys/none":    secrets.ErrNotFound,
 		"keys#none":    secrets.ErrNotFound,
 		"nothing":      secrets.ErrNotFound,
 		"whole#nobody": secrets.ErrNotFound,
+		"colour":       secrets.ErrInvalid,
 		"broken":       secrets.ErrInvalid,
 	} {
 		t.Run(name+" is "+class.Error(), func(t *testing.T) {

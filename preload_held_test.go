@@ -1,0 +1,195 @@
+package secrets_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
+)
+
+func TestPreloadOfWhatIsHeld(t *testing.T) {
+	t.Run("costs nothing, be it asked twice", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"a": "1", "b": "2"})
+		value(t, r, "a")
+		value(t, r, "b")
+		p.ResetCalls()
+		require.NoError(t, r.Preload(t.Context(), "a", "b", "a"))
+		assert.Zero(t, p.Calls().Reads)
+	}))
+
+	t.Run("is a use of it: it is refreshed on", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(time.Minute))
+		require.NoError(t, r.Preload(t.Context(), "a", "b"))
+		for range 120 {
+			time.Sleep(30 * time.Second)
+			require.NoError(t, r.Preload(t.Context(), "a"))
+		}
+		assert.NotZero(t, stateOf(t, r, "a").NextRead)
+		assert.Zero(t, stateOf(t, r, "b").NextRead, "nobody asks for it")
+		assert.GreaterOrEqual(t, p.Reads("a"), 50)
+		assert.LessOrEqual(t, p.Reads("b"), 5)
+	}))
+
+	t.Run("reads nothing for a new name of a held document, nor for one remembered as missing", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`})
+		value(t, r, "db#user")
+		require.ErrorIs(t, r.Preload(t.Context(), "none"), secrets.ErrNotFound)
+		p.ResetCalls()
+		require.NoError(t, r.Preload(t.Context(), "db#password"))
+		require.ErrorIs(t, r.Preload(t.Context(), "none"), secrets.ErrNotFound)
+		assert.Zero(t, p.Calls().Reads)
+	}))
+
+	t.Run("reads with a TTL of zero each time, other than a lease", in(func(t *testing.T) {
+		r, p := lent(t, secrets.WithTTL(0))
+		p.Set("db", "one")
+		for n := 1; n <= 3; n++ {
+			require.NoError(t, r.Preload(t.Context(), "db", "creds#user"))
+			assert.Equal(t, n, p.Reads("db"))
+			assert.Equal(t, 1, p.Reads("creds"))
+		}
+		assert.Equal(t, 1, p.Calls().Leases)
+	}))
+
+	t.Run("reads what is too old to be served, and says so if it cannot", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		value(t, r, "db")
+		p.Fail("db", secrets.ErrPermission)
+		time.Sleep(2 * time.Hour)
+		require.ErrorIs(t, r.Preload(t.Context(), "db"), secrets.ErrPermission)
+		p.Heal()
+		p.Set("db", "two")
+		time.Sleep(time.Minute)
+		require.NoError(t, r.Preload(t.Context(), "db"))
+		assert.Equal(t, "two", value(t, r, "db"))
+	}))
+
+	t.Run("says of a name that is gone from its fresh document what Get says", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		keepUsing(t, r, "db#user", "db#password")
+		value(t, r, "db#password")
+		p.Set("db", `{"user":"u"}`)
+		time.Sleep(2 * time.Hour)
+		_, err := r.Get(t.Context(), "db#password")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		require.ErrorIs(t, r.Preload(t.Context(), "db#password", "db#user"), secrets.ErrNotFound)
+		require.NoError(t, r.Preload(t.Context(), "db#user"))
+	}))
+
+	t.Run("says of a missing name that is watched what Get says", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range r.Watch(ctx, "db") {
+			}
+		}()
+		synctest.Wait()
+		require.ErrorIs(t, r.Preload(t.Context(), "db", "other"), secrets.ErrNotFound)
+		p.Set("db", "one")
+		time.Sleep(time.Hour)
+		require.NoError(t, r.Preload(t.Context(), "db"))
+		cancel()
+		<-done
+	}))
+}
+
+func TestPreloadOfWhatIsHeldPastItsTTL(t *testing.T) {
+	for what, opts := range map[string][]secrets.Option{
+		"idle":      {secrets.WithTTL(time.Minute)},
+		"on demand": {secrets.WithTTL(time.Minute), secrets.WithOnDemand()},
+	} {
+		held := func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
+			r, p := polled(t, map[string]string{"a": "1", "b": "1"}, opts...)
+			p.Disable(secretstest.Batch)
+			require.NoError(t, r.Preload(t.Context(), "a", "b"))
+			time.Sleep(time.Hour)
+			p.ResetCalls()
+			return r, p
+		}
+
+		t.Run(what+" waits until all are read, the slowest too", in(func(t *testing.T) {
+			r, p := held(t)
+			p.Set("a", "2")
+			p.Set("b", "2")
+			p.Delay("a", 100*time.Millisecond)
+			p.Delay("b", 500*time.Millisecond)
+			start := time.Now()
+			require.NoError(t, r.Preload(t.Context(), "a", "b"))
+			assert.Equal(t, 500*time.Millisecond, time.Since(start))
+			assert.Equal(t, "2", value(t, r, "a"))
+			assert.Equal(t, "2", value(t, r, "b"))
+			assert.Equal(t, 2, p.Calls().Reads)
+		}))
+
+		t.Run(what+" waits for one second and not for one each", in(func(t *testing.T) {
+			r, p := held(t)
+			defer p.Block(secretstest.All)()
+			start := time.Now()
+			require.NoError(t, r.Preload(t.Context(), "a", "b"))
+			assert.Equal(t, time.Second, time.Since(start))
+		}))
+
+		t.Run(what+" waits no longer than its caller", in(func(t *testing.T) {
+			r, p := held(t)
+			defer p.Block(secretstest.All)()
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			require.NoError(t, r.Preload(ctx, "a", "b"))
+			assert.Equal(t, 100*time.Millisecond, time.Since(start))
+		}))
+
+		t.Run(what+" asks a backend that fails once, and keeps what is held", in(func(t *testing.T) {
+			r, p := held(t)
+			p.Fail("a", secrets.ErrUnavailable)
+			require.NoError(t, r.Preload(t.Context(), "a"))
+			assert.Equal(t, 1, p.Reads("a"))
+			assert.Equal(t, "1", value(t, r, "a"))
+		}))
+	}
+}
+
+func TestLoadOfHeldAndColdNames(t *testing.T) {
+	t.Run("gives those of one document as of one version, though it changes meanwhile", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"user":"u1","password":"p1"}`, "slow": "s"})
+		value(t, r, "db#user")
+		release := p.Block("slow")
+		var c struct {
+			User     string `secret:"db#user"`
+			Password string `secret:"db#password"`
+			Slow     string `secret:"slow"`
+		}
+		loaded := make(chan error)
+		go func() { loaded <- r.Load(t.Context(), &c) }()
+		synctest.Wait()
+		p.Set("db", `{"user":"u2","password":"p2"}`)
+		_, err := r.Refresh(t.Context(), "db#user")
+		require.NoError(t, err)
+		release()
+		require.NoError(t, <-loaded)
+		assert.Equal(t, "u2 p2 s", c.User+" "+c.Password+" "+c.Slow)
+	}))
+
+	t.Run("leaves an optional one that may not be served as it is", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		keepUsing(t, r, "db#user", "db#password")
+		value(t, r, "db#password")
+		p.Set("db", `{"user":"u"}`)
+		time.Sleep(2 * time.Hour)
+		var c struct {
+			User     string `secret:"db#user"`
+			Password string `secret:"db#password,optional"`
+		}
+		require.NoError(t, r.Load(t.Context(), &c))
+		assert.Equal(t, "u", c.User)
+		assert.Empty(t, c.Password, "Get says that it is not found")
+	}))
+}
