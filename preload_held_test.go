@@ -82,6 +82,20 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		require.NoError(t, r.Preload(t.Context(), "db#user"))
 	}))
 
+	t.Run("costs nothing either when its document is gone and the other place cannot be read", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db/password": "p", "other": "o"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		value(t, r, "db/password")
+		p.Delete("db/password")
+		p.Fail("db", secrets.ErrUnavailable)
+		_, err := r.Refresh(t.Context(), "db/password")
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.Equal(t, "p", value(t, r, "db/password"))
+		p.ResetCalls()
+		require.NoError(t, r.Preload(t.Context(), "db/password"))
+		require.NoError(t, r.Preload(t.Context(), "db/password", "other"))
+		assert.Zero(t, p.Reads("db/password")+p.Reads("db"))
+	}))
+
 	t.Run("says of a missing name that is watched what Get says", in(func(t *testing.T) {
 		r, p := polled(t, nil)
 		ctx, cancel := context.WithCancel(t.Context())
