@@ -57,6 +57,13 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		assert.Equal(t, 1, p.Calls().Leases)
 	}))
 
+	t.Run("remembers with a TTL of zero no failure either", in(func(t *testing.T) {
+		r, p := polled(t, nil, secrets.WithTTL(0))
+		require.ErrorIs(t, r.Preload(t.Context(), "db"), secrets.ErrNotFound)
+		p.Set("db", "one")
+		require.NoError(t, r.Preload(t.Context(), "db"))
+	}))
+
 	t.Run("reads what is too old to be served, and says so if it cannot", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
 		value(t, r, "db")
