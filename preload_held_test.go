@@ -57,6 +57,16 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		assert.Equal(t, 1, p.Calls().Leases)
 	}))
 
+	t.Run("reads with a TTL of zero also what is held for a watch", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one", "other": "o"}, secrets.WithTTL(0))
+		w := watch(t, r, "db")
+		synctest.Wait()
+		p.Set("db", "two")
+		require.NoError(t, r.Preload(t.Context(), "db", "other"))
+		synctest.Wait()
+		assert.Equal(t, []string{"one", "two"}, w.all())
+	}))
+
 	t.Run("remembers with a TTL of zero no failure either", in(func(t *testing.T) {
 		r, p := polled(t, nil, secrets.WithTTL(0))
 		require.ErrorIs(t, r.Preload(t.Context(), "db"), secrets.ErrNotFound)
