@@ -160,6 +160,21 @@ func TestPreloadOfWhatIsHeldPastItsTTL(t *testing.T) {
 			assert.Equal(t, 2, p.Calls().Reads)
 		}))
 
+		t.Run(what+" waits for several providers, the slower one too", in(func(t *testing.T) {
+			fast, slow := quiet(map[string]string{"a": "1"}), quiet(map[string]string{"b": "1"})
+			r := open(t, scheme(t, fast)+"://", append(opts, secrets.WithReferences(map[string]string{"b": scheme(t, slow) + "://b"}))...)
+			require.NoError(t, r.Preload(t.Context(), "a", "b"))
+			time.Sleep(time.Hour)
+			fast.Set("a", "2")
+			slow.Set("b", "2")
+			fast.Delay("a", 100*time.Millisecond)
+			slow.Delay("b", 500*time.Millisecond)
+			start := time.Now()
+			require.NoError(t, r.Preload(t.Context(), "a", "b"))
+			assert.Equal(t, 500*time.Millisecond, time.Since(start))
+			assert.Equal(t, "2", value(t, r, "b"))
+		}))
+
 		t.Run(what+" waits for one second and not for one each", in(func(t *testing.T) {
 			r, p := held(t)
 			defer p.Block(secretstest.All)()
