@@ -90,7 +90,7 @@ func closeProviders(ctx context.Context, opened []*provider, detach bool) []erro
 		errs = append(errs, &Error{Op: "close", Provider: p.scheme, Err: withClass(err)})
 	}
 	done := within(ctx, func() {
-		parallel(len(opened), max(len(opened), 1), func(i int) {
+		parallel(len(opened), len(opened), func(i int) {
 			if err := endProvider(opened[i].opened, detach); err != nil {
 				say(opened[i], err)
 			}

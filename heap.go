@@ -42,6 +42,8 @@ func newUseHeap() *docHeap {
 }
 
 // first returns the earliest document, or nil.
+//
+//go:noinline
 func (h *docHeap) first() *document {
 	if len(h.docs) == 0 {
 		return nil

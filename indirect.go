@@ -100,8 +100,14 @@ func (r *Resolver) redirect(t *target, at *try, v *version) (bool, error) {
 		return false, err
 	}
 	ref, found, err := ParseValue(text)
-	if err == nil && !found && t.field != "" {
-		if text, err = at.cut(v); err != nil {
+	if !found && t.field != "" {
+		// A document among whose fields are references holds some within other
+		// text, and only the field that was asked matters then.
+		text, missing := at.cut(v)
+		if missing != nil {
+			if err == nil {
+				err = missing
+			}
 			return false, err
 		}
 		if ref, found, err = ParseValue(text); found {

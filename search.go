@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -109,9 +108,6 @@ func (r *Resolver) ask(s *search, t *target, now int64) (need []*document) {
 			}
 			if err == nil {
 				return nil
-			}
-			if errors.Is(err, ErrInvalid) { // a parent that is no object has no such field
-				err = notFound("%s", strings.TrimPrefix(err.Error(), ErrInvalid.Error()+": "))
 			}
 		}
 		if t.err = both(t.exactErr, parent.fail(err)); !r.goesOn(t) {

@@ -1,6 +1,9 @@
 package secrets
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // A target is one name of a search. Its outcome is set when the search is done.
 type target struct {
@@ -77,6 +80,16 @@ type try struct {
 //go:noinline
 func (s *site) tryField(path, field string, parent bool) *try {
 	return &try{part: &part{site: s, field: field, parent: parent}, path: path}
+}
+
+// cut returns what the try is for. A parent that is no object has no such
+// field.
+func (at *try) cut(v *version) (string, error) {
+	text, err := at.part.cut(v)
+	if at.parent && errors.Is(err, ErrInvalid) {
+		err = notFound("%s", strings.TrimPrefix(err.Error(), ErrInvalid.Error()+": "))
+	}
+	return text, err
 }
 
 // fail tells a failed try's place.

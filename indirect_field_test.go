@@ -1,0 +1,30 @@
+package secrets_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+func TestReferencesAmongTheFieldsOfADocument(t *testing.T) {
+	there := scheme(t, quiet(map[string]string{"key": "followed"}))
+	here := quiet(map[string]string{"db": `{"user":"u","password":"ref+` + there + `://key","within":"u:ref+` + there + `://key@h","moved":"` + there + `://key?endpoint=http://elsewhere"}`})
+	next := quiet(map[string]string{"db/within": "next", "db/moved": "next", "db/none": "next"})
+	r := open(t, scheme(t, here)+"://?references=true "+scheme(t, next)+"://")
+
+	t.Run("are followed, and leave the other fields alone, however a field is asked for", func(t *testing.T) {
+		for name, want := range map[string]string{"db#password": "followed", "db/password": "followed", "db#user": "u", "db/user": "u"} {
+			assert.Equal(t, want, value(t, r, name), name)
+		}
+	})
+	t.Run("are no reason to ask the next member of a chain if they are refused", func(t *testing.T) {
+		for _, name := range []string{"db#within", "db/within", "db#moved", "db/moved"} {
+			_, err := r.Get(t.Context(), name)
+			require.ErrorIs(t, err, secrets.ErrInvalid, name)
+		}
+		assert.Equal(t, "next", value(t, r, "db/none"), "as a field that is missing is")
+	})
+}
