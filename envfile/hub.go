@@ -61,7 +61,8 @@ func (h *hub) add(ctx context.Context, places func() []place, digest func(contex
 			h.mu.Unlock()
 			return noWatches(err)
 		}
-		h.watcher = startWatcher(system)
+		h.watcher = newWatcher(system)
+		h.watcher.run()
 	}
 	watcher := h.watcher
 	h.watches++

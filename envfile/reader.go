@@ -288,6 +288,7 @@ func (r *reader) file(v *view, rel, path, base string, limit int64) (data []byte
 	if err := r.permit(path, f, fi, v.dataDir); err != nil {
 		return fail(err)
 	}
+	looked := time.Now() // before the read: the process may be stopped at any point
 	data, err = io.ReadAll(io.LimitReader(f, limit+newline+1))
 	if err != nil {
 		return fail(classify(err, path, base))
@@ -298,7 +299,7 @@ func (r *reader) file(v *view, rel, path, base string, limit int64) (data []byte
 	}
 	if after.Size() != fi.Size() || !after.ModTime().Equal(fi.ModTime()) {
 		unsettled = errSwapped
-	} else if age := time.Since(after.ModTime()); len(data) == 0 && 0 <= age && age < truncated {
+	} else if len(data) == 0 && looked.Sub(after.ModTime()) < truncated && !after.ModTime().After(time.Now()) {
 		unsettled = errWriting
 	}
 	v.read = append(v.read, readFile{rel, after})

@@ -3,8 +3,10 @@ package envfile
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,13 +48,17 @@ type mailbox struct {
 	overflow       bool            // events were dropped
 }
 
-func startWatcher(system *fsnotify.Watcher) *watcher {
+func newWatcher(system *fsnotify.Watcher) *watcher {
 	ctx, stop := context.WithCancel(context.Background())
-	w := &watcher{
+	return &watcher{
 		system: system, ctx: ctx, stop: stop,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 		watches: make(map[*watch]bool), dirs: make(map[string]os.FileInfo),
 	}
+}
+
+// run starts the goroutines of a watcher.
+func (w *watcher) run() {
 	collected := make(chan struct{})
 	go func() {
 		defer close(collected)
@@ -61,10 +67,9 @@ func startWatcher(system *fsnotify.Watcher) *watcher {
 	go func() {
 		defer close(w.done)
 		w.loop()
-		system.Close()
+		w.system.Close()
 		<-collected
 	}()
-	return w
 }
 
 // mail puts something into the mailbox.
@@ -90,14 +95,8 @@ func (w *watcher) collect() {
 				continue
 			}
 			w.mail(func(m *mailbox) {
-				if m.touched == nil {
-					m.touched, m.lost = make(map[string]bool), make(map[string]bool)
-				}
-				m.touched[filepath.Dir(e.Name)] = true
-				m.touched[e.Name] = true
-				if e.Has(fsnotify.Create) || e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename) {
-					m.lost[e.Name] = true
-				}
+				m.touch(filepath.Dir(e.Name), false)
+				m.touch(e.Name, e.Has(fsnotify.Create) || e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename))
 			})
 		case _, ok := <-errs:
 			if !ok {
@@ -171,6 +170,17 @@ func (w *watcher) await(box *mailbox) {
 	}
 }
 
+// touch notes that something happened in a directory; lost: or to it.
+func (m *mailbox) touch(dir string, lost bool) {
+	if m.touched == nil {
+		m.touched, m.lost = make(map[string]bool), make(map[string]bool)
+	}
+	m.touched[dir] = true
+	if lost {
+		m.lost[dir] = true
+	}
+}
+
 func (m *mailbox) merge(o mailbox) {
 	m.added = append(m.added, o.added...)
 	m.removed = append(m.removed, o.removed...)
@@ -241,7 +251,7 @@ func (w *watcher) follow(watch *watch) error {
 		watch.dirs = dirs
 		news, watched := false, false
 		var failure error
-		for dir := range dirs {
+		for _, dir := range slices.Sorted(maps.Keys(dirs)) { // each after the one above it
 			added, err := w.ensure(dir)
 			news = news || added
 			watched = watched || err == nil
@@ -275,7 +285,20 @@ func (w *watcher) ensure(dir string) (added bool, err error) {
 		return false, err
 	}
 	w.dirs[dir] = fi
+	w.doubt(dir)
 	return true, nil
+}
+
+// doubt has the directories in dir that are watched looked at again. That one
+// of them is gone is told by the watch of dir alone as soon as there is one,
+// and it may have gone just before, so that nothing told. Made again, it may
+// even have its identity from before, and look as if it were still watched.
+func (w *watcher) doubt(dir string) {
+	for below := range w.dirs {
+		if filepath.Dir(below) == dir && below != dir {
+			w.mail(func(m *mailbox) { m.touch(below, true) })
+		}
+	}
 }
 
 // forget drops the system's watch of a directory, which may be of another

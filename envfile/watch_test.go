@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,15 +18,26 @@ import (
 	"github.com/go-secrets/secrets"
 )
 
+// patience is how long to wait for what comes at once on a machine that does
+// not stop the process.
+const patience = 30 * time.Second
+
 // A listener counts what a watch tells.
 type listener struct {
 	t     testing.TB
 	calls atomic.Int64
+	took  []time.Duration // by hears
 }
 
 func listen(t testing.TB, p secrets.WatchProvider, ref secrets.Ref) *listener {
 	l := &listener{t: t}
 	require.NoError(t, p.Watch(t.Context(), ref, func() { l.calls.Add(1) }))
+	t.Cleanup(func() {
+		// Not each of them: the machine may stop the process now and then.
+		if slices.Sort(l.took); len(l.took) > 0 {
+			assert.Less(t, l.took[len(l.took)/2], time.Second, "a change is seen in well under a second")
+		}
+	})
 	return l
 }
 
@@ -35,8 +47,8 @@ func (l *listener) hears(what string, do func()) {
 	before := l.calls.Load()
 	do()
 	start := time.Now()
-	require.Eventually(l.t, func() bool { return l.calls.Load() > before }, 5*time.Second, time.Millisecond, what)
-	assert.Less(l.t, time.Since(start), 2*time.Second, "%s: a change is seen in well under a second", what)
+	require.Eventually(l.t, func() bool { return l.calls.Load() > before }, patience, time.Millisecond, what)
+	l.took = append(l.took, time.Since(start))
 }
 
 func TestWatchHearsEveryRotation(t *testing.T) {
@@ -155,8 +167,11 @@ func TestWatchHearsEveryRotation(t *testing.T) {
 		other.waitFor(0) // the file was missing, now the variable is
 		other.hears("a rename", func() { replace(t, file, "TOKEN=1\nOTHER=1\n") })
 		before := other.calls.Load()
-		token.hears("a write", func() { require.NoError(t, os.WriteFile(file, []byte("OTHER=1\nTOKEN=3\n"), 0o600)) })
-		assert.LessOrEqual(t, other.calls.Load(), before+1, "a write in place may pass through an empty file")
+		for _, value := range []string{"3", "4"} { // at the second, the other was asked after the first
+			token.hears("a rename", func() { replace(t, file, "OTHER=1\nTOKEN="+value+"\n") })
+		}
+		assert.Equal(t, before, other.calls.Load(), "what has not changed is not told of")
+		token.hears("a write", func() { require.NoError(t, os.WriteFile(file, []byte("OTHER=1\nTOKEN=5\n"), 0o600)) })
 	})
 	t.Run("of the file that a variable names", func(t *testing.T) {
 		t.Parallel()
@@ -176,7 +191,7 @@ func TestWatchHearsEveryRotation(t *testing.T) {
 
 func (l *listener) waitFor(more int64) {
 	l.t.Helper()
-	require.Eventually(l.t, func() bool { return l.calls.Load() > more }, 5*time.Second, time.Millisecond)
+	require.Eventually(l.t, func() bool { return l.calls.Load() > more }, patience, time.Millisecond)
 }
 
 func TestWatchEndsAndLeavesNothing(t *testing.T) {
@@ -189,7 +204,7 @@ func TestWatchEndsAndLeavesNothing(t *testing.T) {
 	other := listen(t, p, name("b"))
 
 	cancel()
-	require.Eventually(t, func() bool { p.watch.mu.Lock(); defer p.watch.mu.Unlock(); return p.watch.watches == 1 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { p.watch.mu.Lock(); defer p.watch.mu.Unlock(); return p.watch.watches == 1 }, patience, time.Millisecond)
 	other.hears("a write after another watch has ended", func() {
 		replace(t, filepath.Join(dir, "a"), "1")
 		replace(t, filepath.Join(dir, "b"), "1")
@@ -221,5 +236,5 @@ func assertNoWatchers(t *testing.T) {
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
 		return !strings.Contains(string(stacks), "envfile.(*watcher)") && !strings.Contains(string(stacks), "fsnotify.(")
-	}, 2*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 }
