@@ -299,7 +299,7 @@ func (r *reader) file(v *view, rel, path, base string, limit int64) (data []byte
 	}
 	if after.Size() != fi.Size() || !after.ModTime().Equal(fi.ModTime()) {
 		unsettled = errSwapped
-	} else if len(data) == 0 && looked.Sub(after.ModTime()) < truncated && !after.ModTime().After(time.Now()) {
+	} else if len(data) == 0 && emptied(after.ModTime(), looked, time.Now()) {
 		unsettled = errWriting
 	}
 	v.read = append(v.read, readFile{rel, after})
@@ -310,6 +310,13 @@ func (r *reader) file(v *view, rel, path, base string, limit int64) (data []byte
 		return fail(tooLarge())
 	}
 	return data, after.ModTime(), unsettled, nil
+}
+
+// emptied reports whether an empty file was being written when it was looked
+// at. What counts is its age then, not now: its writer has gone on while this
+// process was stopped. A time yet to come is of another clock.
+func emptied(modTime, looked, now time.Time) bool {
+	return looked.Sub(modTime) < truncated && !modTime.After(now)
 }
 
 // trimNewline drops one trailing newline.
