@@ -25,14 +25,19 @@ const patience = 30 * time.Second
 // A listener counts what a watch tells.
 type listener struct {
 	t     testing.TB
+	hub   *hub
+	ctx   context.Context // of the watch alone
+	now   func() [32]byte // the digest of what there is
 	calls atomic.Int64
 	took  []time.Duration // by hears
 }
 
 func listen(t testing.TB, p secrets.WatchProvider, ref secrets.Ref) *listener {
-	l := &listener{t: t}
-	require.NoError(t, p.Watch(t.Context(), ref, func() { l.calls.Add(1) }))
+	ctx, cancel := context.WithCancel(t.Context())
+	l := &listener{t: t, hub: hubOf(p), ctx: ctx, now: func() [32]byte { return digestOf(p, ref)(t.Context()) }}
+	require.NoError(t, p.Watch(ctx, ref, func() { l.calls.Add(1) }))
 	t.Cleanup(func() {
+		cancel()
 		// Not each of them: the machine may stop the process now and then.
 		if slices.Sort(l.took); len(l.took) > 0 {
 			assert.Less(t, l.took[len(l.took)/2], time.Second, "a change is seen in well under a second")
@@ -41,14 +46,55 @@ func listen(t testing.TB, p secrets.WatchProvider, ref secrets.Ref) *listener {
 	return l
 }
 
-// hears does something, and waits until the watch tells of it.
+func hubOf(p secrets.WatchProvider) *hub {
+	switch p := p.(type) {
+	case *Dir:
+		return &p.watch
+	case *Dotenv:
+		return &p.watch
+	case *Env:
+		return &p.watch
+	}
+	return nil
+}
+
+// hears does something, and waits until the watch has told of it.
 func (l *listener) hears(what string, do func()) {
 	l.t.Helper()
 	before := l.calls.Load()
 	do()
 	start := time.Now()
-	require.Eventually(l.t, func() bool { return l.calls.Load() > before }, patience, time.Millisecond, what)
+	require.Eventually(l.t, func() bool { return l.calls.Load() > before && l.current() }, patience, time.Millisecond, what)
 	l.took = append(l.took, time.Since(start))
+}
+
+// waitFor waits until the watch has told of what another listener heard.
+func (l *listener) waitFor(more int64) {
+	l.t.Helper()
+	require.Eventually(l.t, func() bool { return l.calls.Load() > more && l.current() }, patience, time.Millisecond)
+}
+
+// current reports whether the last that the watch has read is what there is.
+// It may have told of what came first, of an empty file or of what was there
+// in between; if the next change led back to that, it would have no change to
+// tell of.
+func (l *listener) current() bool {
+	now, last := l.now(), [32]byte{}
+	ctx, cancel := context.WithCancel(l.ctx)
+	defer cancel()
+	l.hub.mu.Lock()
+	watcher := l.hub.watcher
+	l.hub.mu.Unlock()
+	look := func() []place { // called by the loop, which the watches belong to
+		for w := range watcher.watches {
+			if w.ctx == l.ctx {
+				last = w.last
+			}
+		}
+		return nil
+	}
+	none := func(context.Context) [32]byte { return [32]byte{} }
+	return l.hub.add(ctx, look, none, func() {}) == nil && last == now
 }
 
 func TestWatchHearsEveryRotation(t *testing.T) {
@@ -187,11 +233,6 @@ func TestWatchHearsEveryRotation(t *testing.T) {
 			tree.waitFor(before)
 		}
 	})
-}
-
-func (l *listener) waitFor(more int64) {
-	l.t.Helper()
-	require.Eventually(l.t, func() bool { return l.calls.Load() > more }, patience, time.Millisecond)
 }
 
 func TestWatchEndsAndLeavesNothing(t *testing.T) {
