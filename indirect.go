@@ -1,6 +1,9 @@
 package secrets
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // ParseValue tells whether a value, such as that of an environment variable,
 // is a reference, and reads it; found is false if it is plain text, which is
@@ -104,10 +107,10 @@ func (r *Resolver) redirect(t *target, at *try, v *version) (bool, error) {
 		// A document among whose fields are references holds some within other
 		// text, and only the field that was asked matters then.
 		text, missing := at.cut(v)
-		if missing != nil {
-			if err == nil {
-				err = missing
-			}
+		switch {
+		case errors.Is(missing, ErrNotFound):
+			return false, missing
+		case missing != nil: // no object; if nothing else is wrong, attach tells it
 			return false, err
 		}
 		if ref, found, err = ParseValue(text); found {

@@ -27,4 +27,18 @@ func TestReferencesAmongTheFieldsOfADocument(t *testing.T) {
 		}
 		assert.Equal(t, "next", value(t, r, "db/none"), "as a field that is missing is")
 	})
+	t.Run("do not stand for a field that is missing", func(t *testing.T) {
+		_, err := r.Get(t.Context(), "db#none")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		assert.NotErrorIs(t, err, secrets.ErrInvalid)
+	})
+	t.Run("are none in text that is no object, where one within it is refused all the same", func(t *testing.T) {
+		here.Set("dsn", "postgres://u:ref+"+there+"://key+@h")
+		here.Set("plain", "text")
+		for name, tells := range map[string]string{"dsn#user": "within other text", "plain#user": "object"} {
+			_, err := r.Get(t.Context(), name)
+			require.ErrorIs(t, err, secrets.ErrInvalid)
+			assert.ErrorContains(t, err, tells)
+		}
+	})
 }
