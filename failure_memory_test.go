@@ -86,3 +86,20 @@ func TestFailureIsRemembered(t *testing.T) {
 		}
 	}))
 }
+
+func TestAnExpiredSecretIsNotReadForEveryGet(t *testing.T) {
+	in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(10*time.Minute))
+		value(t, r, "db")
+		keepUsing(t, r, "db")
+		p.Fail("db", secrets.ErrPermission)
+		time.Sleep(12 * time.Minute)
+		before := p.Reads("db")
+		for range 1000 {
+			_, err := r.Get(t.Context(), "db")
+			require.ErrorIs(t, err, secrets.ErrPermission)
+			time.Sleep(time.Millisecond)
+		}
+		assert.LessOrEqual(t, p.Reads("db")-before, 3)
+	})(t)
+}

@@ -228,7 +228,7 @@ func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
 		now := r.now()
 		e := r.names.find(name)
 		if e == nil || e.doc == nil || !e.doc.usable(now) || r.outlived(e, now) || e.doc.ttl == 0 && !e.doc.leased() {
-			s, err := r.getSearched(ctx, name, e)
+			s, err := r.getSearched(ctx, name)
 			if err != nil || searched || !r.foundNeglected(name) {
 				return s, err
 			}
@@ -248,9 +248,9 @@ func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
 
 // getSearched returns what a search for the name finds. It is called with the
 // lock held, and releases it.
-func (r *Resolver) getSearched(ctx context.Context, name string, e *entry) (Secret, error) {
+func (r *Resolver) getSearched(ctx context.Context, name string) (Secret, error) {
 	need := needHeld
-	if e != nil && e.doc != nil && e.doc.ttl == 0 || r.ttl == 0 {
+	if r.ttl == 0 { // only then is a document's own zero
 		need = needRead
 	}
 	s, err := r.joinSearch(name, need)
