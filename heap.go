@@ -41,7 +41,8 @@ func newUseHeap() *docHeap {
 	return &docHeap{key: func(d *document) int64 { return d.lastUsed }}
 }
 
-// first returns the earliest document, or nil.
+// first returns the earliest document, or nil. It is called too seldom to be
+// worth a copy in each place.
 //
 //go:noinline
 func (h *docHeap) first() *document {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
 )
@@ -105,20 +104,4 @@ func TestAWatchThatEnds(t *testing.T) {
 		assert.Equal(t, "one", value(t, r, "db"))
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
-}
-
-// A name may move from a leased document to one of its own.
-func TestALeaseWhoseNameHasMovedIsStillHeld(t *testing.T) {
-	in(func(t *testing.T) {
-		r, p := lent(t)
-		assert.Equal(t, "p1", value(t, r, "creds/password"))
-		p.Set("creds/password", "own")
-		s, err := r.Refresh(t.Context(), "creds/password")
-		require.NoError(t, err)
-		assert.Equal(t, "own", s.Reveal())
-		assert.Equal(t, "u1", value(t, r, "creds#user"), "no further user is made")
-		assert.Equal(t, 1, p.Calls().Leases)
-		require.NoError(t, r.Close())
-		assert.Zero(t, p.Calls().Leases)
-	})(t)
 }

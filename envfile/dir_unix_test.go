@@ -39,7 +39,7 @@ func TestDirReadsRegularFilesOnly(t *testing.T) {
 			}
 		}
 		assert.Contains(t, refuses(t, openDotenv(DotenvOptions{}), name(dir+"/fifo"), secrets.ErrInvalid), "a FIFO")
-		assert.Less(t, time.Since(start), patience, "none was waited for")
+		assert.Less(t, time.Since(start), time.Second)
 	})
 	t.Run("and left out of a directory", func(t *testing.T) {
 		assert.Equal(t, map[string]string{"user": "app"}, getFields(t, p, name("db")))

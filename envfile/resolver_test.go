@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -103,16 +102,12 @@ func TestBadInputThroughTheResolver(t *testing.T) {
 		{"env://?prefix=ENVFILE_TEST_", "db/user", secrets.ErrNotFound, "ENVFILE_TEST_DB_USER"},
 	} {
 		t.Run(c.uri+" "+c.name, func(t *testing.T) {
-			fastest := time.Hour // of a few: the machine may stop the process now and then
-			for range 3 {
-				start := time.Now()
-				_, err := open(t, c.uri).Get(t.Context(), c.name)
-				fastest = min(fastest, time.Since(start))
-				require.ErrorIs(t, err, c.class)
-				assert.Contains(t, err.Error(), c.tells)
-				assert.NotContains(t, err.Error(), "hunter2")
-			}
-			assert.Less(t, fastest, 2*time.Second)
+			start := time.Now()
+			_, err := open(t, c.uri).Get(t.Context(), c.name)
+			require.ErrorIs(t, err, c.class)
+			assert.Contains(t, err.Error(), c.tells)
+			assert.NotContains(t, err.Error(), "hunter2")
+			assert.Less(t, time.Since(start), 2*time.Second)
 		})
 	}
 	t.Run("two names on one variable", func(t *testing.T) {
@@ -152,7 +147,7 @@ func TestARotationIsSeen(t *testing.T) {
 	for _, name := range []string{"db/password", "db#password"} {
 		assert.Equal(t, "p0", reveal(t, r, name))
 	}
-	var took []time.Duration
+	var slowest time.Duration
 	for i := 1; i <= 5; i++ {
 		// The watch is made after the first read; what is swapped before that
 		// is seen as well.
@@ -162,13 +157,12 @@ func TestARotationIsSeen(t *testing.T) {
 			require.Eventually(t, func() bool {
 				s, err := r.Get(context.Background(), name)
 				return err == nil && s.Reveal() == fmt.Sprintf("p%d", i)
-			}, 30*time.Second, time.Millisecond, "%s after swap %d", name, i)
+			}, 5*time.Second, time.Millisecond, "%s after swap %d", name, i)
 		}
-		took = append(took, time.Since(start))
+		slowest = max(slowest, time.Since(start))
 	}
-	slices.Sort(took)
-	assert.Less(t, took[len(took)/2], time.Second) // not each: the machine may stop the process now and then
-	t.Logf("5 rotations were seen after %v", took)
+	assert.Less(t, slowest, time.Second)
+	t.Logf("the slowest of 5 rotations was seen after %v", slowest)
 }
 
 // What is mounted by itself (subPath), or over some networks, sends no events.
@@ -184,6 +178,6 @@ func TestAFileWithoutEventsIsPolled(t *testing.T) {
 	assert.Equal(t, "one", reveal(t, r, "token"))
 	for _, next := range []string{"two", "three"} {
 		save(t, elsewhere, next)
-		require.Eventually(t, func() bool { return reveal(t, r, "token") == next }, 30*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return reveal(t, r, "token") == next }, 5*time.Second, 10*time.Millisecond)
 	}
 }

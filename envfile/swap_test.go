@@ -88,7 +88,7 @@ func TestTheResolverNeverTearsAPairAndSeesEveryRotation(t *testing.T) {
 		swap(i)
 	}
 	for what, read := range reads {
-		assert.Eventually(t, func() bool { n, torn := read(); return n == swaps-1 && !torn }, 30*time.Second, time.Millisecond, "%s sees the last version", what)
+		assert.Eventually(t, func() bool { n, torn := read(); return n == swaps-1 && !torn }, 10*time.Second, time.Millisecond, "%s sees the last version", what)
 	}
 	stop.Store(true)
 	wg.Wait()
