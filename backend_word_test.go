@@ -134,6 +134,14 @@ func TestTTLOfANanosecond(t *testing.T) {
 		p.Set("db", "two")
 		assert.Equal(t, "two", value(t, r, "db"))
 	}))
+
+	t.Run("is none that never ends on demand either", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Nanosecond), secrets.WithOnDemand())
+		assert.Equal(t, "one", value(t, r, "db"))
+		time.Sleep(time.Second)
+		p.Set("db", "two")
+		assert.Equal(t, "two", value(t, r, "db"))
+	}))
 }
 
 func TestOnDemandPlansNoRead(t *testing.T) {

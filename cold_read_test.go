@@ -137,6 +137,27 @@ func TestTimeoutOfARead(t *testing.T) {
 		assert.ErrorContains(t, err, "no answer in time")
 	}))
 
+	t.Run("is not waited for by who has less time, and is told for how long there was no answer", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(timeout))
+		defer p.Block("db")()
+		time.Sleep(time.Hour)
+		get := ask(1500*time.Millisecond, getting(r, "db"))
+		<-get.done
+		require.ErrorIs(t, get.err, context.DeadlineExceeded)
+		assert.ErrorContains(t, get.err, "no answer after 1.5s")
+	}))
+
+	t.Run("is not waited for by a Preload that has less time, which tells of the name that it still waits for", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"slow": "one"}, secrets.WithTimeout(timeout))
+		defer p.Block("slow")()
+		require.ErrorIs(t, r.Preload(t.Context(), "none"), secrets.ErrNotFound)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := r.Preload(ctx, "none", "slow")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorContains(t, err, "slow: no answer after 1s")
+	}))
+
 	t.Run("ends a Get although the provider is deaf to its context, which then settles nothing", in(func(t *testing.T) {
 		release := make(chan struct{})
 		r := secrets.New(fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {

@@ -58,11 +58,8 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 		s := r.newSearch(targets, need)
 		r.spawn(func() { r.run(s) })
 		r.unlock()
-		r.await(ctx, s)
-		select {
-		case <-s.done:
-		default:
-			return found, append(errs, &Error{Op: "preload", Err: r.gaveUp(ctx, targets)})
+		if err := r.await(ctx, s); err != nil {
+			return found, append(errs, &Error{Op: "preload", Err: err})
 		}
 		for i, t := range targets {
 			if t.secret == nil {

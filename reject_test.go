@@ -77,6 +77,49 @@ func TestInvalidate(t *testing.T) {
 		assert.Equal(t, time.Second, time.Since(start))
 	}))
 
+	t.Run("delays Get until its context ends, and no longer", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"})
+		s, _ := r.Get(t.Context(), "db")
+		defer p.Block("db")()
+		r.Invalidate(s)
+		start := time.Now()
+		get := ask(300*time.Millisecond, getting(r, "db"))
+		<-get.done
+		require.NoError(t, get.err)
+		assert.Equal(t, "one", get.text)
+		assert.Equal(t, 300*time.Millisecond, time.Since(start))
+	}))
+
+	t.Run("of what has just gone has Get wait for where it is found next", in(func(t *testing.T) {
+		old, next := quiet(map[string]string{"db": "one"}), quiet(map[string]string{"db": "two"})
+		r := on(t, secrets.Chain(old, next), rarely())
+		s, _ := r.Get(t.Context(), "db")
+		old.Delete("db")
+		next.Delay("db", 600*time.Millisecond)
+		start := time.Now()
+		refresh := ask(time.Minute, refreshing(r, "db"))
+		old.Delay("db", 100*time.Millisecond)
+		r.Invalidate(s)
+		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, 600*time.Millisecond, time.Since(start))
+		<-refresh.done
+	}))
+
+	t.Run("of what has gone, it is not known where to, has Get wait for the read", in(func(t *testing.T) {
+		old, next := quiet(map[string]string{"db": "one"}), quiet(nil)
+		r := on(t, secrets.Chain(old, next), rarely())
+		s, _ := r.Get(t.Context(), "db")
+		old.Delete("db")
+		next.Fail("db", secrets.ErrPermission)
+		_, err := r.Refresh(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrPermission)
+		old.Delay("db", 100*time.Millisecond)
+		start := time.Now()
+		r.Invalidate(s)
+		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, 100*time.Millisecond, time.Since(start))
+	}))
+
 	t.Run("of a version that the backend still has reads a few times more, within ten seconds", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": "one"})
 		s, _ := r.Get(t.Context(), "db")

@@ -305,8 +305,9 @@ func (r *Resolver) finish(s *search) {
 	close(s.done)
 }
 
-// await waits for a search on behalf of one caller.
-func (r *Resolver) await(ctx context.Context, s *search) {
+// await waits for a search on behalf of one caller. It returns nil once the
+// search has ended, and why the caller has no value if its context ends first.
+func (r *Resolver) await(ctx context.Context, s *search) error {
 	select {
 	case <-s.done:
 	default:
@@ -318,12 +319,14 @@ func (r *Resolver) await(ctx context.Context, s *search) {
 	}
 	r.mu.Lock()
 	defer r.unlock()
-	if s.waiters--; s.waiters > 0 {
-		return
-	}
+	s.waiters--
 	select {
 	case <-s.done:
+		return nil
 	default:
+	}
+	err := r.gaveUp(ctx, s.targets)
+	if s.waiters == 0 {
 		// What it reads it goes on reading; whoever asks next starts a search
 		// of their own, and finds the flights of this one.
 		close(s.gone)
@@ -333,6 +336,7 @@ func (r *Resolver) await(ctx context.Context, s *search) {
 			}
 		}
 	}
+	return err
 }
 
 // relocate searches for a name that is gone from its document, or may have

@@ -284,10 +284,10 @@ func (r *Resolver) neglected(d *document, now int64) bool {
 	return (d.idle || r.onDemand && (d.ttl > 0 || d.leased())) && now >= d.next && d.flight == nil && (d.trouble == nil || now >= d.trouble.retry)
 }
 
-// claimNeglected makes the caller the reader of a neglected document, for which
-// others wait a moment.
+// claimNeglected makes the caller, who has a use for it, the reader of a
+// neglected document, for which others wait a moment.
 func (r *Resolver) claimNeglected(d *document, now int64) *flight {
-	d.idle = false
+	d.idle, d.lastUsed = false, now
 	d.unpublish()
 	f, _ := r.claim(d)
 	f.hold = now + softWait
@@ -332,16 +332,15 @@ func waitUntil(ctx context.Context, done <-chan struct{}, d time.Duration) bool 
 
 // result waits for a search and returns what it found.
 func (r *Resolver) result(ctx context.Context, op string, s *search) (Secret, error) {
-	r.await(ctx, s)
 	t := s.targets[0]
-	select {
-	case <-s.done:
-		if t.secret != nil {
-			return *t.secret, nil
-		}
+	err := r.await(ctx, s)
+	switch {
+	case err != nil:
+		return Secret{}, &Error{Op: op, Name: t.name, Err: err}
+	case t.secret == nil:
 		return Secret{}, &Error{Op: op, Name: t.name, Err: r.hinted(t.err)}
 	default:
-		return Secret{}, &Error{Op: op, Name: t.name, Err: r.gaveUp(ctx, s.targets)}
+		return *t.secret, nil
 	}
 }
 
@@ -354,10 +353,9 @@ func (r *Resolver) hinted(err error) error {
 }
 
 // gaveUp returns why a caller whose context ended has no value: the backend's
-// last word, if there was one, goes before the bare deadline.
+// last word, if there was one, goes before the bare deadline. It is called with
+// the lock held.
 func (r *Resolver) gaveUp(ctx context.Context, targets []*target) error {
-	r.mu.Lock()
-	defer r.unlock()
 	if r.closed {
 		return ErrClosed
 	}

@@ -1,0 +1,51 @@
+package secrets_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+func TestUseOfWhatWasIdle(t *testing.T) {
+	t.Run("has it refreshed on, be the use a Preload", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		require.NoError(t, r.Preload(t.Context(), "db"))
+		time.Sleep(time.Hour)
+		require.Zero(t, stateOf(t, r, "db").NextRead)
+		require.NoError(t, r.Preload(t.Context(), "db"))
+		p.Set("db", "two")
+		p.Delay("db", 100*time.Millisecond)
+		time.Sleep(time.Minute + time.Second)
+		start := time.Now()
+		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Zero(t, time.Since(start), "nobody waits for it")
+	}))
+
+	t.Run("before it is due has it refreshed when it is", in(func(t *testing.T) {
+		for range 100 {
+			r, p := polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(10*time.Minute), secrets.WithIdle(time.Minute))
+			value(t, r, "a")
+			value(t, r, "b")
+			name, due := "b", stateOf(t, r, "b").NextRead
+			first := stateOf(t, r, "a").NextRead
+			if first.After(due) {
+				name, due, first = "a", first, due
+			}
+			// With what is due, what is due soon is found to be idle.
+			time.Sleep(time.Until(first) + time.Second)
+			if time.Until(due) < time.Second || !stateOf(t, r, name).NextRead.IsZero() {
+				continue
+			}
+			value(t, r, name)
+			assert.Equal(t, due, stateOf(t, r, name).NextRead)
+			time.Sleep(time.Until(due) + time.Second)
+			assert.Equal(t, 2, p.Reads(name))
+			return
+		}
+		assert.Fail(t, "of two documents none was found to be idle before it was due")
+	}))
+}
