@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
 )
 
 func TestUseOfWhatWasIdle(t *testing.T) {
@@ -25,16 +26,37 @@ func TestUseOfWhatWasIdle(t *testing.T) {
 		assert.Zero(t, time.Since(start), "nobody waits for it")
 	}))
 
+	t.Run("by a Preload that fails has it read until it is there", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		require.NoError(t, r.Preload(t.Context(), "db"))
+		time.Sleep(time.Hour)
+		p.Fail("db", secrets.ErrUnavailable)
+		require.NoError(t, r.Preload(t.Context(), "db"), "it is held")
+		p.Heal()
+		p.Set("db", "two")
+		p.Delay("db", 100*time.Millisecond)
+		time.Sleep(3 * time.Second)
+		start := time.Now()
+		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Zero(t, time.Since(start), "nobody waits for it")
+	}))
+
 	t.Run("before it is due has it refreshed when it is", in(func(t *testing.T) {
 		for range 100 {
-			r, p := polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(10*time.Minute), secrets.WithIdle(time.Minute))
-			value(t, r, "a")
-			value(t, r, "b")
+			var l looks
+			r, p := polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(10*time.Minute), secrets.WithIdle(time.Minute), l.option())
+			p.Disable(secretstest.Batch) // which would have both due at the same time
+			for range 3 {
+				value(t, r, "a")
+				value(t, r, "b")
+			}
+			time.Sleep(10 * time.Minute) // each is read once more, for it was used
 			name, due := "b", stateOf(t, r, "b").NextRead
 			first := stateOf(t, r, "a").NextRead
 			if first.After(due) {
 				name, due, first = "a", first, due
 			}
+			p.ResetCalls()
 			// With what is due, what is due soon is found to be idle.
 			time.Sleep(time.Until(first) + time.Second)
 			if time.Until(due) < time.Second || !stateOf(t, r, name).NextRead.IsZero() {
@@ -42,8 +64,9 @@ func TestUseOfWhatWasIdle(t *testing.T) {
 			}
 			value(t, r, name)
 			assert.Equal(t, due, stateOf(t, r, name).NextRead)
+			assert.Zero(t, l.during(func() { value(t, r, name) }), "it is held, and in use")
 			time.Sleep(time.Until(due) + time.Second)
-			assert.Equal(t, 2, p.Reads(name))
+			assert.Equal(t, 1, p.Reads(name))
 			return
 		}
 		assert.Fail(t, "of two documents none was found to be idle before it was due")
