@@ -6,11 +6,11 @@
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
-check: format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks test ## what CI runs first: all of the checks below, and the tests with race
+check: format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks test coverage ## what CI runs first: all of the checks below, and the tests with race
 ci: ; bash .ci/run
 ci: ## everything that CI runs; takes the better part of an hour the first time
 
-format vet staticcheck comments gosec govulncheck deps licences docs checks: ; .ci/$@
+format vet staticcheck comments gosec govulncheck deps licences docs checks coverage: ; .ci/$@
 format: ## names the files that gofmt would change
 tidiness: ; .ci/tidy
 tidiness: ## fails if go mod tidy would change something
@@ -25,6 +25,7 @@ apicheck: ; .ci/api
 apicheck: ## holds the exported names against api/ and the last release
 docs: ## compiles the Go blocks of the pages, and follows their links
 checks: ## the tests of the checks themselves
+coverage: ## fails if the root's tests run too little of it, or one can not fail
 
 api: ; .ci/api -w
 api: ## writes api/ anew, after a change of the API that is meant
@@ -50,11 +51,14 @@ core := chain.go clock.go close.go document.go entry.go errors.go flight.go heap
 	refresher.go reject.go search.go secrets.go settle.go site.go source.go status.go target.go version.go watch.go
 mutants: ## changes the core one comparison at a time, and looks whether a test notices; an hour; ARGS='-sample 20 settle.go'
 
+soak: ; SECRETS_MODEL_TIME=$(or $(TIME),30m) go test -race -v -timeout=12h -run='^TestModel$$' .
+soak: ## the model of the resolver at a reduced rate: memory and goroutines must be flat; half an hour; TIME=2h
+
 scale: ; go run ./internal/fleetsim -out docs/scale
 scale: ## the plots and tables of docs/scale.md, simulated anew; some minutes
 
 tidy: ## go mod tidy in every module
 	.ci/tidy -w
 
-.PHONY: help check ci format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks api test bench bench-peers fuzz \
+.PHONY: help check ci format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks coverage soak api test bench bench-peers fuzz \
 	integration mutants scale tidy

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/figures"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -65,7 +66,7 @@ func TestModel(t *testing.T) {
 		require.NoError(t, err)
 	default:
 	}
-	t.Logf("%d Gets and %d reads in other ways by %d goroutines, %d of them failed; %d resolvers opened and closed, %d rotations, %d reads of the backend, in %v",
+	figures.Tell(t, "%d Gets and %d reads in other ways by %d goroutines, %d of them failed; %d resolvers opened and closed, %d rotations, %d reads of the backend, in %v",
 		m.gets.Load(), m.others.Load(), modelReaders, m.failed.Load(), m.opened.Load(), m.rotations(), m.p.Calls().Reads, m.took.Round(time.Millisecond))
 	assert.GreaterOrEqual(t, m.gets.Load(), p.least)
 	assert.Positive(t, m.gets.Load()-m.failed.Load())
@@ -73,7 +74,7 @@ func TestModel(t *testing.T) {
 	assert.Greater(t, m.opened.Load(), int64(len(modelKinds)), "resolvers open and close while it runs")
 	if watch != nil {
 		report, err := watch.stop()
-		t.Log(report)
+		figures.Tell(t, "%s", report)
 		assert.NoError(t, err)
 	}
 	assert.NoError(t, goleak.Find(before))

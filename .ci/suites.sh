@@ -7,20 +7,23 @@ skipped=() # in whole or in part; they count as passed
 logs=$(mktemp -d)
 
 # suite NAME COMMAND… runs a command and prints a line with its result and its
-# time. Of one that fails it prints the output, too, what says why first; of
-# others the lines that say SKIPPED: what was not checked is not passed over in
-# silence.
+# time, and the figures that it tells (internal/figures). Of one that fails it
+# prints the output, too, what says why first; of others the lines that say
+# SKIPPED: what was not checked is not passed over in silence.
 suite() {
 	local name=$1 start=$SECONDS result=ok
 	local log=$logs/$((passed + ${#failed[@]}))
 	shift
-	if "$@" >"$log" 2>&1 </dev/null; then
+	if SECRETS_TEST_FIGURES=$log.figures "$@" >"$log" 2>&1 </dev/null; then
 		passed=$((passed + 1))
 	else
 		result=FAIL
 		failed+=("$name")
 	fi
 	printf '%-4s %4d s  %s\n' "$result" $((SECONDS - start)) "$name"
+	if [ -e "$log.figures" ]; then
+		sort "$log.figures" | sed 's/^/             /'
+	fi
 	if [ "$result" = FAIL ]; then
 		why "$log" | sed 's/^/    > /'
 		tail -n 400 "$log" | sed 's/^/    | /'

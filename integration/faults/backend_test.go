@@ -49,6 +49,7 @@ type backend struct {
 	put        func(base, name, text string) error
 	credential string        // what logs in, or the part of it that stays on this side
 	settles    time.Duration // how long it may go on with what it has begun before the fault's end, beyond an attempt
+	tally      *tally        // of its trials
 }
 
 // servers are what the backends read from.

@@ -19,6 +19,7 @@ import (
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/integration/internal/line"
 	"github.com/go-secrets/secrets/internal/canary"
+	"github.com/go-secrets/secrets/internal/figures"
 )
 
 const (
@@ -48,6 +49,8 @@ func TestFaults(t *testing.T) {
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
+			b.tally = new(tally)
+			t.Cleanup(func() { b.tally.tell(t) })
 			for _, f := range faults {
 				t.Run(f.name, func(t *testing.T) {
 					t.Parallel()
@@ -62,6 +65,39 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A tally is what the trials of one backend measured.
+type tally struct {
+	mu      sync.Mutex
+	failed  int           // cold reads
+	late    time.Duration // the most that one of them took beyond the resolver's timeout; negative: each was in time
+	held    int           // Gets of a held secret
+	slowest time.Duration // of those
+	median  time.Duration // the slowest of a trial
+}
+
+func (ta *tally) failure(beyond time.Duration) {
+	ta.mu.Lock()
+	defer ta.mu.Unlock()
+	if ta.failed++; ta.failed == 1 || beyond > ta.late {
+		ta.late = beyond
+	}
+}
+
+func (ta *tally) gets(n int, median, slowest time.Duration) {
+	ta.mu.Lock()
+	defer ta.mu.Unlock()
+	ta.held += n
+	ta.median, ta.slowest = max(ta.median, median), max(ta.slowest, slowest)
+}
+
+func (ta *tally) tell(t *testing.T) {
+	t.Helper()
+	ta.mu.Lock()
+	defer ta.mu.Unlock()
+	figures.Tell(t, "%d faults; %d cold reads failed as they should, the slowest %v after the timeout (%v are allowed); %d Gets of what was held, in each fault half of them in %v, the slowest in %v, none failed",
+		len(faults), ta.failed, ta.late.Round(time.Millisecond), grace, ta.held, ta.median.Round(100*time.Nanosecond), ta.slowest.Round(100*time.Microsecond))
 }
 
 // A trial is a resolver with a line of its own, and secrets of its own.
@@ -194,6 +230,7 @@ func (x *trial) firstRead(t *testing.T, mend func(), read func() error) {
 		return
 	}
 	x.judge(t, err)
+	x.tally.failure(took - x.timeout)
 	mend()
 	mended := time.Now()
 	for again := read(); again != nil; again = read() {
@@ -240,6 +277,7 @@ func hold(t *testing.T, b backend, f fault) {
 	assert.Less(t, slowest, atOnce, "every Get is served without delay")
 	assert.Less(t, times[len(times)*99/100], soon, "every Get is served without delay")
 	assert.Less(t, median, typical, "every Get is served without delay")
+	x.tally.gets(len(times), median, slowest)
 	if through {
 		t.Logf("seen through the fault; Get: median %v, slowest %v", median, slowest)
 		return

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-secrets/secrets/internal/figures"
 	"github.com/go-secrets/secrets/secrethttp"
 )
 
@@ -94,7 +95,7 @@ func TestATokenRotatesUnderLoad(t *testing.T) {
 	}
 	l.end()
 	done, failed := l.figures()
-	t.Logf("%d requests, %d of them streams; %d failed; the server refused %d; %d streams were left with their 401; %d backend reads in all",
+	figures.Tell(t, "%d requests, %d of them streams; %d failed; the server refused %d; %d streams were left with their 401; %d backend reads in all",
 		done, streams.Load(), failed, a.refused.Load(), left.Load(), c.count())
 	require.NoError(t, l.firstFailure())
 	assert.Zero(t, failed)

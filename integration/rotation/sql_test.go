@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/integration/internal/pgserver"
+	"github.com/go-secrets/secrets/internal/figures"
 )
 
 const rotations = 2
@@ -86,7 +87,7 @@ func everywhere(t *testing.T, test func(*testing.T, *pgserver.Server, *watcher, 
 func report(t *testing.T, l *load, c *reads, q *querier) {
 	t.Helper()
 	done, failed := l.figures()
-	t.Logf("%v; %d connections tried; %d backend reads in all", l, q.dials.Load(), c.count())
+	figures.Tell(t, "%v; %d connections tried; %d backend reads in all", l, q.dials.Load(), c.count())
 	require.NoError(t, l.firstFailure())
 	require.Zero(t, failed)
 	require.Greater(t, done, 20*workers, "there was a load")

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-secrets/secrets/internal/figures"
 	"github.com/go-secrets/secrets/secrettls"
 )
 
@@ -160,7 +161,7 @@ func TestACertificateRotatesUnderAThousandHandshakesASecond(t *testing.T) {
 			require.Eventually(t, func() bool { done, _ := l.figures(); return done >= 10_000 }, 5*time.Minute, 10*time.Millisecond)
 			l.end()
 			done, failed := l.figures()
-			t.Logf("%d handshakes, %.0f/s, %d failed; %d rotations, served %v later at most; %d backend reads",
+			figures.Tell(t, "%d handshakes, %.0f/s, %d failed; %d rotations, served %v later at most; %d backend reads",
 				done, float64(done)/time.Since(begun).Seconds(), failed, rotations, slowest.Round(time.Millisecond), c.count())
 			require.NoError(t, l.firstFailure())
 			assert.Zero(t, failed)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets/internal/figures"
 )
 
 // Every pair of programs reads one secret: with this module, and with what a
@@ -26,7 +28,7 @@ func TestWhatTheModuleAddsToAProgram(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			ours, without := size(t, test.ours), size(t, test.without)
-			t.Logf("%.2f MB, without %.2f MB, %d kB more", float64(ours)/1e6, float64(without)/1e6, (ours-without)/1000)
+			figures.Tell(t, "%.2f MB, without %.2f MB, %d kB more", float64(ours)/1e6, float64(without)/1e6, (ours-without)/1000)
 			assert.LessOrEqual(t, ours-without, test.atMost)
 		})
 	}
