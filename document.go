@@ -174,8 +174,9 @@ func step(base, most time.Duration, n int) time.Duration {
 	return base << n
 }
 
+// satAdd adds to a time, which is not negative: at most the last one there is.
 func satAdd(a, b int64) int64 {
-	if c := a + b; c >= a {
+	if c := a + b; b < 0 || c >= a {
 		return c
 	}
 	return math.MaxInt64

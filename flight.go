@@ -148,7 +148,7 @@ func (r *Resolver) readChunk(rd *reading) {
 // back when time is up, unless it is stopped. Such a provider keeps its slot
 // until it returns, but nobody waits for it.
 func (r *Resolver) settleLate(rd *reading) *time.Timer {
-	return time.AfterFunc(r.timeout+overtime, func() {
+	return time.AfterFunc(time.Duration(satAdd(int64(r.timeout), int64(overtime))), func() {
 		for _, f := range rd.flights {
 			select {
 			case <-f.done:

@@ -22,7 +22,7 @@ func (r *Resolver) Preload(ctx context.Context, names ...string) error {
 func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret, errs []error) {
 	found = make([]Secret, len(names))
 	var targets []*target
-	var places []int
+	var places, held []int // held: of what may be lost, or too old, by the end
 	seen := make(map[string]int)
 	r.mu.Lock()
 	if r.closed {
@@ -36,6 +36,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 		}
 		seen[name] = i
 		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.usable(now) && !r.outlived(e, now) && (e.doc.ttl > 0 || e.doc.leased()) {
+			held = append(held, i)
 			if found[i] = *e.last; !r.neglected(e.doc, now) {
 				r.serve(e, now)
 			}
@@ -78,7 +79,20 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 			found[i] = *e.last
 		}
 	}
+	var lost []int
+	now = r.now()
+	for _, i := range held {
+		if e := r.names.find(names[i]); e == nil || e.doc == nil || !e.doc.usable(now) || r.outlived(e, now) {
+			lost = append(lost, i)
+		}
+	}
 	r.unlock()
+	for _, i := range lost {
+		var err error
+		if found[i], err = r.Get(ctx, names[i]); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return r.doubled(found, names, seen), errs
 }
 

@@ -36,6 +36,42 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		assert.LessOrEqual(t, p.Reads("b"), 5)
 	}))
 
+	for what, opts := range map[string][]secrets.Option{"idle": nil, "on demand": {secrets.WithOnDemand()}} {
+		t.Run("says of what is "+what+" and past its TTL that it is gone", in(func(t *testing.T) {
+			r, p := polled(t, map[string]string{"a": "1", "b": "2"}, append(opts, secrets.WithTTL(time.Minute))...)
+			require.NoError(t, r.Preload(t.Context(), "a", "b"))
+			time.Sleep(time.Hour)
+			p.Delete("a")
+			p.Set("b", "3")
+			p.ResetCalls()
+			c := struct {
+				B string `secret:"b"`
+				A string `secret:"a"`
+			}{A: "as it was"}
+			err := r.Load(t.Context(), &c)
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+			assert.ErrorContains(t, err, `"a"`)
+			assert.NotContains(t, err.Error(), `"b"`)
+			assert.Equal(t, "as it was", c.A)
+			require.ErrorIs(t, r.Preload(t.Context(), "a", "a"), secrets.ErrNotFound)
+			assert.LessOrEqual(t, p.Reads("a"), 2, "that is remembered")
+		}))
+	}
+
+	t.Run("says of what has become too old while others were read that it cannot be served", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(10*time.Minute))
+		value(t, r, "a")
+		stop := keepUsing(t, r, "a")
+		p.Fail("a", secrets.ErrUnavailable)
+		time.Sleep(10*time.Minute - 2*time.Second)
+		stop()
+		p.Delay("b", 5*time.Second)
+		err := r.Preload(t.Context(), "a", "b")
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.ErrorContains(t, err, `"a"`)
+		assert.Equal(t, "2", value(t, r, "b"))
+	}))
+
 	t.Run("reads nothing for a new name of a held document, nor for one remembered as missing", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`})
 		value(t, r, "db#user")

@@ -89,7 +89,7 @@ func (r *Resolver) ask(s *search, t *target, now int64) (need []*document) {
 				}
 			}
 			t.exactErr = exact.fail(err)
-			if parent == nil || !r.searchesOn(t, err) {
+			if parent == nil || !r.searchesOn(t, d, err) {
 				if t.err = t.exactErr; r.goesOn(t) {
 					continue
 				}
@@ -140,14 +140,15 @@ func (r *Resolver) goesOn(t *target) bool {
 	return true
 }
 
-// searchesOn reports whether a failed exact try lets the parent be asked.
-func (r *Resolver) searchesOn(t *target, err error) bool {
+// searchesOn reports whether a failed try of the exact document d lets the
+// parent be asked.
+func (r *Resolver) searchesOn(t *target, d *document, err error) bool {
 	if errors.Is(err, ErrNotFound) {
 		return true
 	}
 	if errors.Is(err, ErrPermission) {
 		e := r.names.find(t.name)
-		return e == nil || e.doc == nil // a held name is not searched for on that
+		return e == nil || e.doc != d // a name that is held there is not searched for elsewhere on that
 	}
 	var name interface{ Unspellable() bool }
 	return errors.Is(err, ErrInvalid) && errors.As(err, &name) && name.Unspellable()

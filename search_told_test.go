@@ -106,6 +106,21 @@ func TestANameThatIsDenied(t *testing.T) {
 		assert.Equal(t, "in parent", value(t, r, "db/password"))
 	}))
 
+	for what, opts := range map[string][]secrets.Option{"": nil, ", on demand": {secrets.WithOnDemand()}} {
+		t.Run("and lives in its parent is read there for ever"+what, in(func(t *testing.T) {
+			r, p := polled(t, map[string]string{"db": `{"password":"one"}`}, append(opts, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))...)
+			p.Fail("db/password", secrets.ErrPermission)
+			require.Equal(t, "one", value(t, r, "db/password"))
+			p.Set("db", `{"password":"two"}`)
+			s, err := r.Refresh(t.Context(), "db/password")
+			require.NoError(t, err)
+			assert.Equal(t, "two", s.Reveal())
+			p.Set("db", `{"password":"three"}`)
+			time.Sleep(3 * time.Hour)
+			assert.Equal(t, "three", value(t, r, "db/password"))
+		}))
+	}
+
 	t.Run("as unspellable with any other class is not looked for in its parent", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": `{"password":"in parent"}`})
 		p.Fail("db/password", errors.Join(secrets.ErrUnauthenticated, unspellable{}))

@@ -92,7 +92,8 @@ func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
 		text, err := e.part.cut(v)
 		if err != nil || e.part.refers(text) {
 			lost = append(lost, e)
-			r.publish(e) // unless it is too old by now
+			r.publish(e)
+			r.notify(e) // who follows it looks again when what is held becomes too old
 			continue
 		}
 		changed := e.renew(v, text)
@@ -138,7 +139,7 @@ func (r *Resolver) fail(d *document, err error, now int64) {
 	t.err, t.at = err, now
 	after := retryAfterOf(err)
 	if errors.Is(err, ErrNotFound) {
-		t.until = now + int64(r.negativeTTL)
+		t.until = satAdd(now, int64(r.negativeTTL))
 	} else {
 		remind := step(reminderBase, reminderMost, t.failures)
 		remind = remind/2 + time.Duration(rand.Int64N(int64(remind/2)+1))
@@ -226,19 +227,24 @@ func (p *provider) toldOutage(d *document, err error) bool {
 	return n&(n-1) != 0
 }
 
-// outlived reports whether what is held for a name is too old to be served
-// although its document is fresh: the name's field is gone from that, and it is
-// not known where it is now.
-func (r *Resolver) outlived(e *entry, now int64) bool {
-	v := e.last.snapshot().from
-	return v != e.doc.value && now >= v.end(int64(r.maxStale))
-}
+// behind reports whether what is held for a name is of an older version than
+// its document, the name's field being gone from that: it has an end of its own.
+func (e *entry) behind() bool { return e.last.snapshot().from != e.doc.value }
 
-// publish lets Get return what the entry holds at once, if it may.
+// outlives returns until when what is held for a name that is behind may be
+// served.
+func (r *Resolver) outlives(e *entry) int64 { return e.last.snapshot().from.end(int64(r.maxStale)) }
+
+// outlived reports whether what is held for a name is too old to be served
+// although its document is fresh: it is not known where the name is now.
+func (r *Resolver) outlived(e *entry, now int64) bool { return e.behind() && now >= r.outlives(e) }
+
+// publish lets Get return what the entry holds at once, if it may without a
+// look at the clock.
 func (r *Resolver) publish(e *entry) {
 	d := e.doc
 	now := r.now()
-	if r.onDemand || d.ttl == 0 && !d.leased() || d.idle || d.holdsUp(now) || !d.usable(now) || r.outlived(e, now) {
+	if r.onDemand || d.ttl == 0 && !d.leased() || d.idle || d.holdsUp(now) || !d.usable(now) || e.behind() {
 		e.held.Store(nil)
 		return
 	}

@@ -196,8 +196,8 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 		}
 	}
 	r.publish(e)
-	if found {
-		r.notify(e) // when Get has it
+	if found || d.idle { // when Get has it, or to have it read
+		r.notify(e)
 	}
 	r.watchDocument(d)
 	return nil

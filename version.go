@@ -69,7 +69,7 @@ func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 			if t.IsZero() {
 				return 0
 			}
-			return max(1, now+int64(t.Sub(wall)))
+			return max(1, satAdd(now, int64(t.Sub(wall))))
 		}
 		x := &versionExtra{Value: *v, expires: monotonic(v.Expires), refresh: monotonic(v.RefreshAt)}
 		x.Data, x.Version = nil, ""

@@ -184,6 +184,8 @@ func (r *Resolver) pollAfter(s *subscription, name string, err error, failures i
 	switch {
 	case d == nil || d.ttl == 0 && !d.leased():
 		return r.negativeTTL
+	case s.entry.behind():
+		return max(time.Duration(r.outlives(s.entry)-r.now()), retryBase)
 	case !r.onDemand:
 		return 0
 	}

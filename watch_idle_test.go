@@ -60,6 +60,23 @@ func TestWhoFollowsANameThatWasIdle(t *testing.T) {
 	}
 }
 
+func TestAFollowedNameThatMovesToItsIdleParentIsKeptFresh(t *testing.T) {
+	in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"password":"one","user":"u"}`, "db/password": "one"}, secrets.WithTTL(time.Minute))
+		value(t, r, "db#user")
+		w := watch(t, r, "db/password")
+		l, err := secrets.Bind[string](t.Context(), r, "db/password", nil)
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		p.Delete("db/password")
+		time.Sleep(2 * time.Minute)
+		p.Set("db", `{"password":"two","user":"u"}`)
+		time.Sleep(61 * time.Second)
+		assert.Equal(t, []string{"one", "two"}, w.all())
+		assert.Equal(t, "two", l.Get())
+	})(t)
+}
+
 func TestAFollowedNameThatMovesToAnIdleDocumentIsKeptFresh(t *testing.T) {
 	in(func(t *testing.T) {
 		one, two := quiet(map[string]string{"k": "same"}), quiet(map[string]string{"k": "same"})
