@@ -158,7 +158,7 @@ func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode fu
 func (l *Live[T]) run(r *Resolver, f func(context.Context)) error {
 	ctx, stop := context.WithCancel(r.ctx)
 	l.stop.Store(&stop)
-	r.mu.Lock()
+	r.lock()
 	defer r.unlock()
 	if r.closed {
 		stop()
@@ -254,7 +254,7 @@ func (b *structBinding) wait(ctx context.Context, err error, failures int) bool 
 	var poll time.Duration
 	missing := make(map[string]bool)
 	for _, s := range b.subs {
-		r.mu.Lock()
+		r.lock()
 		found := s.entry == nil || s.entry.doc != nil
 		r.unlock()
 		why := err

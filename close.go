@@ -19,7 +19,7 @@ func (r *Resolver) Close() error { return r.close(false) }
 func (r *Resolver) Detach() error { return r.close(true) }
 
 func (r *Resolver) close(detach bool) error {
-	r.mu.Lock()
+	r.lock()
 	if r.closed || r.err != nil {
 		r.unlock()
 		r.cancel()
@@ -72,10 +72,10 @@ func (r *Resolver) close(detach bool) error {
 // lateLeases returns the leases of what reads brought that were under way when
 // the resolver was closed.
 func (r *Resolver) lateLeases() []retired {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.lock()
 	late := r.retired
 	r.retired = nil
+	r.unlock()
 	return late
 }
 

@@ -68,6 +68,11 @@ func (e *entry) holds(v *version, text string) bool {
 	return last.from == v && last.value == text
 }
 
+// from returns the version that the held value was cut from.
+//
+//go:noinline
+func (e *entry) from() *version { return e.last.snapshot().from }
+
 // renew makes the Secret of the name in a version, and has it remember the
 // bytes that it replaces. It reports whether there are no such, or different
 // ones.

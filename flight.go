@@ -200,9 +200,9 @@ func (r *Resolver) settleSome(rd *reading, results []Result, again []int) *readi
 			continue
 		}
 		again = again[1:]
-		r.mu.Lock()
+		r.lock()
 		f.last = results[i].Err
-		r.mu.Unlock()
+		r.unlock()
 		left.flights = append(left.flights, f)
 	}
 	return &left
@@ -210,7 +210,7 @@ func (r *Resolver) settleSome(rd *reading, results []Result, again []int) *readi
 
 // settleAll tells the documents what came of their flights.
 func (r *Resolver) settleAll(rd *reading, results []Result) {
-	r.mu.Lock()
+	r.lock()
 	defer r.unlock()
 	now := max(r.now(), r.lastRead+1) // so that every search knows which reads came after it
 	r.lastRead = now

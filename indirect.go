@@ -56,9 +56,10 @@ var redirecting = []string{"address", "agent", "allow_http", "ca_cert", "ca_path
 // variable could otherwise have the process log in to a server of theirs. The
 // error is [ErrInvalid].
 func (r *Resolver) CheckValue(ref Ref) error {
-	r.mu.Lock()
-	defer r.unlock()
-	if err := r.checkRedirect(ref); err != nil {
+	r.lock()
+	err := r.checkRedirect(ref)
+	r.unlock()
+	if err != nil {
 		return &Error{Op: "parse reference", Err: err}
 	}
 	return nil
@@ -133,4 +134,34 @@ func (r *Resolver) redirect(t *target, at *try, v *version) (bool, error) {
 	s.follow = false // one step, so that no circle can be made
 	t.sites, t.at, t.exactErr = []*site{s}, 0, nil
 	return true, nil
+}
+
+// A name that a value refers elsewhere lives in the document that it says, and
+// depends on the one that the value stands in, its referrer: that is kept fresh
+// while the name is in use, and when it changes, the name is searched for anew.
+
+// unrefer takes note that a name is no longer where a value says.
+//
+//go:noinline
+func (r *Resolver) unrefer(e *entry) {
+	if e.part == nil || e.part.site.referrer == nil {
+		return
+	}
+	from := e.part.site.referrer
+	var left []*entry
+	for _, other := range r.referred[from] {
+		if other != e {
+			left = append(left, other)
+		}
+	}
+	if r.referred[from] = left; left == nil {
+		delete(r.referred, from)
+	}
+}
+
+// relocateReferred searches anew for the names that a document refers elsewhere.
+func (r *Resolver) relocateReferred(d *document) {
+	for _, e := range append([]*entry(nil), r.referred[d]...) { // which a search may change
+		r.relocate(e)
+	}
 }

@@ -40,9 +40,9 @@ func (r *Resolver) retireVersion(p *provider, v *version) {
 }
 
 func (d *document) isLeased(r *Resolver) bool {
-	r.mu.Lock()
+	r.lock()
 	leased := d.leased()
-	r.mu.Unlock()
+	r.unlock()
 	return leased
 }
 
@@ -51,9 +51,9 @@ func (d *document) isLeased(r *Resolver) bool {
 func (r *Resolver) renew(rd *reading) bool {
 	d := rd.flights[0].doc
 	rd.spread = spread()
-	r.mu.Lock()
+	r.lock()
 	opened, value, alive := rd.provider.opened, d.value.value(), d.usable(r.now())
-	r.mu.Unlock()
+	r.unlock()
 	leaser, ok := opened.(LeaseProvider)
 	if !ok || !alive {
 		return false

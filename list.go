@@ -17,7 +17,7 @@ func (r *Resolver) List(ctx context.Context, prefix string) iter.Seq2[string, er
 			yield("", r.err)
 			return
 		}
-		r.mu.Lock()
+		r.lock()
 		closed := r.closed
 		r.unlock()
 		if closed {

@@ -14,7 +14,7 @@ func (r *Resolver) rememberMissing(d *document) {
 		return
 	}
 	r.miss(d)
-	most := max(r.maxEntries/10, minMissing)
+	most := max(r.maxEntries/10, minMissing, 2*r.sought) // a name is asked for by two documents at a time
 	for range r.missing.docs {
 		if len(r.missing.docs) <= most {
 			return
@@ -35,7 +35,7 @@ func (r *Resolver) miss(d *document) {
 }
 
 // minMissing is how many missing documents are remembered at least: searches
-// that are under way rely on it.
+// for a name that are under way rely on it.
 const minMissing = 64
 
 // forgetExpiredMissing forgets the missing documents whose memory has run out:
@@ -43,7 +43,7 @@ const minMissing = 64
 func (r *Resolver) forgetExpiredMissing(now int64) {
 	for d := r.missing.first(); d != nil; d = r.missing.first() {
 		t := d.trouble
-		if d.flight != nil || t == nil || now < t.until || !errors.Is(t.err, ErrNotFound) && now-d.lastUsed < r.idleAfter(d) {
+		if d.flight != nil || t != nil && (now < t.until || !errors.Is(t.err, ErrNotFound) && now-d.lastUsed < r.idleAfter(d)) {
 			return // those behind it were asked for later
 		}
 		r.dropDocument(d)
@@ -52,7 +52,7 @@ func (r *Resolver) forgetExpiredMissing(now int64) {
 
 // dropDocument forgets a document that no name is cut from.
 func (r *Resolver) dropDocument(d *document) {
-	if d.dropped || d.entries != nil {
+	if d.dropped || d.entries != nil || len(r.referred[d]) > 0 {
 		return
 	}
 	d.dropped = true
@@ -76,19 +76,24 @@ func (r *Resolver) dropDocument(d *document) {
 // dropEntry forgets a name.
 func (r *Resolver) dropEntry(e *entry) {
 	r.detach(e)
+	r.unrefer(e)
 	if len(r.subs[e]) == 0 && !e.dead {
 		r.names.drop(e)
 		r.named--
 	}
 }
 
-// lose takes note that a name is found nowhere.
-func (r *Resolver) lose(name string) {
+// lose takes note that a search which began at start has found a name nowhere,
+// unless another has found it since.
+func (r *Resolver) lose(name string, start int64) {
 	e := r.names.find(name)
 	if e == nil {
 		return
 	}
 	d := e.doc
+	if d != nil && !d.gone() && e.from().mono > start {
+		return
+	}
 	if d != nil {
 		event := d.event(EventDeleted, r.now())
 		event.Names = []string{name}
@@ -100,14 +105,37 @@ func (r *Resolver) lose(name string) {
 	}
 }
 
-// keep decides whether a name that was just found is held from now on.
+// keep decides whether a name that was just found is held from now on. One that
+// was held before is.
 func (r *Resolver) keep(t *target) {
-	e := t.entry
-	if e.dead || e.doc == nil || e.doc.leased() || len(r.subs[e]) > 0 {
-		return
-	}
-	if e.doc.ttl == 0 || !r.makeRoom(e.doc) {
+	if e := t.entry; !e.dead && e.doc != nil && !r.mayKeep(e) && (t.isNew || e.doc.ttl == 0) {
 		r.dropEntry(e)
+	}
+}
+
+// mayKeep reports whether a held name may stay so, beside all others.
+func (r *Resolver) mayKeep(e *entry) bool {
+	return e.doc.leased() || len(r.subs[e]) > 0 || e.doc.ttl > 0 && r.makeRoom(e.doc)
+}
+
+// dropNameless forgets the documents that a search has read and in which no
+// name lives, where they may not stay.
+func (r *Resolver) dropNameless(t *target) {
+	for i := range min(t.at+1, len(t.sites)) {
+		var all [3]*document
+		all[0] = t.sites[i].referrer
+		exact, parent := t.tries(t.sites[i])
+		if exact != nil {
+			all[1] = exact.site.folder.docs[exact.path]
+		}
+		if parent != nil {
+			all[2] = parent.site.folder.docs[parent.path]
+		}
+		for _, d := range all {
+			if d != nil && d.value != nil && d.flight == nil && !d.leased() && (d.ttl == 0 || !r.makeRoom(d)) {
+				r.dropDocument(d) // unless a name lives there
+			}
+		}
 	}
 }
 
@@ -128,7 +156,7 @@ func (r *Resolver) makeRoom(newest *document) bool {
 	for _, p := range r.providers {
 		for _, f := range p.folders {
 			for _, d := range f.docs {
-				if d != newest && d.value != nil && !r.pinned(d) && !d.leased() && d.flight == nil && !r.recentlyUsed(d, now) {
+				if d != newest && d.value != nil && d.flight == nil && !r.inUse(d, now) {
 					unused.push(d)
 				}
 			}
@@ -144,6 +172,9 @@ func (r *Resolver) makeRoom(newest *document) bool {
 		for d.entries != nil {
 			r.dropEntry(d.entries)
 		}
+		for len(r.referred[d]) > 0 {
+			r.dropEntry(r.referred[d][0]) // the next Get searches for it
+		}
 		r.dropDocument(d)
 	}
 	if r.held+r.named <= r.maxEntries {
@@ -153,8 +184,32 @@ func (r *Resolver) makeRoom(newest *document) bool {
 	return false
 }
 
+// inUse reports whether a document is to be kept: it is used, or its value refers
+// a name elsewhere that is.
+func (r *Resolver) inUse(d *document, now int64) bool {
+	if r.isUsed(d, now) {
+		return true
+	}
+	for _, e := range r.referred[d] {
+		if e.doc != nil && r.isUsed(e.doc, now) {
+			return true
+		}
+	}
+	return false
+}
+
+// isUsed reports whether somebody asked for the document lately, or follows it,
+// or it is leased.
+//
+//go:noinline
+func (r *Resolver) isUsed(d *document, now int64) bool {
+	return d.leased() || r.pinned(d) || r.recentlyUsed(d, now)
+}
+
 // recentlyUsed reports whether somebody asked for the document within the idle
 // time.
+//
+//go:noinline
 func (r *Resolver) recentlyUsed(d *document, now int64) bool {
 	for e := d.entries; e != nil; e = e.sibling {
 		if e.used.Load() {

@@ -24,7 +24,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 	var targets []*target
 	var places, held []int // held: of what may be lost, or too old, by the end
 	seen := make(map[string]int)
-	r.mu.Lock()
+	r.lock()
 	if r.closed {
 		r.unlock()
 		return found, []error{&Error{Op: "preload", Err: ErrClosed}}
@@ -37,7 +37,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 		seen[name] = i
 		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.usable(now) && !r.outlived(e, now) && (e.doc.ttl > 0 || e.doc.leased()) {
 			held = append(held, i)
-			if found[i] = *e.last; !r.neglected(e.doc, now) {
+			if found[i] = *e.last; !r.overdue(e.doc, now) {
 				r.serve(e, now)
 			}
 			continue
@@ -73,7 +73,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 	r.freshen(ctx, names)
 	// Names of one document are given as of one version, those that were held
 	// before the others were read included.
-	r.mu.Lock()
+	r.lock()
 	for i, name := range names {
 		if e := r.names.find(name); e != nil && e.doc != nil && !found[i].IsZero() {
 			found[i] = *e.last
@@ -101,7 +101,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 func (r *Resolver) freshen(ctx context.Context, names []string) {
 	var readings []*reading
 	var waits []<-chan struct{}
-	r.mu.Lock()
+	r.lock()
 	if r.closed {
 		r.unlock()
 		return
@@ -110,19 +110,26 @@ func (r *Resolver) freshen(ctx context.Context, names []string) {
 	until := now + softWait
 	for _, name := range names {
 		e := r.names.find(name)
-		if e == nil || e.doc == nil || !e.doc.usable(now) {
+		if e == nil || e.doc == nil {
 			continue
 		}
-		if r.neglected(e.doc, now) {
-			readings = addReading(readings, r.claimNeglected(e.doc, now))
-		}
-		if e.doc.holdsUp(now) {
-			waits = append(waits, e.doc.flight.done)
+		for _, d := range [...]*document{e.doc, e.part.site.referrer} {
+			if d == nil || !d.usable(now) {
+				continue
+			}
+			if r.neglected(d, now) {
+				var rd *reading
+				readings, rd = readingOf(readings, d)
+				r.gatherNeglected(rd, d, now)
+			}
+			r.tend(d, now)
+			if d.holdsUp(now) {
+				waits = append(waits, d.flight.done)
+			}
 		}
 	}
 	for _, rd := range readings {
-		rd.tries = 1
-		r.spawnReader(func() { r.read(rd, nil) })
+		r.launchReading(rd)
 	}
 	r.unlock()
 	for _, done := range waits {

@@ -49,7 +49,7 @@ func (r *Resolver) refresher() {
 		case <-timer.C:
 		case <-r.wake:
 		}
-		r.mu.Lock()
+		r.lock()
 		if r.closed {
 			r.unlock()
 			return
@@ -134,7 +134,7 @@ func (r *Resolver) refreshDue(p *provider, now int64) (next int64) {
 		p.calls += calls
 		r.spawn(func() {
 			r.refresh(rd)
-			r.mu.Lock()
+			r.lock()
 			p.calls -= calls
 			r.unlock()
 			r.wakeNow()
@@ -161,7 +161,7 @@ func (r *Resolver) gather(rd *reading, first *document, now int64) {
 			defer p.due.fix(d)
 			continue
 		}
-		if r.noteUse(d, now); r.isIdle(d, now) {
+		if r.noteUse(d, now); !r.inUse(d, now) {
 			d.idle = true
 			d.unpublish()
 			continue
@@ -205,13 +205,10 @@ func (r *Resolver) noteUse(d *document, now int64) {
 	}
 }
 
-func (r *Resolver) isIdle(d *document, now int64) bool {
-	return now-d.lastUsed >= r.idleAfter(d) && !d.leased() && !r.pinned(d)
-}
-
-// refresh reads what was gathered, or renews it.
+// refresh reads what was gathered, or renews it if nobody waits for it, and moves
+// names to documents of their own that it has found.
 func (r *Resolver) refresh(rd *reading) {
-	if len(rd.flights) == 1 && rd.flights[0].doc.isLeased(r) {
+	if rd.refresh && len(rd.flights) == 1 && rd.flights[0].doc.isLeased(r) {
 		if r.renew(rd) {
 			return
 		}
@@ -220,11 +217,11 @@ func (r *Resolver) refresh(rd *reading) {
 	if len(rd.movers) == 0 {
 		return
 	}
-	r.mu.Lock()
-	defer r.unlock()
+	r.lock()
 	for _, name := range rd.movers {
 		r.moveToExact(name)
 	}
+	r.unlock()
 }
 
 // moveToExact moves a name from its parent to a document of its own, if there

@@ -43,6 +43,8 @@ func (rej *rejection) turn() {
 }
 
 // rejection returns what is known of a version's rejection, or nil.
+//
+//go:noinline
 func (d *document) rejection(version string) *rejection {
 	if d.trouble == nil {
 		return nil
@@ -61,12 +63,12 @@ func (d *document) rejection(version string) *rejection {
 // Get waits for the first of these reads for at most a second. If a newer
 // version is held, or s came from elsewhere, nothing happens.
 func (r *Resolver) Invalidate(s Secret) {
-	r.mu.Lock()
-	defer r.unlock()
+	r.lock()
 	if d, rej := r.reject(s, false, nil); rej != nil && d.flight != nil {
 		d.flight.hold = r.now() + softWait
 		d.unpublish()
 	}
+	r.unlock()
 }
 
 // reject notes that the version of s was rejected, and has the document read
@@ -78,7 +80,7 @@ func (r *Resolver) reject(s Secret, turn bool, why error) (*document, *rejection
 		return nil, nil
 	}
 	d := r.holder(snap.name)
-	if d == nil || d.value.version != snap.from.version {
+	if d == nil || !d.value.same(snap.from) {
 		if turn {
 			r.endTurn(d, snap.from) // the version may come back
 		}
@@ -153,7 +155,7 @@ func lastHash(s string) int {
 // outage is seen when the outage ends. f is the read that is under way already.
 func (r *Resolver) readUntilReplaced(d *document, rej *rejection, f *flight) {
 	for n := 0; ; n++ {
-		r.mu.Lock()
+		r.lock()
 		if r.closed || d.dropped || d.value.version != rej.version || d.rejection(rej.version) != rej ||
 			r.now() >= rej.window && (!d.stale() || r.now() >= rej.asked+int64(patience)) {
 			rej.reading = false
@@ -174,7 +176,7 @@ func (r *Resolver) readUntilReplaced(d *document, rej *rejection, f *flight) {
 		case <-r.ctx.Done():
 			return
 		}
-		r.mu.Lock()
+		r.lock()
 		replaced := d.value.version != rej.version
 		r.unlock()
 		if replaced {
@@ -235,7 +237,7 @@ func (r *Resolver) Retry(ctx context.Context, name string, rejected func(error) 
 			return err
 		}
 		last, lost = err, ""
-		r.mu.Lock()
+		r.lock()
 		if _, rej := r.reject(s, leave == turn, err); rej == nil {
 			lost = s.Version()
 		}
@@ -273,7 +275,7 @@ func (r *Resolver) mayTry(ctx context.Context, s Secret, last error) (leave, err
 	snap := s.snapshot()
 	giveUp := r.now() + int64(rotationWindow)
 	for waited := false; ; waited = true {
-		r.mu.Lock()
+		r.lock()
 		if r.closed {
 			r.unlock()
 			return 0, &Error{Op: "retry", Name: snap.name, Err: ErrClosed}
@@ -335,7 +337,7 @@ func (r *Resolver) mayTry(ctx context.Context, s Secret, last error) (leave, err
 			if last != nil {
 				return 0, fmt.Errorf("%w (%w while waiting for another version)", last, ctx.Err())
 			}
-			r.mu.Lock()
+			r.lock()
 			err := rej.refused(d, r.now(), nil)
 			r.unlock()
 			return 0, &Error{Op: "retry", Name: snap.name, Err: fmt.Errorf("%w; %w", err, ctx.Err())}
@@ -368,7 +370,7 @@ func (r *Resolver) accepted(s Secret) {
 	if !r.anyRejected.Load() {
 		return // the usual case, without the lock
 	}
-	r.mu.Lock()
+	r.lock()
 	defer r.unlock()
 	d := r.holder(snap.name)
 	if d == nil || snap.from == nil || d.trouble == nil {
@@ -386,9 +388,9 @@ func (r *Resolver) accepted(s Secret) {
 // untried ends a turn in which the version was neither accepted nor rejected.
 func (r *Resolver) untried(s Secret) {
 	snap := s.snapshot()
-	r.mu.Lock()
-	defer r.unlock()
+	r.lock()
 	r.endTurn(r.holder(snap.name), snap.from)
+	r.unlock()
 }
 
 func (r *Resolver) endTurn(d *document, v *version) {

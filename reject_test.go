@@ -140,6 +140,23 @@ func TestInvalidate(t *testing.T) {
 		assert.Equal(t, time.Now(), stateOf(t, r, "db").RejectedAt)
 	}))
 
+	t.Run("of what has moved to a document whose version is called the same does nothing", in(func(t *testing.T) {
+		r, p := polled(t, nil, rarely())
+		p.SetValue("db", secrets.Value{Data: []byte(`{"password":"one"}`), Version: "1"})
+		old, err := r.Get(t.Context(), "db/password")
+		require.NoError(t, err)
+		p.SetValue("db/password", secrets.Value{Data: []byte("two"), Version: "1"})
+		_, err = r.Refresh(t.Context(), "db/password")
+		require.NoError(t, err)
+		p.ResetCalls()
+		r.Invalidate(old)
+		time.Sleep(time.Minute)
+		assert.Zero(t, p.Calls().Reads)
+		start := time.Now()
+		require.NoError(t, r.Retry(t.Context(), "db/password", isWrongPassword, newDatabase("two").login))
+		assert.Zero(t, time.Since(start))
+	}))
+
 	t.Run("of a secret that came from elsewhere does nothing", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": "one"})
 		value(t, r, "db")

@@ -121,6 +121,9 @@ func (r *Resolver) ask(s *search, t *target, now int64) (need []*document) {
 // there is that the secret is elsewhere.
 func (r *Resolver) arrive(t *target, at *try, d *document, v *version) (elsewhere bool, err error) {
 	if elsewhere, err = r.redirect(t, at, v); elsewhere || err != nil {
+		if elsewhere {
+			t.sites[0].referrer = d
+		}
 		return elsewhere, err
 	}
 	return false, r.attach(t, at, d, v)
@@ -177,8 +180,12 @@ func (r *Resolver) joinSearch(name string, need freshness) (*search, error) {
 }
 
 func (r *Resolver) newSearch(targets []*target, need freshness) *search {
+	eager := len(targets) > 1
+	if eager {
+		r.sought += len(targets)
+	}
 	return &search{
-		targets: targets, start: r.lastRead, need: need, eager: len(targets) > 1,
+		targets: targets, start: r.lastRead, need: need, eager: eager,
 		done: make(chan struct{}), gone: make(chan struct{}), waiters: 1,
 	}
 }
@@ -189,7 +196,7 @@ func (r *Resolver) run(s *search) {
 		var readings []*reading
 		var waits []*flight
 		others := false
-		r.mu.Lock()
+		r.lock()
 		now := r.now()
 		for _, t := range s.targets {
 			if r.closed {
@@ -199,7 +206,9 @@ func (r *Resolver) run(s *search) {
 				f, first := r.claim(d)
 				waits = append(waits, f)
 				if first { // or another reads it, or this search for several names
-					readings = addReading(readings, f)
+					var rd *reading
+					readings, rd = readingOf(readings, d)
+					rd.flights = append(rd.flights, f)
 				} else {
 					others = true
 				}
@@ -230,7 +239,7 @@ func (r *Resolver) run(s *search) {
 			}
 		}
 		if abandoned && s.deserted() {
-			r.mu.Lock()
+			r.lock()
 			r.finish(s)
 			r.unlock()
 			return
@@ -245,7 +254,7 @@ func (r *Resolver) run(s *search) {
 func (r *Resolver) readInline(s *search, rd *reading) bool {
 	returned, overdue := false, false // guarded by the lock; at most one is set
 	rd.overdue = func() {
-		r.mu.Lock()
+		r.lock()
 		defer r.unlock()
 		switch {
 		case returned || overdue:
@@ -258,9 +267,9 @@ func (r *Resolver) readInline(s *search, rd *reading) bool {
 		}
 	}
 	r.read(rd, s.gone)
-	r.mu.Lock()
-	defer r.unlock()
+	r.lock()
 	returned = !overdue
+	r.unlock()
 	return returned
 }
 
@@ -274,20 +283,24 @@ func (s *search) deserted() bool {
 	}
 }
 
-func addReading(readings []*reading, f *flight) []*reading {
-	p := f.doc.folder.provider
+// readingOf returns the reading that takes what is of the same provider as d,
+// added if there is none.
+func readingOf(readings []*reading, d *document) ([]*reading, *reading) {
 	for _, rd := range readings {
-		if rd.provider == p {
-			rd.flights = append(rd.flights, f)
-			return readings
+		if rd.provider == d.folder.provider {
+			return readings, rd
 		}
 	}
-	return append(readings, &reading{provider: p, flights: []*flight{f}, tries: coldTries})
+	rd := &reading{provider: d.folder.provider, tries: coldTries}
+	return append(readings, rd), rd
 }
 
 // finish tells those who wait what came of a search. It is called with the
 // lock held.
 func (r *Resolver) finish(s *search) {
+	if s.eager {
+		r.sought -= len(s.targets)
+	}
 	for _, t := range s.targets {
 		if r.searches[t.name] == s {
 			delete(r.searches, t.name)
@@ -300,7 +313,10 @@ func (r *Resolver) finish(s *search) {
 		case t.err == nil:
 			t.err = fmt.Errorf("%w: %w", ErrUnavailable, errAbandoned)
 		case errors.Is(t.err, ErrNotFound):
-			r.lose(t.name)
+			r.lose(t.name, s.start)
+		}
+		if r.ttl == 0 || r.held+r.named > r.maxEntries {
+			r.dropNameless(t)
 		}
 	}
 	close(s.done)
@@ -318,7 +334,7 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 		case <-r.ctx.Done():
 		}
 	}
-	r.mu.Lock()
+	r.lock()
 	defer r.unlock()
 	s.waiters--
 	select {

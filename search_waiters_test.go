@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -236,5 +237,43 @@ func TestSearchThatAClosedResolverGaveUp(t *testing.T) {
 			assert.NotErrorIs(t, err, secrets.ErrUnavailable)
 			release()
 		}
+	}))
+}
+
+func TestASearchThatIsOverdueLosesNothing(t *testing.T) {
+	t.Run("that another has found since", in(func(t *testing.T) {
+		var deleted atomic.Int32
+		r, p := polled(t, nil, secrets.WithObserver(func(_ context.Context, e secrets.Event) {
+			if e.Kind == secrets.EventDeleted {
+				deleted.Add(1)
+			}
+		}))
+		release := p.Block("db")
+		late := ask(time.Minute, getting(r, "db/password"))
+		p.Set("db/password", "one")
+		_, err := r.Refresh(t.Context(), "db/password")
+		require.NoError(t, err)
+		release()
+		<-late.done
+		require.ErrorIs(t, late.err, secrets.ErrNotFound)
+		p.Fail(secretstest.All, secrets.ErrUnavailable)
+		assert.Equal(t, "one", value(t, r, "db/password"))
+		assert.Zero(t, deleted.Load())
+	}))
+
+	t.Run("but what has been deleted since", in(func(t *testing.T) {
+		r, p := polled(t, nil, secrets.WithTTL(time.Minute))
+		release := p.Block("db")
+		late := ask(time.Minute, getting(r, "db/password"))
+		p.Set("db/password", "one")
+		_, err := r.Refresh(t.Context(), "db/password")
+		require.NoError(t, err)
+		p.Delete("db/password")
+		deleted := ask(time.Minute, refreshing(r, "db/password"))
+		release()
+		<-late.done
+		<-deleted.done
+		_, err = r.Get(t.Context(), "db/password")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
 	}))
 }

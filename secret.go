@@ -50,6 +50,8 @@ func (v *version) setWhole(name *string) {
 }
 
 // snapshot returns what s holds; the zero Secret holds the zero snapshot.
+//
+//go:noinline
 func (s Secret) snapshot() snapshot {
 	if s.open == nil {
 		return snapshot{}
@@ -58,7 +60,12 @@ func (s Secret) snapshot() snapshot {
 }
 
 // Reveal returns the value as text. It does not allocate.
-func (s Secret) Reveal() string { return s.snapshot().value }
+func (s Secret) Reveal() string {
+	if s.open == nil {
+		return ""
+	}
+	return s.open().value
+}
 
 // Bytes returns a copy of the value, which the caller may modify.
 func (s Secret) Bytes() []byte { return []byte(s.snapshot().value) }

@@ -52,6 +52,8 @@ type Resolver struct {
 	retired        []retired
 	subs           map[*entry][]*subscription       // of names that somebody follows
 	watches        map[*document]context.CancelFunc // of documents whose provider tells of changes
+	referred       map[*document][]*entry           // the names that a document's value refers elsewhere
+	sought         int                              // names of searches for several, under way
 	told           []*Event                         // emitted when the lock is released
 	running        bool                             // the refresher runs
 	wakeAt         int64                            // when it looks next
@@ -149,6 +151,7 @@ func newResolver(opts []Option) *Resolver {
 		missing:        newMissingHeap(),
 		subs:           make(map[*entry][]*subscription),
 		watches:        make(map[*document]context.CancelFunc),
+		referred:       make(map[*document][]*entry),
 	}
 	r.names.clear()
 	for _, o := range opts {
@@ -219,7 +222,7 @@ func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
 	}
 	patient := ctx.Err() == nil // a held value is not waited for by a context that is done
 	for searched := false; ; {
-		r.mu.Lock()
+		r.lock()
 		if r.closed {
 			r.unlock()
 			return Secret{}, &Error{Op: "get", Name: name, Err: ErrClosed}
@@ -229,7 +232,7 @@ func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
 		e := r.names.find(name)
 		if e == nil || e.doc == nil || !e.doc.usable(now) || r.outlived(e, now) || e.doc.ttl == 0 && !e.doc.leased() {
 			s, err := r.getSearched(ctx, name)
-			if err != nil || searched || !r.foundNeglected(name) {
+			if err != nil || searched || !r.foundOverdue(name) {
 				return s, err
 			}
 			searched = true
@@ -264,43 +267,84 @@ func (r *Resolver) getSearched(ctx context.Context, name string) (Secret, error)
 // waitFor returns what Get waits for before it serves a held value, and until
 // when at most; nil: nothing.
 func (r *Resolver) waitFor(e *entry, now int64, patient bool) (<-chan struct{}, int64) {
-	d := e.doc
-	if r.neglected(d, now) {
-		r.launch(r.claimNeglected(d, now))
+	d, from := e.doc, e.part.site.referrer
+	r.tend(d, now)
+	if from != nil && from.usable(now) {
+		r.tend(from, now)
 	}
-	if !patient || !d.holdsUp(now) {
+	s := r.searches[e.name]
+	switch {
+	case !patient:
 		return nil, 0
-	}
-	if s := r.searches[e.name]; s != nil && d.gone() {
+	case from != nil && from.holdsUp(now):
+		return from.flight.done, from.flight.hold
+	case from != nil && s != nil && from.value != nil && now < from.value.mono+softWait:
+		return s.done, from.value.mono + softWait // it was read just now, and may say something else
+	case !d.holdsUp(now):
+		return nil, 0
+	case s != nil && d.gone():
 		return s.done, d.flight.hold
+	default:
+		return d.flight.done, d.flight.hold
 	}
-	return d.flight.done, d.flight.hold
 }
 
 // neglected reports whether the held value of a document is past its TTL and
 // nobody but its readers sees to it. One that is read for each Get is past
 // nothing.
 func (r *Resolver) neglected(d *document, now int64) bool {
-	return (d.idle || r.onDemand && (d.ttl > 0 || d.leased())) && now >= d.next && d.flight == nil && (d.trouble == nil || now >= d.trouble.retry)
+	return d.flight == nil && r.overdue(d, now)
 }
 
-// claimNeglected makes the caller, who has a use for it, the reader of a
-// neglected document, for which others wait a moment.
-func (r *Resolver) claimNeglected(d *document, now int64) *flight {
+// overdue is neglected of a document that may be being read.
+func (r *Resolver) overdue(d *document, now int64) bool {
+	return (d.idle || r.onDemand && (d.ttl > 0 || d.leased())) && now >= d.next && (d.trouble == nil || now >= d.trouble.retry)
+}
+
+// tend has a neglected document read, and Get wait for a read of it that
+// somebody else, by Refresh or a search, has begun.
+func (r *Resolver) tend(d *document, now int64) {
+	switch {
+	case !r.overdue(d, now):
+	case d.flight == nil:
+		rd := &reading{provider: d.folder.provider}
+		r.gatherNeglected(rd, d, now)
+		r.launchReading(rd)
+	case d.flight.hold == 0:
+		d.idle, d.lastUsed = false, now
+		d.flight.hold = now + softWait
+	}
+}
+
+// gatherNeglected makes the caller, who has a use for it, the reader of a
+// neglected document, for which others wait a moment; now and then also of what
+// its names would live in by themselves.
+func (r *Resolver) gatherNeglected(rd *reading, d *document, now int64) {
 	d.idle, d.lastUsed = false, now
 	d.unpublish()
 	f, _ := r.claim(d)
 	f.hold = now + softWait
-	return f
+	rd.flights = append(rd.flights, f)
+	if d.rounds++; d.rounds%recheck == 0 {
+		r.gatherExact(rd, d)
+	}
 }
 
-// foundNeglected reports whether what a search has just found is past its TTL:
-// a name that is new on a document held for others.
-func (r *Resolver) foundNeglected(name string) bool {
-	r.mu.Lock()
-	defer r.unlock()
+// launchReading reads what was gathered in the background. Somebody waits for
+// it.
+func (r *Resolver) launchReading(rd *reading) {
+	rd.tries = 1
+	r.spawnReader(func() { r.refresh(rd) })
+}
+
+// foundOverdue reports whether what a search has just found is past its TTL: a
+// name that is new on a document held for others.
+func (r *Resolver) foundOverdue(name string) bool {
+	r.lock()
 	e, now := r.names.find(name), r.now()
-	return e != nil && e.doc != nil && e.doc.usable(now) && r.neglected(e.doc, now)
+	is := e != nil && e.doc != nil && e.doc.usable(now) && r.overdue(e.doc, now)
+	r.unlock()
+	return is
 }
 
 // serve returns the held value of an entry, and has the next Get find it at
@@ -388,7 +432,7 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 	if r.err != nil {
 		return Secret{}, r.err
 	}
-	r.mu.Lock()
+	r.lock()
 	if r.closed {
 		r.unlock()
 		return Secret{}, &Error{Op: "refresh", Name: name, Err: ErrClosed}
@@ -402,6 +446,8 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 }
 
 // now returns the resolver's monotonic time in ns.
+//
+//go:noinline
 func (r *Resolver) now() int64 { return int64(r.clock.mono()) }
 
 // tell keeps an event until the lock is released. It is called with the lock
@@ -409,6 +455,11 @@ func (r *Resolver) now() int64 { return int64(r.clock.mono()) }
 //
 //go:noinline
 func (r *Resolver) tell(e *Event) { r.told = append(r.told, e) }
+
+// lock takes the lock. It is called in too many places to be worth a copy in each.
+//
+//go:noinline
+func (r *Resolver) lock() { r.mu.Lock() }
 
 // unlock releases the lock, and then tells what happened under it.
 func (r *Resolver) unlock() {

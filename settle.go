@@ -52,13 +52,23 @@ func (r *Resolver) validate(d *document, v *version, now int64) error {
 	}
 	for e := d.entries; e != nil; e = e.sibling {
 		text, err := e.part.cut(v)
-		switch {
-		case errors.Is(err, ErrNotFound): // it may have moved
-		case err != nil:
-			return err
-		case text == "" && e.last.Reveal() != "":
-			return invalid("the value has become empty; the held one is kept")
+		if errors.Is(err, ErrNotFound) { // it may have moved
+			continue
 		}
+		if err == nil {
+			err = e.checkEmpty(text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkEmpty refuses that a name which is held becomes empty.
+func (e *entry) checkEmpty(text string) error {
+	if text == "" && e.last.Reveal() != "" {
+		return invalid("the value has become empty; the held one is kept")
 	}
 	return nil
 }
@@ -104,6 +114,9 @@ func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
 	}
 	for _, e := range lost {
 		r.relocate(e)
+	}
+	if changed {
+		r.relocateReferred(d)
 	}
 	r.watchDocument(d)
 	switch {
@@ -163,6 +176,7 @@ func (r *Resolver) fail(d *document, err error, now int64) {
 			r.relocate(e)
 			e = next
 		}
+		r.relocateReferred(d)
 	}
 	d.next = t.retry
 	if speaksOfProvider(err) && d.folder.provider.retryAt > now {
@@ -229,11 +243,11 @@ func (p *provider) toldOutage(d *document, err error) bool {
 
 // behind reports whether what is held for a name is of an older version than
 // its document, the name's field being gone from that: it has an end of its own.
-func (e *entry) behind() bool { return e.last.snapshot().from != e.doc.value }
+func (e *entry) behind() bool { return e.from() != e.doc.value }
 
 // outlives returns until when what is held for a name that is behind may be
 // served.
-func (r *Resolver) outlives(e *entry) int64 { return e.last.snapshot().from.end(int64(r.maxStale)) }
+func (r *Resolver) outlives(e *entry) int64 { return e.from().end(int64(r.maxStale)) }
 
 // outlived reports whether what is held for a name is too old to be served
 // although its document is fresh: it is not known where the name is now.

@@ -21,10 +21,11 @@ type site struct {
 	exact  bool // look for the document of exactly the name
 	parent bool // look for the name in its parent document
 
-	ttl    time.Duration // 0: the resolver's
-	base64 bool          // ?decode=base64
-	trim   bool          // ?trim=newline
-	follow bool          // ?references=true: a value that is a reference stands for what it refers to
+	ttl      time.Duration // 0: the resolver's
+	base64   bool          // ?decode=base64
+	trim     bool          // ?trim=newline
+	follow   bool          // ?references=true: a value that is a reference stands for what it refers to
+	referrer *document     // whose value says that a name is here; nil: none does
 }
 
 // A folder is the documents of one provider that share a base and document

@@ -63,9 +63,9 @@ func newProvider(scheme string, options map[string]string, maxStale time.Duratio
 // open returns the Provider, opened when first needed. A failed opening is
 // tried again by the next read.
 func (r *Resolver) open(ctx context.Context, p *provider) (Provider, error) {
-	r.mu.Lock()
+	r.lock()
 	opened := p.opened
-	r.mu.Unlock()
+	r.unlock()
 	if opened != nil {
 		return opened, nil
 	}
@@ -75,9 +75,9 @@ func (r *Resolver) open(ctx context.Context, p *provider) (Provider, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	r.mu.Lock()
+	r.lock()
 	opened = p.opened
-	r.mu.Unlock()
+	r.unlock()
 	if opened != nil {
 		return opened, nil
 	}
@@ -92,7 +92,7 @@ func (r *Resolver) open(ctx context.Context, p *provider) (Provider, error) {
 	if err != nil {
 		return nil, withClass(err)
 	}
-	r.mu.Lock()
+	r.lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		go closeProvider(opened) // too late for Close to see it
@@ -139,9 +139,9 @@ func (r *Resolver) fetchRefs(ctx context.Context, p *provider, opened Provider, 
 	}
 	results, singly := fetchAll(ctx, opened, b, refs)
 	if b != nil && singly == len(refs) {
-		r.mu.Lock()
+		r.lock()
 		p.batchAfter = r.now() + noBatchFor
-		r.mu.Unlock()
+		r.unlock()
 	}
 	return results
 }
@@ -177,9 +177,9 @@ func (r *Resolver) batcher(p *provider, opened Provider) BatchProvider {
 	if !ok {
 		return nil
 	}
-	r.mu.Lock()
+	r.lock()
 	refused := p.batchAfter > r.now()
-	r.mu.Unlock()
+	r.unlock()
 	if refused {
 		return nil
 	}

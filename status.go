@@ -39,8 +39,7 @@ type Status struct {
 // Status tells of every document that is held or was looked for lately, sorted
 // by where it lives. It does no I/O.
 func (r *Resolver) Status() []Status {
-	r.mu.Lock()
-	defer r.unlock()
+	r.lock()
 	now, wall := r.now(), r.clock.wall()
 	var all []Status
 	for _, p := range r.providers {
@@ -52,6 +51,7 @@ func (r *Resolver) Status() []Status {
 			}
 		}
 	}
+	r.unlock()
 	sort.Sort(byPlace(all))
 	return all
 }
@@ -142,7 +142,7 @@ func (r *Resolver) Healthy() error {
 	if r.err != nil {
 		return r.err
 	}
-	r.mu.Lock()
+	r.lock()
 	defer r.unlock()
 	if r.closed {
 		return &Error{Op: "health", Err: ErrClosed}

@@ -18,6 +18,7 @@ type target struct {
 	need              [2]*document // room for what step returns
 
 	entry  *entry // where it was attached
+	isNew  bool   // it was held nowhere before
 	secret *Secret
 	err    error
 }
@@ -176,20 +177,30 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 		r.names.add(e)
 		r.named++
 	}
+	if e.doc != nil && e.doc != d && e.doc.usable(r.now()) {
+		if err := e.checkEmpty(text); err != nil {
+			return err
+		}
+	}
 	found := e.doc == nil
+	t.isNew = found
+	r.unrefer(e)
+	e.part = at.part
+	if from := at.site.referrer; from != nil {
+		r.referred[from] = append(r.referred[from], e)
+	}
 	if e.doc != d {
 		r.detach(e)
 		e.doc = d
 		e.sibling, d.entries = d.entries, e
 	}
-	e.part = at.part
 	if !e.holds(v, text) && e.renew(v, text) {
 		found = true
 	}
 	t.entry, t.secret, t.err = e, e.last, nil
 	now := r.now()
 	d.lastUsed = now
-	if d.idle && !r.neglected(d, now) { // else Get reads it
+	if d.idle && !r.overdue(d, now) { // else Get reads it, or waits for who does
 		d.idle = false
 		if d.flight == nil {
 			r.enqueue(d)

@@ -78,6 +78,10 @@ func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 	return n
 }
 
+// same reports whether two versions, which may be of different documents, are
+// the same.
+func (v *version) same(o *version) bool { return v.version == o.version && v.data == o.data }
+
 // extra returns what the version has beyond data, version and creation; nil:
 // nothing.
 //

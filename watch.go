@@ -22,6 +22,8 @@ func (s *subscription) signal() {
 }
 
 // notify wakes the subscribers of a name. It is called with the lock held.
+//
+//go:noinline
 func (r *Resolver) notify(e *entry) {
 	for _, s := range r.subs[e] {
 		s.signal()
@@ -48,7 +50,7 @@ func (r *Resolver) subscribe(name string, optional bool) *subscription {
 
 // subscribeTo is subscribe with a channel that several subscriptions share.
 func (r *Resolver) subscribeTo(name string, optional bool, woken chan struct{}) *subscription {
-	r.mu.Lock()
+	r.lock()
 	defer r.unlock()
 	s := &subscription{woken: woken, optional: optional}
 	if r.closed {
@@ -65,7 +67,7 @@ func (r *Resolver) subscribeTo(name string, optional bool, woken chan struct{}) 
 }
 
 func (r *Resolver) unsubscribe(s *subscription) {
-	r.mu.Lock()
+	r.lock()
 	defer r.unlock()
 	e := s.entry
 	for i, other := range r.subs[e] {
@@ -77,7 +79,7 @@ func (r *Resolver) unsubscribe(s *subscription) {
 			return
 		}
 		delete(r.subs, e)
-		if e.doc == nil {
+		if e.doc == nil || !r.closed && !r.mayKeep(e) {
 			r.dropEntry(e)
 		}
 		return
@@ -164,7 +166,7 @@ func stop(cancel context.CancelFunc) {
 
 // pollAfter returns when to ask for a name again; 0: the refresher sees to it.
 func (r *Resolver) pollAfter(s *subscription, name string, err error, failures int) time.Duration {
-	r.mu.Lock()
+	r.lock()
 	defer r.unlock()
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -232,17 +234,17 @@ func (r *Resolver) watchDocument(d *document) {
 		case err == nil:
 			r.changed(d) // it may have, between the read and the watch
 		case !errors.Is(err, errors.ErrUnsupported):
-			r.mu.Lock()
-			defer r.unlock()
 			cancel()
+			r.lock()
 			delete(r.watches, d) // the next read tries again
+			r.unlock()
 		}
 	})
 }
 
 // changed is a provider's word that d may have changed.
 func (r *Resolver) changed(d *document) {
-	r.mu.Lock()
+	r.lock()
 	defer r.unlock()
 	if r.closed || d.dropped {
 		return
@@ -272,7 +274,7 @@ func (r *Resolver) readSoon(d *document) {
 // that a missing name may be there, until the returned func is called.
 func (r *Resolver) watchMissing(name string, signal func()) context.CancelFunc {
 	ctx, cancel := context.WithCancel(r.ctx)
-	r.mu.Lock()
+	r.lock()
 	defer r.unlock()
 	t, err := r.newTarget(name)
 	if err != nil || r.onDemand || r.closed {

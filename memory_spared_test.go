@@ -1,0 +1,111 @@
+package secrets_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+// filled returns n documents of this text.
+func filled(n int, text string) map[string]string {
+	all := make(map[string]string, n)
+	for i := range n {
+		all[fmt.Sprint("t", i)] = text
+	}
+	return all
+}
+
+func TestTheBoundHolds(t *testing.T) {
+	t.Run("of documents that lack what is asked for", in(func(t *testing.T) {
+		for _, bound := range []int{20, 300} {
+			r, _ := polled(t, filled(200, "{}"), secrets.WithMaxEntries(bound))
+			for i := range 200 {
+				_, err := r.Get(t.Context(), fmt.Sprintf("t%d#key", i))
+				require.ErrorIs(t, err, secrets.ErrNotFound)
+				time.Sleep(time.Hour)
+				documents, names, _ := r.Held()
+				assert.LessOrEqual(t, documents+names, bound)
+			}
+		}
+	}))
+
+	t.Run("of what nobody follows any more", in(func(t *testing.T) {
+		r, _ := polled(t, filled(200, "v"), secrets.WithMaxEntries(20))
+		for i := range 200 {
+			l, err := secrets.Bind[string](t.Context(), r, fmt.Sprint("t", i), nil)
+			require.NoError(t, err)
+			l.Stop()
+			time.Sleep(time.Hour)
+			documents, names, _ := r.Held()
+			assert.LessOrEqual(t, documents+names, 20)
+		}
+	}))
+
+	t.Run("for new names, and takes none away that was read again", in(func(t *testing.T) {
+		r, p := polled(t, filled(21, "v"), secrets.WithMaxEntries(20))
+		value(t, r, "t20")
+		for i := range 20 {
+			_, err := secrets.Bind[string](t.Context(), r, fmt.Sprint("t", i), nil)
+			require.NoError(t, err)
+		}
+		value(t, r, "t20")
+		_, err := r.Refresh(t.Context(), "t20")
+		require.NoError(t, err)
+		p.Fail("t20", secrets.ErrUnavailable)
+		assert.Equal(t, "v", value(t, r, "t20"))
+	}))
+
+	t.Run("with a TTL of zero, which keeps nothing that nobody follows", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"a": "{}", "a/x": "1", "b": "{}", "b/y": "2"}, secrets.WithTTL(0))
+		nothing := func() {
+			t.Helper()
+			documents, names, _ := r.Held()
+			assert.Zero(t, documents+names)
+		}
+		require.NoError(t, r.Preload(t.Context(), "a/x", "b/y"))
+		nothing()
+		_, err := r.Get(t.Context(), "a#z")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		nothing()
+		for range r.Watch(t.Context(), "a/x") {
+			break
+		}
+		nothing()
+	}))
+}
+
+func TestAPreloadOfManyMissingNames(t *testing.T) {
+	t.Run("reads each place once, whatever the bound", in(func(t *testing.T) {
+		nothing, all := quiet(nil), quiet(filled(140, "v"))
+		r := on(t, secrets.Chain(nothing, all), secrets.WithMaxEntries(400))
+		var names []string
+		for i := range 140 {
+			names = append(names, fmt.Sprint("t", i))
+		}
+		require.NoError(t, r.Preload(t.Context(), names...))
+		assert.Equal(t, 140, nothing.Calls().Reads)
+		assert.Equal(t, 140, all.Calls().Reads)
+	}))
+}
+
+func TestWhatIsRememberedAsMissingIsForgottenInTime(t *testing.T) {
+	t.Run("behind a read that never began, too", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"held": "1"}, secrets.WithTimeout(time.Hour))
+		leave := full(t, r, p)
+		<-ask(time.Second, getting(r, "late")).done
+		leave()
+		keepUsing(t, r, "held")
+		for i := range 10 {
+			_, err := r.Get(t.Context(), fmt.Sprint("m", i))
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+		}
+		time.Sleep(time.Hour)
+		_, _, missing := r.Held()
+		assert.Zero(t, missing)
+	}))
+}

@@ -1,0 +1,53 @@
+package secrets_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+func TestANameThatGetsADocumentOfItsOwn(t *testing.T) {
+	for what, opts := range map[string][]secrets.Option{"that is refreshed": nil, "that is read on demand": {secrets.WithOnDemand()}, "that is idle each time": {secrets.WithIdle(time.Second)}} {
+		t.Run(what+" moves there", in(func(t *testing.T) {
+			r, p := polled(t, map[string]string{"db": `{"password":"old"}`}, append(opts, secrets.WithTTL(time.Minute))...)
+			require.Equal(t, "old", value(t, r, "db/password"))
+			p.Set("db/password", "new")
+			for range 12 {
+				time.Sleep(time.Minute)
+				value(t, r, "db/password")
+				require.NoError(t, r.Preload(t.Context(), "db/password"))
+			}
+			assert.Equal(t, "new", value(t, r, "db/password"))
+		}))
+	}
+
+	t.Run("that is preloaded on demand moves there", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"password":"old"}`}, secrets.WithTTL(time.Minute), secrets.WithOnDemand())
+		require.Equal(t, "old", value(t, r, "db/password"))
+		p.Set("db/password", "new")
+		for range 12 {
+			time.Sleep(time.Minute)
+			require.NoError(t, r.Preload(t.Context(), "db/password"))
+		}
+		assert.Equal(t, "new", value(t, r, "db/password"))
+	}))
+
+	t.Run("that is empty stays where it was, as long as that may be served", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"password":"one"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		value(t, r, "db/password")
+		p.Set("db/password", "")
+		_, err := r.Refresh(t.Context(), "db/password")
+		require.ErrorIs(t, err, secrets.ErrInvalid)
+		assert.ErrorContains(t, err, "has become empty")
+		stop := keepUsing(t, r, "db/password")
+		time.Sleep(30 * time.Minute)
+		assert.Equal(t, "one", value(t, r, "db/password"))
+		stop()
+		time.Sleep(2 * time.Hour)
+		assert.Empty(t, value(t, r, "db/password"))
+	}))
+}
