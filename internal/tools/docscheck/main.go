@@ -1,6 +1,7 @@
 // Command docscheck checks the Markdown pages of the repository: every link
-// inside it resolves, every Go block compiles, and every page of docs/ can be
-// reached from README.md.
+// inside it resolves, in Markdown and in HTML, every link by reference is
+// defined, every Go block compiles, and every page of docs/ can be reached from
+// README.md.
 //
 //	docscheck [-v] [PAGE…]
 //
