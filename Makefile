@@ -6,17 +6,20 @@
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
-check: format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks test coverage ## what CI runs first: all of the checks below, and the tests with race
+check: ; .ci/check
+check: ## what CI runs first: all of the checks below, and the tests with race; tells at the end what failed or was skipped
 ci: ; bash .ci/run
 ci: ## everything that CI runs; takes the better part of an hour the first time
 
-format vet staticcheck comments gosec govulncheck deps licences docs checks coverage: ; .ci/$@
+format staticcheck errcheck comments gosec govulncheck deps licences docs checks coverage: ; .ci/$@
 format: ## names the files that gofmt would change
 tidiness: ; .ci/tidy
 tidiness: ## fails if go mod tidy would change something
 deps: ## fails if a package links what it must not
-vet: ## go vet of every module
+vet: ; .ci/vet && .ci/vet darwin && .ci/vet windows
+vet: ## go vet of every module, and for macOS and Windows of what users build
 staticcheck: ## staticcheck of every module
+errcheck: ## fails if an error is dropped without a word, in any module
 comments: ## fails if an exported name has no comment
 gosec: ## looks for insecure code
 govulncheck: ## looks for known vulnerabilities; GOVULNDB=file:///… is another database
@@ -60,5 +63,5 @@ scale: ## the plots and tables of docs/scale.md, simulated anew; some minutes
 tidy: ## go mod tidy in every module
 	.ci/tidy -w
 
-.PHONY: help check ci format tidiness deps vet staticcheck comments gosec govulncheck licences apicheck docs checks coverage soak api test bench bench-peers fuzz \
+.PHONY: help check ci format tidiness deps vet staticcheck errcheck comments gosec govulncheck licences apicheck docs checks coverage soak api test bench bench-peers fuzz \
 	integration mutants scale tidy

@@ -1,4 +1,4 @@
-# Sourced by .ci/run: runs suites one after the other, goes on after a failure,
+# Sourced by .ci/run and .ci/check: runs suites one after the other, goes on after a failure,
 # and reports at the end.
 
 passed=0

@@ -216,7 +216,7 @@ func (l *lister) walk(root *os.Root, rel string, above []fs.FileInfo, shown, sta
 	}
 	self, err := f.Stat()
 	entries, err2 := f.ReadDir(-1)
-	f.Close()
+	_ = f.Close()
 	if err := errors.Join(err, err2); err != nil {
 		fail(err)
 		return

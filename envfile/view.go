@@ -61,7 +61,7 @@ func (v *view) pin(root *os.Root, found func() (fs.FileInfo, error)) {
 
 func (v *view) close() {
 	for _, root := range v.opened {
-		root.Close()
+		_ = root.Close()
 	}
 }
 

@@ -67,7 +67,7 @@ func (w *watcher) run() {
 	go func() {
 		defer close(w.done)
 		w.loop()
-		w.system.Close()
+		_ = w.system.Close()
 		<-collected
 	}()
 }

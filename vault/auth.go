@@ -230,7 +230,7 @@ func fingerprint(method api.AuthMethod) [32]byte {
 			continue
 		}
 		text, err := source()
-		fmt.Fprintf(h, "%t %d ", err == nil, len(text))
+		_, _ = fmt.Fprintf(h, "%t %d ", err == nil, len(text))
 		h.Write([]byte(text))
 	}
 	return [32]byte(h.Sum(nil))

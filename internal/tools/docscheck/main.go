@@ -1,6 +1,7 @@
 // Command docscheck checks the Markdown pages of the repository: every link
-// inside it resolves, every Go block compiles, and every page of docs/ can be
-// reached from README.md.
+// inside it resolves, in Markdown and in HTML, every link by reference is
+// defined, every Go block compiles, and every page of docs/ can be reached from
+// README.md.
 //
 //	docscheck [-v] [PAGE…]
 //
@@ -8,6 +9,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -104,9 +106,12 @@ func tracked() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("git ls-files: %w", err)
 	}
-	names := strings.Fields(string(out))
-	return slices.DeleteFunc(names, func(name string) bool {
+	names := slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool {
 		_, err := os.Stat(name)
 		return err != nil // deleted, and not committed yet
-	}), nil
+	})
+	if len(names) == 0 {
+		return nil, errors.New("git ls-files names no page here")
+	}
+	return names, nil
 }

@@ -61,6 +61,11 @@ func parse(name string, source []byte) *page {
 		if n.Type() == ast.TypeBlock && n.Lines().Len() > 0 {
 			line = lineAt(n.Lines().At(0).Start)
 		}
+		if n.Type() == ast.TypeBlock && n.FirstChild() != nil && n.FirstChild().Type() == ast.TypeInline {
+			for _, r := range undefined(n, source) {
+				p.faults = append(p.faults, fault{name, lineAt(r.source), "nothing defines the link " + r.text})
+			}
+		}
 		switch n := n.(type) {
 		case *ast.Text:
 			line = lineAt(n.Segment.Start)
@@ -85,8 +90,14 @@ func parse(name string, source []byte) *page {
 				rest, _, _ = strings.Cut(rest, "-->")
 				preludes = append(preludes, prelude{line + 1, rest})
 			}
+			p.links = append(p.links, htmlLinks(raw, line)...)
+		case *ast.RawHTML:
+			p.links = append(p.links, htmlLinks(string(n.Segments.Value(source)), lineAt(n.Segments.At(0).Start))...)
 		case *ast.FencedCodeBlock:
 			language, attributes, _ := strings.Cut(infoOf(n, source), " ")
+			if strings.EqualFold(language, "golang") || strings.EqualFold(language, "go") && language != "go" {
+				p.faults = append(p.faults, fault{name, line - 1, "a Go block is marked " + strconv.Quote(language) + "; write go, so that it is compiled"})
+			}
 			if language != "go" {
 				break
 			}

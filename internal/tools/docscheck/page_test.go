@@ -46,6 +46,61 @@ Text with [a link](other.md#there) and
 	assert.Contains(t, p.faults[0].text, `"maybe"`)
 }
 
+func TestLinksOfHTML(t *testing.T) {
+	t.Parallel()
+	p := parse("page.md", []byte(`Text with <a href="one.md">one</a> and
+<a
+class="x" href='two.md#a&amp;b'>two</a>.
+
+<!-- <a href="hidden.md"> -->
+
+<p align="center">
+  <!-- a
+  comment <a href="hidden.md"> -->
+  <img alt="x" SRC=three.png>
+</p>
+
+`+"`<a href=\"code.md\">`\n\n```html\n<a href=\"block.md\">\n```\n"))
+	assert.Equal(t, []link{{"one.md", 1}, {"two.md#a&b", 2}, {"three.png", 10}}, p.links)
+	assert.Empty(t, p.faults)
+}
+
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"[x][there] and [x][There]":                "",
+		"[there] and [there][]":                    "",
+		"see [x][gone]":                            "[x][gone]",
+		"see [gone][]":                             "[gone][]",
+		"an ![image][gone]":                        "[image][gone]",
+		"[`code`][gone]":                           "[…][gone]",
+		"*text with [one\nof two lines][gone]*":    "[one\nof two lines][gone]",
+		"`m[a][b]`, and [a] and [b], which is [0]": "",
+		"m\\[a][b]":                                "",
+		"- [ ] to do\n- [x] done":                  "",
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			p := parse("page.md", []byte("# Title\n\nText,\n"+text+"\n\n[there]: there.md\n"))
+			if want == "" {
+				assert.Empty(t, p.faults)
+				return
+			}
+			assert.Equal(t, []fault{{"page.md", 4, "nothing defines the link " + want}}, p.faults)
+		})
+	}
+}
+
+func TestGoByAnotherName(t *testing.T) {
+	t.Parallel()
+	for _, mark := range []string{"golang", "Go", "golang ignore"} {
+		p := parse("page.md", []byte("Text\n\n```"+mark+"\nx++\n```\n"))
+		require.Len(t, p.faults, 1, mark)
+		assert.Equal(t, 3, p.faults[0].line)
+		assert.Contains(t, p.faults[0].text, "write go")
+	}
+}
+
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

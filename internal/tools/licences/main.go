@@ -29,7 +29,7 @@ var allowed = []string{
 	"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "Unlicense",
 }
 
-// systems are those that CONTRIBUTING.md promises.
+// systems are those that README.md promises.
 var systems = []string{"linux", "darwin", "windows"}
 
 // atLeast is how much of a licence's file has to be known text, in percent;
