@@ -27,7 +27,8 @@
 //	)
 //
 // With SECRETS_URL unset, names are looked for in the environment and then in
-// ./.env. Package config reads the same settings, and more, from a YAML file.
+// ./.env, if package envfile is linked. Package config reads the same settings,
+// and more, from a YAML file.
 //
 // # Resolvers
 //
@@ -74,7 +75,8 @@
 //
 // [WithReferences], or the references of a [Config], give names to references.
 // [ParseRef] also reads ARNs and the forms of other tools. Options that every
-// scheme has: decode=base64; trim=newline; ttl=30s; search=exact or
+// scheme has: decode=base64; trim=newline; ttl=30s; references=true, by which a
+// value that is a reference stands for what it refers to; search=exact or
 // search=parent, which switch one of the two looks off.
 //
 // # Freshness

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"os"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/secretstest"
@@ -27,11 +28,23 @@ func ExampleSetDefault() {
 // Default opens the resolver now, so that a mistake in SECRETS_URL ends the
 // program at its start; and main can close it, which gives leases back.
 func ExampleDefault() {
+	// What the deployment sets, and package envfile reads.
+	for variable, text := range map[string]string{"SECRETS_URL": "env://?prefix=EXAMPLE_", "EXAMPLE_API_KEY": "k1"} {
+		_ = os.Setenv(variable, text)
+		defer os.Unsetenv(variable)
+	}
+
 	r, err := secrets.Default()
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer r.Close()
+	defer secrets.SetDefault(nil) // other examples open theirs
+
+	key, err := secrets.Get(context.Background(), "api/key")
+	fmt.Println(key.Reveal(), err)
+	// Output:
+	// k1 <nil>
 }
 
 // Before a process becomes another one (exec), Detach ends what the resolver

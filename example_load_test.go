@@ -1,10 +1,12 @@
 package secrets_test
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
 )
 
 // All names of a struct are read together, and every failure is told at once.
@@ -34,6 +36,22 @@ func ExampleLoad() {
 	// app [REDACTED] 5433 5s true
 }
 
+// A resolver of one's own, without the default one.
+func ExampleResolver_Load() {
+	r := secrets.New(secretstest.NewProvider(map[string]string{"db": `{"user":"app","password":"correct horse"}`}))
+	defer r.Close()
+
+	var db struct {
+		User     string         `secret:"db/user"`
+		Password secrets.Secret `secret:"db/password"`
+	}
+	err := r.Load(context.Background(), &db)
+	fmt.Println(db.User, db.Password, err)
+	// Output:
+	// app [REDACTED] <nil>
+}
+
+// What is missing and what does not fit its field is told at once, by name.
 func ExampleLoad_failures() {
 	ctx, _, done := infrastructure(map[string]string{"timeout": "soon"})
 	defer done()

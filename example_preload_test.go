@@ -28,3 +28,16 @@ func ExamplePreload() {
 	// calls: 1
 	// true
 }
+
+// Names that are fields of one document are one read, and a Get after it none.
+func ExampleResolver_Preload() {
+	r, provider, done := manager(map[string]string{"db": `{"user":"app","password":"correct horse"}`})
+	defer done()
+
+	fmt.Println(r.Preload(context.Background(), "db#user", "db#password"))
+	user, err := r.Get(context.Background(), "db#user")
+	fmt.Println(user.Reveal(), err, provider.Reads("db"))
+	// Output:
+	// <nil>
+	// app <nil> 1
+}

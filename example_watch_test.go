@@ -1,10 +1,12 @@
 package secrets_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretstest"
 )
 
 // The first value is the current one, and each one after it is a change.
@@ -33,4 +35,20 @@ func ExampleWatch() {
 	// serving with version v1
 	// serving with version v2 after v1
 	// deleted
+}
+
+// Only Watch ends with its context. What the resolver holds goes on to be
+// refreshed.
+func ExampleResolver_Watch() {
+	r := secrets.New(secretstest.NewProvider(map[string]string{"tls/key": "one"}))
+	defer r.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+
+	for key, err := range r.Watch(ctx, "tls/key") {
+		fmt.Println(key.Version(), err)
+		cancel() // another goroutine, at the end of the program
+	}
+	// Output:
+	// v1 <nil>
 }

@@ -313,6 +313,16 @@ func guarded(p func(any) string, v any) (text string) {
 	return p(v)
 }
 
+// fmt asks Format before GoString, so that no printer above comes to it.
+func TestTheGoSyntaxOfASecretIsRedacted(t *testing.T) {
+	t.Parallel()
+	value := canary.New()
+	for kind, s := range held(t, value) {
+		var printed fmt.GoStringer = s
+		assert.Equal(t, "[REDACTED]", printed.GoString(), kind)
+	}
+}
+
 func TestThePrintersWouldShowAStringThere(t *testing.T) {
 	t.Parallel()
 	// The counterpart of the test above: it can fail.

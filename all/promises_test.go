@@ -1,9 +1,14 @@
 package all_test
 
 import (
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,20 +21,131 @@ func TestEveryTestThatKeepsAPromiseExists(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/promises.md")
 	require.NoError(t, err)
-	seen := 0
-	for _, m := range regexp.MustCompile("`([^`:]+):((?:Test|Benchmark)[^`/]*)/?([^`]*)`").FindAllStringSubmatch(string(page), -1) {
-		seen++
-		code, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(m[1])))
-		if !assert.NoError(t, err) {
+	seen, promise := 0, ""
+	keepers := make(map[string]int)
+	for _, row := range regexp.MustCompile(`(?m)^\| (P\d)? ?\| .*\| (.*) \|$`).FindAllStringSubmatch(string(page), -1) {
+		if row[1] != "" {
+			promise = row[1]
+		}
+		for _, quoted := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[2], -1) {
+			keeper := quoted[1]
+			switch {
+			case strings.HasPrefix(keeper, ".ci/"):
+				info, err := os.Stat(filepath.Join("..", filepath.FromSlash(keeper)))
+				if assert.NoError(t, err) {
+					assert.True(t, info.Mode().IsRegular(), "%s is no script", keeper)
+				}
+			case strings.Contains(keeper, ":"):
+				assert.NoError(t, named(keeper))
+			case strings.HasPrefix(keeper, "Err"): // a class
+				continue
+			default:
+				assert.Fail(t, "the page names neither a test nor a script", keeper)
+			}
+			seen++
+			keepers[promise]++
+		}
+	}
+	assert.Greater(t, seen, 55, "the pattern finds too few tests to be right")
+	for _, promise := range []string{"P1", "P2", "P3", "P4", "P5", "P6", "P7"} {
+		assert.Positive(t, keepers[promise], "nothing keeps %s", promise)
+	}
+}
+
+func TestANameThatNoTestHasIsFound(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{
+		"get_test.go:TestFields/a hundred fields by # are one read",
+		"refresh_test.go:TestFailedRefresh/serves the held value until MaxStale, then the error, and recovers: ",
+		"integration/size/size_test.go:TestWhatTheModuleAddsToAProgram/Vault, beside vault/api",
+	} {
+		assert.NoError(t, named(good))
+	}
+	for why, bad := range map[string]string{
+		"no such file":                     "nowhere_test.go:TestFields",
+		"no such function":                 "get_test.go:TestField",
+		"a function that is no test":       "get_test.go:polled",
+		"a benchmark, which asserts none":  "bench_test.go:BenchmarkHeldGet",
+		"a subtest of another test":        "get_test.go:TestFields/of ten thousand goroutines is one read",
+		"half of a subtest's name":         "get_test.go:TestFields/a hundred fields by #",
+		"a text that is no subtest's name": "get_test.go:TestFields/db",
+	} {
+		assert.Error(t, named(bad), why)
+	}
+}
+
+// named is an error unless there is a test of that name, as file:Test or
+// file:Test/subtest. The name of a subtest is what t.Run is given in this
+// test: a literal, the literal that a longer name starts with, or, where it is
+// given a variable, a name in a table of this test.
+func named(keeper string) error {
+	path, name, _ := strings.Cut(keeper, ":")
+	name, sub, hasSub := strings.Cut(name, "/")
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", filepath.FromSlash(path)), nil, parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || f.Recv != nil || f.Name.Name != name || !strings.HasPrefix(name, "Test") || f.Type.Params.NumFields() != 1 {
 			continue
 		}
-		assert.Regexp(t, `(?m)^func `+m[2]+`\(`, string(code), m[1])
-		if m[3] != "" {
-			assert.True(t, strings.Contains(string(code), `"`+m[3]), "%s has no subtest %q", m[1], m[3])
+		if hasSub && !subtests(f.Body)[sub] {
+			return &os.PathError{Op: "find", Path: keeper, Err: errors.New("no such subtest")}
+		}
+		return nil
+	}
+	return &os.PathError{Op: "find", Path: keeper, Err: os.ErrNotExist}
+}
+
+// subtests are the names of a test's.
+func subtests(body ast.Node) map[string]bool {
+	names, table := make(map[string]bool), make(map[string]bool)
+	fromTable := false
+	add := func(to map[string]bool, e ast.Expr) bool {
+		for { // the start of a sum
+			sum, ok := e.(*ast.BinaryExpr)
+			if !ok {
+				break
+			}
+			e = sum.X
+		}
+		lit, ok := e.(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING {
+			return false
+		}
+		text, err := strconv.Unquote(lit.Value)
+		to[text] = err == nil
+		return true
+	}
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if s, ok := n.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Run" && len(n.Args) == 2 && !add(names, n.Args[0]) {
+				fromTable = true
+			}
+		case *ast.CompositeLit:
+			for i, e := range n.Elts {
+				switch e := e.(type) {
+				case *ast.KeyValueExpr:
+					if id, ok := e.Key.(*ast.Ident); ok && id.Name == "name" {
+						add(table, e.Value)
+					} else {
+						add(table, e.Key) // of a map
+					}
+				default:
+					if i == 0 {
+						add(table, e) // of a struct without keys
+					}
+				}
+			}
+		}
+		return true
+	})
+	if fromTable {
+		for name := range table {
+			names[name] = true
 		}
 	}
-	assert.Greater(t, seen, 45, "the pattern finds too few tests to be right")
-	for _, promise := range []string{"P1", "P2", "P3", "P4", "P5", "P6", "P7"} {
-		assert.Contains(t, string(page), "| "+promise+" |")
-	}
+	return names
 }

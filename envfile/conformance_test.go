@@ -36,6 +36,9 @@ func TestConformanceOfFile(t *testing.T) {
 			if base {
 				h.Base = dir
 			}
+			h.Provoke = func(t testing.TB, p secrets.Provider, path string) []error {
+				return provokeFile(t, p, secrets.Ref{Base: h.Base, Path: path}, filepath.Join(dir, path))
+			}
 			secretstest.Run(t, h)
 		})
 	}
@@ -81,6 +84,9 @@ func TestConformanceOfDotenv(t *testing.T) {
 				h.Base = file
 				h.ListPath = func(path string) string { return file + "/" + foldPath(strings.TrimPrefix(path, file+"/")) }
 			}
+			h.Provoke = func(t testing.TB, p secrets.Provider, path string) []error {
+				return provokeDotenv(t, p, secrets.Ref{Base: h.Base, Path: path}, file, variable(t, path))
+			}
 			secretstest.Run(t, h)
 		})
 	}
@@ -99,7 +105,10 @@ func TestConformanceOfEnv(t *testing.T) {
 					t.Cleanup(func() { _ = os.Unsetenv(full(t, path)) })
 				},
 				Delete: func(t testing.TB, path string) { require.NoError(t, os.Unsetenv(full(t, path))) },
-				Base:   base,
+				Provoke: func(t testing.TB, p secrets.Provider, path string) []error {
+					return provokeEnv(t, p, secrets.Ref{Base: base, Path: path}, full(t, path))
+				},
+				Base: base,
 				ListPath: func(path string) string {
 					if base != "" {
 						return base + "/" + foldPath(strings.TrimPrefix(path, base+"/"))

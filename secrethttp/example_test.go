@@ -78,11 +78,30 @@ func ExampleCredential() {
 
 // A base transport of one's own, with its timeouts and certificates.
 func ExampleWithBase() {
+	r := secrets.New(secretstest.NewProvider(map[string]string{"api/token": "one"}))
+	defer r.Close()
+	api := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_, _ = io.WriteString(w, req.Header.Get("Authorization"))
+	}))
+	defer api.Close()
+
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	base.ResponseHeaderTimeout = 10 * time.Second
-	transport := secrethttp.New(nil, "api/token", secrethttp.Bearer(), secrethttp.WithBase(base))
-	defer transport.CloseIdleConnections()
-	_ = &http.Client{Transport: transport}
+	base.TLSClientConfig = api.Client().Transport.(*http.Transport).TLSClientConfig // trusts the server's certificate
+	transport := secrethttp.New(r, "api/token", secrethttp.Bearer(), secrethttp.WithBase(base))
+	defer transport.CloseIdleConnections() // the base's
+
+	client := &http.Client{Transport: transport}
+	answer, err := client.Get(api.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	fmt.Println(string(body), err)
+	// Output:
+	// Bearer one <nil>
 }
 
 // The page is for operators: mount it where only they come. ?healthy is for

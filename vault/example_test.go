@@ -87,6 +87,10 @@ func ExampleWithAuth() {
 
 // The login methods of this package. Each has a URI option of its name, too.
 func ExampleWithAuth_methods() {
+	client, err := api.NewClient(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	for _, method := range []api.AuthMethod{
 		&vault.Kubernetes{Role: "app"}, // the pod's service account
 		&vault.JWT{Role: "ci", JWT: vault.File("/run/ci/jwt")},
@@ -94,12 +98,15 @@ func ExampleWithAuth_methods() {
 		&vault.Userpass{Username: "app", Password: vault.File("/run/secrets/password")},
 		&vault.LDAP{Username: "app", Password: vault.File("/run/secrets/password")},
 	} {
-		client, err := api.NewClient(nil)
-		if err != nil {
-			log.Fatal(err)
-		}
-		_ = vault.New(client, vault.WithAuth(method)) // no I/O: the login comes with the first read
+		provider := vault.New(client, vault.WithAuth(method)) // no I/O: the login comes with the first read
+		fmt.Printf("%T %v\n", method, provider.Close())
 	}
+	// Output:
+	// *vault.Kubernetes <nil>
+	// *vault.JWT <nil>
+	// *vault.Cert <nil>
+	// *vault.Userpass <nil>
+	// *vault.LDAP <nil>
 }
 
 // A token in a file that an agent writes is followed.

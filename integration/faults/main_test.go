@@ -1,6 +1,7 @@
-// Package faults_test runs every backend that reads over a network against its
-// real server, with each fault of the network in between: see TestFaults. Each
-// test prints its figures (go test -v).
+// Package faults_test runs every backend that reads over a network against a
+// server, with each fault of the network in between: see TestFaults. Vault is
+// the real one, AWS is moto's emulator, and Google's Secret Manager is that of
+// package gcpfake. Each test prints its figures (go test -v).
 package faults_test
 
 import (

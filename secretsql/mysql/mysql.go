@@ -8,6 +8,27 @@
 //
 // MySQL 8 keeps two passwords of an account valid (ALTER USER … RETAIN CURRENT
 // PASSWORD), so that a rotation need not even be noticed by its refusal.
+//
+// # The secret
+//
+// The name stands for a JSON object with username and password; what the DSN
+// says of the two does not matter. [secretsql.WithUser] takes a secret that is
+// the password alone, as the example of New does; [secretsql.WithKeys] takes
+// other keys, and [secretsql.WithEndpoint] host, port and database from the
+// document, too. tls=true then verifies the name of that host.
+//
+// # Errors
+//
+// A DSN that cannot be read is [secrets.ErrInvalid], from Open, and is not
+// repeated. A query fails as the secret does (errors.Is on its class), if it
+// cannot be read, or with the driver's own error, without the password.
+// [Rejected] reports whether an error is the server's refusal of credentials.
+//
+// # What to set
+//
+// tls=true in the DSN; [database/sql.DB.SetMaxOpenConns], as for every pool; and
+// the TTL of the resolver, which bounds how long pooled connections outlive a
+// rotation. The rest is told in package [secretsql].
 package mysql
 
 import (

@@ -12,6 +12,28 @@
 // leave the pool again.
 //
 // For a pgxpool see package secretsql/pgxpool.
+//
+// # The secret
+//
+// The name stands for a JSON object with username and password; what the
+// connection string says of the two does not matter. [secretsql.WithUser] takes
+// a secret that is the password alone, [secretsql.WithKeys] other keys, and
+// [secretsql.WithEndpoint] host, port and database from the document, too, as
+// RDS writes them: see the second example of Open.
+//
+// # Errors
+//
+// A connection string that cannot be read is [secrets.ErrInvalid], from Open,
+// and is not repeated. A query fails as the secret does (errors.Is on its
+// class), if it cannot be read, or with pgx's own error, without the password.
+// [Rejected] reports whether an error is the server's refusal of credentials.
+//
+// # What to set
+//
+// sslmode=verify-full in the connection string, so that the password goes to
+// that server and no other; [database/sql.DB.SetMaxOpenConns], as for
+// every pool; and the TTL of the resolver, which bounds how long pooled
+// connections outlive a rotation. The rest is told in package [secretsql].
 package pgx
 
 import (

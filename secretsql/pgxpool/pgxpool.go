@@ -5,8 +5,32 @@
 //
 //	pool, err := secretpgxpool.New(ctx, nil, "db", "postgres://db.internal/app?sslmode=verify-full&pool_max_conns=20")
 //
-// A [Pool] is used as a pgxpool.Pool is. What the name stands for is told in
-// package [github.com/go-secrets/secrets/secretsql].
+// A [Pool] is used as a pgxpool.Pool is: connections that were made with
+// credentials that have been replaced are retired when they leave it or come
+// back, and one that is in use is never cut.
+//
+// # The secret
+//
+// The name stands for a JSON object with username and password; what the
+// connection string says of the two does not matter. [secretsql.WithUser] takes
+// a secret that is the password alone, and [secretsql.WithEndpoint] host, port
+// and database from the document, too. More is told in package [secretsql].
+//
+// # Errors
+//
+// A connection string that cannot be read is [secrets.ErrInvalid], from New,
+// and is not repeated. A query fails as the secret does (errors.Is on its
+// class), if it cannot be read, or with pgx's own error, without the password.
+// Package [github.com/go-secrets/secrets/secretsql/pgx] has Rejected, which
+// tells a refusal of credentials from other failures.
+//
+// # What to set
+//
+// Call the methods of Pool, and not those of the pool that is embedded in it:
+// they try again where a password was changed in the database first. The TTL of
+// the resolver bounds how long pooled connections outlive a rotation, and
+// pool_max_conn_lifetime how long any of them lives. [NewWithConfig] takes a
+// configuration with hooks of your own, which are called as ever.
 package pgxpool
 
 import (
