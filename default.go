@@ -30,8 +30,7 @@ func SetDefault(r *Resolver) {
 // opened from the environment the first time: SECRETS_URL holds provider URIs,
 // or SECRETS_CONFIG names a file (in programs that import the config package);
 // with neither, it is env:// and then envfile://.env, if package envfile is
-// linked. Both at once are an error, whether the file could be read or not. An
-// error is [ErrInvalid], and the next call tries again.
+// linked. An error is [ErrInvalid], and the next call tries again.
 func Default() (*Resolver, error) {
 	if r := defaultResolver.Load(); r != nil {
 		return r, nil
@@ -76,7 +75,7 @@ func openDefault() (*Resolver, error) {
 	open := openConfig.Load()
 	e := &Error{Op: "open default"}
 	switch {
-	case uri != "" && path != "":
+	case uri != "" && path != "" && open != nil:
 		e.Err = invalid("both SECRETS_URL and SECRETS_CONFIG are set; unset one")
 		return nil, e
 	case uri != "":
