@@ -109,7 +109,9 @@ type modelKind struct {
 	// stale is for how long a value may be returned that has been replaced, the
 	// timeout of a read included; 0: as long as the model runs.
 	stale time.Duration
-	old   bool // such a resolver lives as long as the model runs
+	// Such a resolver lives as long as the model runs, and is used by Get alone:
+	// nobody has it read what it should read by itself.
+	old bool
 }
 
 // modelSlack is for what a busy machine takes between what the provider says
@@ -215,7 +217,7 @@ func (m *model) live(ctx context.Context, kind modelKind, n int) {
 	defer end()
 	var readers sync.WaitGroup
 	for range n {
-		readers.Go(func() { m.read(life, r, kind.stale*m.unit()) })
+		readers.Go(func() { m.read(life, r, kind) })
 	}
 	readers.Wait()
 	if err := r.Close(); err != nil {
@@ -304,9 +306,8 @@ func (m *model) legal(i int, text string, floor int64, start time.Time, stale ti
 	return nil
 }
 
-// read uses a resolver in every way until its life ends. It returns no value
-// that has been replaced for longer than stale.
-func (m *model) read(ctx context.Context, r *secrets.Resolver, stale time.Duration) {
+// read uses a resolver until its life ends, and checks what that returns.
+func (m *model) read(ctx context.Context, r *secrets.Resolver, kind modelKind) {
 	var floor [modelDocs]int64
 	check := func(i int, s secrets.Secret, err error, start time.Time) {
 		if err != nil {
@@ -329,7 +330,7 @@ func (m *model) read(ctx context.Context, r *secrets.Resolver, stale time.Durati
 			}
 			text = a.Reveal()
 		}
-		if err := m.legal(i, text, floor[i], start, stale); err != nil {
+		if err := m.legal(i, text, floor[i], start, kind.stale*m.unit()); err != nil {
 			m.report(fmt.Errorf("%w (%s)", err, s.Name()))
 			return
 		}
@@ -345,7 +346,11 @@ func (m *model) read(ctx context.Context, r *secrets.Resolver, stale time.Durati
 		}
 		i, name := pick()
 		patience, cancel := context.WithTimeout(ctx, m.unit()+m.about(50))
-		switch rand.IntN(40) {
+		way := rand.IntN(40)
+		if kind.old {
+			way = 39
+		}
+		switch way {
 		case 0:
 			start := time.Now()
 			s, err := r.Refresh(patience, name)
