@@ -114,9 +114,9 @@ type modelKind struct {
 	old bool
 }
 
-// modelSlack is for what a busy machine takes between what the provider says
-// and when the resolver holds it.
-const modelSlack = time.Second
+// slack is for what a busy machine takes between what the provider says and
+// when the resolver holds it.
+func (m *model) slack() time.Duration { return time.Second + 50*m.unit() }
 
 var modelKinds = []modelKind{
 	{options: func(u time.Duration) []secrets.Option { return []secrets.Option{secrets.WithTTL(10 * u)} }},
@@ -299,7 +299,7 @@ func (m *model) legal(i int, text string, floor int64, start time.Time, stale ti
 	case n < floor:
 		return fmt.Errorf("number %d of document %d after %d had been seen", n, i, floor)
 	case stale > 0:
-		if replaced := m.wasReplaced(i, n); !replaced.IsZero() && start.Sub(replaced) > stale+modelSlack {
+		if replaced := m.wasReplaced(i, n); !replaced.IsZero() && start.Sub(replaced) > stale+m.slack() {
 			return fmt.Errorf("number %d of document %d, which had been replaced %v before, and %v are allowed", n, i, start.Sub(replaced), stale)
 		}
 	}
