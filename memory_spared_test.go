@@ -23,10 +23,13 @@ func filled(n int, text string) map[string]string {
 func TestTheBoundHolds(t *testing.T) {
 	t.Run("of documents that lack what is asked for", in(func(t *testing.T) {
 		for _, bound := range []int{20, 300} {
-			r, _ := polled(t, filled(200, "{}"), secrets.WithMaxEntries(bound))
+			r, p := polled(t, filled(200, "{}"), secrets.WithMaxEntries(bound))
 			for i := range 200 {
-				_, err := r.Get(t.Context(), fmt.Sprintf("t%d#key", i))
-				require.ErrorIs(t, err, secrets.ErrNotFound)
+				for _, key := range []string{"a", "b"} {
+					_, err := r.Get(t.Context(), fmt.Sprintf("t%d#%s", i, key))
+					require.ErrorIs(t, err, secrets.ErrNotFound)
+				}
+				assert.Equal(t, 1, p.Reads(fmt.Sprint("t", i)), "there is room for one more: older ones go")
 				time.Sleep(time.Hour)
 				documents, names, _ := r.Held()
 				assert.LessOrEqual(t, documents+names, bound)
@@ -76,6 +79,14 @@ func TestTheBoundHolds(t *testing.T) {
 			break
 		}
 		nothing()
+	}))
+
+	t.Run("with a TTL of zero, which keeps nothing that cannot be decoded", in(func(t *testing.T) {
+		r := open(t, scheme(t, quiet(map[string]string{"a/x": "!"}))+"://?decode=base64", secrets.WithTTL(0))
+		_, err := r.Get(t.Context(), "a/x")
+		require.ErrorIs(t, err, secrets.ErrInvalid)
+		documents, names, _ := r.Held()
+		assert.Zero(t, documents+names)
 	}))
 }
 

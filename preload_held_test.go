@@ -72,6 +72,36 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		assert.Equal(t, "2", value(t, r, "b"))
 	}))
 
+	t.Run("says of what has been deleted while others were read that it is gone, though somebody follows it", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"a": "1", "b": "2"})
+		watch(t, r, "a")
+		value(t, r, "a")
+		p.Delay("b", 5*time.Second)
+		preload := ask(time.Minute, func(ctx context.Context) (secrets.Secret, error) {
+			return secrets.Secret{}, r.Preload(ctx, "a", "b")
+		})
+		p.Delete("a")
+		_, err := r.Refresh(t.Context(), "a")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		<-preload.done
+		require.ErrorIs(t, preload.err, secrets.ErrNotFound)
+		assert.ErrorContains(t, preload.err, `"a"`)
+	}))
+
+	t.Run("says of a field that is gone, and has become too old while others were read, that it cannot be served", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"a":"1","b":"2"}`, "slow": "s"}, secrets.WithMaxStale(6*time.Minute))
+		value(t, r, "db/a")
+		keepUsing(t, r, "db/b")
+		p.Fail("db/a", secrets.ErrUnavailable)
+		p.Set("db", `{"b":"2"}`)
+		time.Sleep(6*time.Minute - 2*time.Second)
+		require.Equal(t, "1", value(t, r, "db/a"))
+		p.Delay("slow", 5*time.Second)
+		err := r.Preload(t.Context(), "db/a", "slow")
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.ErrorContains(t, err, `"db/a"`)
+	}))
+
 	t.Run("reads nothing for a new name of a held document, nor for one remembered as missing", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`})
 		value(t, r, "db#user")

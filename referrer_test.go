@@ -2,6 +2,7 @@ package secrets_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func led(t *testing.T, opts ...secrets.Option) (r *secrets.Resolver, values, els
 	name := scheme(t, elsewhere)
 	to = func(path string) string { return name + "://" + path }
 	values = quiet(map[string]string{"db": to("x")})
-	return open(t, scheme(t, values)+"://?references=true", append(opts, secrets.WithTTL(time.Minute))...), values, elsewhere, to
+	return open(t, scheme(t, values)+"://?references=true", append([]secrets.Option{secrets.WithTTL(time.Minute)}, opts...)...), values, elsewhere, to
 }
 
 func TestAValueThatRefersElsewhereIsKeptFresh(t *testing.T) {
@@ -82,6 +83,20 @@ func TestAValueThatRefersElsewhereIsKeptFresh(t *testing.T) {
 		}
 	}
 
+	t.Run("for each of its names", in(func(t *testing.T) {
+		r, values, _, to := led(t)
+		values.Set("db", fmt.Sprintf(`{"a":%q,"b":%q}`, to("x"), to("x")))
+		value(t, r, "db/a")
+		value(t, r, "db/b")
+		keepUsing(t, r, "db/a", "db/b")
+		values.Set("db", fmt.Sprintf(`{"a":"plain","b":%q}`, to("x")))
+		time.Sleep(time.Minute + 2*time.Second)
+		assert.Equal(t, "plain", value(t, r, "db/a"))
+		values.Set("db", fmt.Sprintf(`{"a":"plain","b":%q}`, to("y")))
+		time.Sleep(time.Minute + 2*time.Second)
+		assert.Equal(t, "two", value(t, r, "db/b"))
+	}))
+
 	t.Run("and is waited for a second at most", in(func(t *testing.T) {
 		r, values, elsewhere, to := led(t)
 		value(t, r, "db")
@@ -103,6 +118,13 @@ func TestAValueThatRefersElsewhereIsKeptFresh(t *testing.T) {
 		assert.Zero(t, values.Calls().Reads)
 	}))
 
+	t.Run("and not held where nothing is kept", in(func(t *testing.T) {
+		r, _, _, _ := led(t, secrets.WithTTL(0))
+		assert.Equal(t, "one", value(t, r, "db"))
+		documents, names, _ := r.Held()
+		assert.Zero(t, documents+names)
+	}))
+
 	t.Run("and stays held as long as its name is in use, beside any number of others", in(func(t *testing.T) {
 		r, values, _, to := led(t, secrets.WithMaxEntries(20))
 		value(t, r, "db")
@@ -117,6 +139,26 @@ func TestAValueThatRefersElsewhereIsKeptFresh(t *testing.T) {
 		assert.Equal(t, "two", value(t, r, "db"))
 	}))
 
+	t.Run("for one of its names when another is held no longer", in(func(t *testing.T) {
+		r, values, elsewhere, to := led(t, secrets.WithMaxEntries(20))
+		elsewhere.Set("z", "three")
+		values.Set("db", fmt.Sprintf(`{"a":%q,"b":%q}`, to("x"), to("y")))
+		value(t, r, "db/a")
+		value(t, r, "db/b")
+		keepUsing(t, r, "db/b")
+		for i := range 100 {
+			time.Sleep(time.Minute)
+			values.Set(fmt.Sprint("other", i), "v")
+			value(t, r, fmt.Sprint("other", i))
+		}
+		for _, s := range r.Status() {
+			require.NotContains(t, s.Names, "db/a")
+		}
+		values.Set("db", fmt.Sprintf(`{"a":%q,"b":%q}`, to("x"), to("z")))
+		time.Sleep(time.Minute + 2*time.Second)
+		assert.Equal(t, "three", value(t, r, "db/b"))
+	}))
+
 	t.Run("and goes with its name when there is no room", in(func(t *testing.T) {
 		r, values, _, to := led(t, secrets.WithMaxEntries(20))
 		value(t, r, "db")
@@ -124,6 +166,9 @@ func TestAValueThatRefersElsewhereIsKeptFresh(t *testing.T) {
 			time.Sleep(time.Hour)
 			values.Set(fmt.Sprint("other", i), "v")
 			value(t, r, fmt.Sprint("other", i))
+		}
+		for _, s := range r.Status() {
+			assert.False(t, strings.HasSuffix(s.Document, "://db"), s.Document)
 		}
 		values.Set("db", to("y"))
 		assert.Equal(t, "two", value(t, r, "db"), "it is searched for anew")

@@ -262,7 +262,7 @@ func (r *Resolver) attempt(ctx context.Context, s Secret, hasTurn bool, fn func(
 type leave int
 
 const (
-	superseded leave = iota // another version is held by now
+	superseded leave = iota // another version is held by now, or it has become too old
 	free                    // it was not rejected
 	turn                    // it was, and it is this caller's turn
 )
@@ -302,6 +302,10 @@ func (r *Resolver) mayTry(ctx context.Context, s Secret, last error) (leave, err
 		}
 		rej := d.rejection(snap.from.version)
 		now := r.now()
+		if waited && !d.usable(now) {
+			r.unlock()
+			return superseded, nil
+		}
 		if rej == nil {
 			r.unlock()
 			return free, nil

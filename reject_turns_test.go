@@ -47,6 +47,15 @@ func wrong(t testing.TB, opts ...secrets.Option) (*secrets.Resolver, *secretstes
 }
 
 func TestTurns(t *testing.T) {
+	t.Run("of a password that becomes too old while it is waited for do not come", in(func(t *testing.T) {
+		r, p := wrong(t, secrets.WithMaxStale(4*time.Second))
+		p.Fail("db", secrets.ErrUnavailable)
+		tries := 0
+		err := retry(t, r, func(string) error { tries++; return nil })
+		require.ErrorIs(t, err, secrets.ErrUnavailable)
+		assert.Zero(t, tries)
+	}))
+
 	t.Run("of a password that stays wrong come after 5 s, 10 s and so on up to 5 min", in(func(t *testing.T) {
 		r, _ := polled(t, map[string]string{"db": "one"}, rarely())
 		var tries []time.Time
