@@ -167,4 +167,13 @@ func TestOnDemandPlansNoRead(t *testing.T) {
 		value(t, r, "db")
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
+
+	t.Run("and renews no lease: what is lent is read anew", in(func(t *testing.T) {
+		r, p := lent(t, secrets.WithOnDemand())
+		first := value(t, r, "creds#user")
+		time.Sleep(9 * time.Minute)
+		assert.NotEqual(t, first, value(t, r, "creds#user"))
+		assert.Equal(t, 2, p.Reads("creds"))
+		assert.Zero(t, p.Calls().Renewals)
+	}))
 }

@@ -36,6 +36,25 @@ func TestANameThatGetsADocumentOfItsOwn(t *testing.T) {
 		assert.Equal(t, "new", value(t, r, "db/password"))
 	}))
 
+	t.Run("that refers elsewhere moves to where that says", in(func(t *testing.T) {
+		r, values, _, to := led(t)
+		values.Set("db", `{"password":"old"}`)
+		w := watch(t, r, "db/password")
+		time.Sleep(time.Second)
+		values.Set("db/password", to("y"))
+		time.Sleep(12 * time.Minute)
+		assert.Equal(t, []string{"old", "two"}, w.all())
+	}))
+
+	t.Run("is not looked for where that is switched off", in(func(t *testing.T) {
+		p := quiet(map[string]string{"db": `{"password":"old"}`})
+		r := open(t, scheme(t, p)+"://?search=parent", secrets.WithTTL(time.Minute))
+		require.Equal(t, "old", value(t, r, "db/password"))
+		keepUsing(t, r, "db/password")
+		time.Sleep(time.Hour)
+		assert.Zero(t, p.Reads("db/password"))
+	}))
+
 	t.Run("that is empty stays where it was, as long as that may be served", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": `{"password":"one"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
 		value(t, r, "db/password")
