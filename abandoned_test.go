@@ -53,6 +53,19 @@ func TestReadThatNeverBegan(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("late"))
 	}))
 
+	t.Run("never begins once all who wanted it have gone", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"late": "one"}, secrets.WithTimeout(time.Hour))
+		leave := full(t, r, p)
+		first := ask(time.Second, getting(r, "late"))
+		second := ask(2*time.Second, getting(r, "late"))
+		<-first.done
+		<-second.done
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		assert.Zero(t, p.Reads("late"))
+	}))
+
 	t.Run("of a held secret leaves it fresh, and refreshed on", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithTimeout(time.Hour))
 		value(t, r, "db")

@@ -37,6 +37,20 @@ func TestTheBoundHolds(t *testing.T) {
 		}
 	}))
 
+	t.Run("of such documents, beside names that are in use", in(func(t *testing.T) {
+		r, p := polled(t, filled(40, "{}"), secrets.WithMaxEntries(20))
+		for i := range 8 {
+			p.Set(fmt.Sprint("used", i), "v")
+			value(t, r, fmt.Sprint("used", i))
+		}
+		for i := range 40 {
+			_, err := r.Get(t.Context(), fmt.Sprintf("t%d#a", i))
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+			documents, names, _ := r.Held()
+			assert.LessOrEqual(t, documents+names, 20)
+		}
+	}))
+
 	t.Run("of what nobody follows any more", in(func(t *testing.T) {
 		r, _ := polled(t, filled(200, "v"), secrets.WithMaxEntries(20))
 		for i := range 200 {
@@ -101,6 +115,12 @@ func TestAPreloadOfManyMissingNames(t *testing.T) {
 		require.NoError(t, r.Preload(t.Context(), names...))
 		assert.Equal(t, 140, nothing.Calls().Reads)
 		assert.Equal(t, 140, all.Calls().Reads)
+		for i := range 70 {
+			_, err := r.Get(t.Context(), fmt.Sprint("m", i))
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+		}
+		_, _, missing := r.Held()
+		assert.LessOrEqual(t, missing, 64, "nobody relies on more any longer")
 	}))
 }
 

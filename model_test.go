@@ -88,8 +88,11 @@ type model struct {
 	last [modelDocs]atomic.Int64 // which number each document has had last
 
 	mu       sync.Mutex
-	replaced [modelDocs][modelMemory]time.Time // when the last numbers were, n at n % modelMemory
-	upTo     [modelDocs]int64                  // the last number that was replaced
+	replaced [modelDocs][modelMemory]time.Time     // when the last numbers were, n at n % modelMemory
+	lateThen [modelDocs][modelMemory]time.Duration // what late was then
+	upTo     [modelDocs]int64                      // the last number that was replaced
+
+	late atomic.Int64 // for how long in all the process stood still, ns
 
 	gets, others, failed, opened atomic.Int64
 	took                         time.Duration
@@ -188,6 +191,16 @@ func (m *model) run(ctx context.Context) {
 		}
 		m.end()
 	})
+	wg.Go(func() { // the machine may stop, and nobody can see to anything meanwhile
+		const nap, still = 10 * time.Millisecond, 50 * time.Millisecond
+		for ctx.Err() == nil {
+			before := time.Now()
+			time.Sleep(nap)
+			if late := time.Since(before) - nap; late > still {
+				m.late.Add(int64(late))
+			}
+		}
+	})
 	wg.Go(func() { // the secrets rotate
 		for ctx.Err() == nil {
 			m.rotate(rand.IntN(modelDocs))
@@ -265,6 +278,7 @@ func (m *model) rotate(i int) {
 		defer m.mu.Unlock()
 		m.upTo[i] = n - 1
 		m.replaced[i][(n-1)%modelMemory] = time.Now()
+		m.lateThen[i][(n-1)%modelMemory] = time.Duration(m.late.Load())
 	}()
 	m.p.Set(m.path(i), fmt.Sprintf(`{"a":"%d","b":"%d"}`, n, n))
 }
@@ -276,15 +290,17 @@ func (m *model) rotations() (n int64) {
 	return n
 }
 
-// wasReplaced returns when number n of document i was replaced, or some later
-// time if that was long ago; zero: not yet.
-func (m *model) wasReplaced(i int, n int64) time.Time {
+// overdue returns for how long number n of document i had been replaced at
+// start, beyond what is allowed and for how long the process stood still since.
+func (m *model) overdue(i int, n int64, start time.Time, stale time.Duration) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if n > m.upTo[i] {
-		return time.Time{}
+		return 0
 	}
-	return m.replaced[i][max(n, m.upTo[i]-modelMemory+1)%modelMemory]
+	at := max(n, m.upTo[i]-modelMemory+1) % modelMemory // that one was later, if n was long ago
+	still := time.Duration(m.late.Load()) - m.lateThen[i][at]
+	return start.Sub(m.replaced[i][at]) - stale - m.slack() - still
 }
 
 // legal checks a value that was asked for at start of document i, whose number
@@ -298,9 +314,10 @@ func (m *model) legal(i int, text string, floor int64, start time.Time, stale ti
 		return fmt.Errorf("number %d of document %d has not been yet", n, i)
 	case n < floor:
 		return fmt.Errorf("number %d of document %d after %d had been seen", n, i, floor)
-	case stale > 0:
-		if replaced := m.wasReplaced(i, n); !replaced.IsZero() && start.Sub(replaced) > stale+m.slack() {
-			return fmt.Errorf("number %d of document %d, which had been replaced %v before, and %v are allowed", n, i, start.Sub(replaced), stale)
+	case stale > 0 && m.overdue(i, n, start, stale) > 0:
+		time.Sleep(200 * time.Millisecond) // so that it is known whether the process stood still
+		if late := m.overdue(i, n, start, stale); late > 0 {
+			return fmt.Errorf("number %d of document %d, which should have been gone for %v", n, i, late)
 		}
 	}
 	return nil
