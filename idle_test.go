@@ -72,6 +72,25 @@ func TestUseOfWhatWasIdle(t *testing.T) {
 		assert.Fail(t, "of two documents none was found to be idle before it was due")
 	}))
 
+	t.Run("by a Preload, while somebody else reads it in vain, has it read until it is there", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		require.NoError(t, r.Preload(t.Context(), "db"))
+		time.Sleep(time.Hour)
+		p.Delay("db", 100*time.Millisecond)
+		p.Fail("db", secrets.ErrUnavailable)
+		refresh := ask(time.Minute, refreshing(r, "db"))
+		require.NoError(t, r.Preload(t.Context(), "db"), "it is held")
+		<-refresh.done
+		require.ErrorIs(t, refresh.err, secrets.ErrUnavailable)
+		p.Heal()
+		p.Set("db", "two")
+		p.Delay("db", 100*time.Millisecond)
+		time.Sleep(3 * time.Second)
+		start := time.Now()
+		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Zero(t, time.Since(start), "nobody waits for it")
+	}))
+
 	t.Run("while somebody else reads it waits for that, a second at most", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
 		for _, use := range []func() string{

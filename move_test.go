@@ -2,6 +2,7 @@ package secrets_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -44,6 +45,18 @@ func TestANameThatGetsADocumentOfItsOwn(t *testing.T) {
 		values.Set("db/password", to("y"))
 		time.Sleep(12 * time.Minute)
 		assert.Equal(t, []string{"old", "two"}, w.all())
+	}))
+
+	t.Run("is looked for once in ten reads on demand, too", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": `{"password":"old"}`}, secrets.WithTTL(time.Minute), secrets.WithOnDemand())
+		value(t, r, "db/password")
+		require.Equal(t, 1, p.Reads("db/password"))
+		for n := 1; n <= 20; n++ {
+			time.Sleep(time.Minute)
+			value(t, r, "db/password")
+			synctest.Wait()
+			assert.Equal(t, 1+n/10, p.Reads("db/password"), "after %d reads of its parent", n)
+		}
 	}))
 
 	t.Run("is not looked for where that is switched off", in(func(t *testing.T) {
