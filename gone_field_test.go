@@ -47,4 +47,15 @@ func TestWhatIsHeldOfAFieldThatIsGone(t *testing.T) {
 			assert.Equal(t, "one", l.Get(), "the last good one")
 		}))
 	}
+
+	t.Run("is left in peace by who follows it", in(func(t *testing.T) {
+		var l looks
+		r, p := polled(t, map[string]string{"db": `{"password":"one","user":"u"}`}, l.option())
+		watch(t, r, "db/password")
+		time.Sleep(time.Second)
+		p.Fail("db/password", secrets.ErrUnavailable)
+		p.Set("db", `{"user":"u"}`)
+		time.Sleep(6 * time.Minute)
+		assert.Less(t, l.during(func() { time.Sleep(time.Minute) }), int64(600), "the refresher looks each second")
+	}))
 }

@@ -26,20 +26,33 @@ func TestUseOfWhatWasIdle(t *testing.T) {
 		assert.Zero(t, time.Since(start), "nobody waits for it")
 	}))
 
-	t.Run("by a Preload that fails has it read until it is there", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		require.NoError(t, r.Preload(t.Context(), "db"))
-		time.Sleep(time.Hour)
-		p.Fail("db", secrets.ErrUnavailable)
-		require.NoError(t, r.Preload(t.Context(), "db"), "it is held")
-		p.Heal()
-		p.Set("db", "two")
-		p.Delay("db", 100*time.Millisecond)
-		time.Sleep(3 * time.Second)
-		start := time.Now()
-		assert.Equal(t, "two", value(t, r, "db"))
-		assert.Zero(t, time.Since(start), "nobody waits for it")
-	}))
+	for what, preload := range map[string]func(t *testing.T, r *secrets.Resolver){
+		"": func(t *testing.T, r *secrets.Resolver) {
+			require.NoError(t, r.Preload(t.Context(), "db"), "it is held")
+		},
+		", while somebody else reads it": func(t *testing.T, r *secrets.Resolver) {
+			refresh := ask(time.Minute, refreshing(r, "db"))
+			require.NoError(t, r.Preload(t.Context(), "db"), "it is held")
+			<-refresh.done
+			require.ErrorIs(t, refresh.err, secrets.ErrUnavailable)
+		},
+	} {
+		t.Run("by a Preload that fails has it read until it is there"+what, in(func(t *testing.T) {
+			r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+			require.NoError(t, r.Preload(t.Context(), "db"))
+			time.Sleep(time.Hour)
+			p.Delay("db", 100*time.Millisecond)
+			p.Fail("db", secrets.ErrUnavailable)
+			preload(t, r)
+			p.Heal()
+			p.Set("db", "two")
+			p.Delay("db", 100*time.Millisecond)
+			time.Sleep(3 * time.Second)
+			start := time.Now()
+			assert.Equal(t, "two", value(t, r, "db"))
+			assert.Zero(t, time.Since(start), "nobody waits for it")
+		}))
+	}
 
 	t.Run("before it is due has it refreshed when it is", in(func(t *testing.T) {
 		for range 100 {
@@ -70,25 +83,6 @@ func TestUseOfWhatWasIdle(t *testing.T) {
 			return
 		}
 		assert.Fail(t, "of two documents none was found to be idle before it was due")
-	}))
-
-	t.Run("by a Preload, while somebody else reads it in vain, has it read until it is there", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		require.NoError(t, r.Preload(t.Context(), "db"))
-		time.Sleep(time.Hour)
-		p.Delay("db", 100*time.Millisecond)
-		p.Fail("db", secrets.ErrUnavailable)
-		refresh := ask(time.Minute, refreshing(r, "db"))
-		require.NoError(t, r.Preload(t.Context(), "db"), "it is held")
-		<-refresh.done
-		require.ErrorIs(t, refresh.err, secrets.ErrUnavailable)
-		p.Heal()
-		p.Set("db", "two")
-		p.Delay("db", 100*time.Millisecond)
-		time.Sleep(3 * time.Second)
-		start := time.Now()
-		assert.Equal(t, "two", value(t, r, "db"))
-		assert.Zero(t, time.Since(start), "nobody waits for it")
 	}))
 
 	t.Run("while somebody else reads it waits for that, a second at most", in(func(t *testing.T) {

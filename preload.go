@@ -117,7 +117,7 @@ func (r *Resolver) freshen(ctx context.Context, names []string) {
 			if d == nil || !d.usable(now) {
 				continue
 			}
-			if r.neglected(d, now) {
+			if d.flight == nil && r.overdue(d, now) {
 				var rd *reading
 				readings, rd = readingOf(readings, d)
 				r.gatherNeglected(rd, d, now)

@@ -22,6 +22,17 @@ func led(t *testing.T, opts ...secrets.Option) (r *secrets.Resolver, values, els
 	return open(t, scheme(t, values)+"://?references=true", append([]secrets.Option{secrets.WithTTL(time.Minute)}, opts...)...), values, elsewhere, to
 }
 
+// askOthers asks for a hundred other names, one each time.
+func askOthers(t *testing.T, r *secrets.Resolver, values *secretstest.Provider, each time.Duration) {
+	t.Helper()
+	for i := range 100 {
+		time.Sleep(each)
+		name := fmt.Sprint("other", i)
+		values.Set(name, "v")
+		value(t, r, name)
+	}
+}
+
 func TestAValueThatRefersElsewhereIsKeptFresh(t *testing.T) {
 	t.Run("while its name is in use", in(func(t *testing.T) {
 		r, values, _, to := led(t)
@@ -129,11 +140,7 @@ func TestAValueThatRefersElsewhereIsKeptFresh(t *testing.T) {
 		r, values, _, to := led(t, secrets.WithMaxEntries(20))
 		value(t, r, "db")
 		keepUsing(t, r, "db")
-		for i := range 100 {
-			values.Set(fmt.Sprint("other", i), "v")
-			value(t, r, fmt.Sprint("other", i))
-			time.Sleep(time.Minute)
-		}
+		askOthers(t, r, values, time.Minute)
 		values.Set("db", to("y"))
 		time.Sleep(time.Minute + 2*time.Second)
 		assert.Equal(t, "two", value(t, r, "db"))
@@ -146,11 +153,7 @@ func TestAValueThatRefersElsewhereIsKeptFresh(t *testing.T) {
 		value(t, r, "db/a")
 		value(t, r, "db/b")
 		keepUsing(t, r, "db/b")
-		for i := range 100 {
-			time.Sleep(time.Minute)
-			values.Set(fmt.Sprint("other", i), "v")
-			value(t, r, fmt.Sprint("other", i))
-		}
+		askOthers(t, r, values, time.Minute)
 		for _, s := range r.Status() {
 			require.NotContains(t, s.Names, "db/a")
 		}
@@ -162,11 +165,7 @@ func TestAValueThatRefersElsewhereIsKeptFresh(t *testing.T) {
 	t.Run("and goes with its name when there is no room", in(func(t *testing.T) {
 		r, values, _, to := led(t, secrets.WithMaxEntries(20))
 		value(t, r, "db")
-		for i := range 100 {
-			time.Sleep(time.Hour)
-			values.Set(fmt.Sprint("other", i), "v")
-			value(t, r, fmt.Sprint("other", i))
-		}
+		askOthers(t, r, values, time.Hour)
 		for _, s := range r.Status() {
 			assert.False(t, strings.HasSuffix(s.Document, "://db"), s.Document)
 		}
