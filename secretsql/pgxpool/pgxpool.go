@@ -54,7 +54,9 @@ import (
 // The embedded pool is for what wants one of that type. Its own methods do all
 // that those of Pool do but one: where a password was changed in the database
 // first, the few callers whose new connection is the first to be refused see
-// that, and have to try again themselves.
+// that, and have to try again themselves; so has a caller to whom the pool says
+// "too many failed attempts", having met the outdated connections of more than
+// one rotation.
 type Pool struct {
 	*pgxpool.Pool
 }
@@ -101,6 +103,7 @@ func (h *hooks) beforeConnect(ctx context.Context, cfg *pgx.ConnConfig) error {
 			return err
 		}
 	}
+	attemptOf(ctx).meets(false)
 	var cred secretsql.Credentials
 	err := h.source.Login(ctx, func(ctx context.Context, c secretsql.Credentials) error {
 		cred = c
@@ -119,9 +122,7 @@ func (h *hooks) beforeConnect(ctx context.Context, cfg *pgx.ConnConfig) error {
 	if err != nil {
 		return err
 	}
-	if a, ok := ctx.Value(attemptKey{}).(*attempt); ok {
-		a.made.Store(&cred)
-	}
+	attemptOf(ctx).makes(&cred)
 	pgauth.Configure(cfg, cred)
 	own := cfg.AfterConnect
 	cfg.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
@@ -144,7 +145,9 @@ func current(conn *pgx.Conn) bool {
 
 // prepareConn retires a connection that is about to leave the pool.
 func (h *hooks) prepareConn(ctx context.Context, conn *pgx.Conn) (bool, error) {
-	if !current(conn) {
+	outdated := !current(conn)
+	attemptOf(ctx).meets(outdated)
+	if outdated {
 		return false, nil
 	}
 	if h.user.PrepareConn != nil {
@@ -164,24 +167,50 @@ func (h *hooks) afterRelease(conn *pgx.Conn) bool {
 
 // An attempt is one call of the embedded pool, which may make a connection.
 type attempt struct {
-	made atomic.Pointer[secretsql.Credentials] // with which it did
+	made     atomic.Pointer[secretsql.Credentials] // with which it did
+	outdated atomic.Bool                           // the last connection that it met was
 }
 
 type attemptKey struct{}
+
+// attemptOf returns nil for a connection that no call waits for.
+func attemptOf(ctx context.Context) *attempt {
+	a, _ := ctx.Value(attemptKey{}).(*attempt)
+	return a
+}
+
+func (a *attempt) makes(cred *secretsql.Credentials) {
+	if a != nil {
+		a.made.Store(cred)
+	}
+}
+
+func (a *attempt) meets(outdated bool) {
+	if a != nil {
+		a.outdated.Store(outdated)
+	}
+}
 
 // tries is how often a call is made anew. Between the attempts a newer version
 // has been seen to work, so that one is enough unless the password changes
 // again in that moment.
 const tries = 4
 
-// try calls op, and again as long as its new connection is refused. No
-// statement was sent then.
+// try calls op, and again as long as its new connection is refused, or the pool
+// gave up on it: after as many outdated connections as it holds, and one. A
+// caller that is slow meets those of two rotations. No statement was sent then.
 func (p *Pool) try(ctx context.Context, op func(context.Context) error) error {
 	for n := 1; ; n++ {
 		var a attempt
 		err := op(context.WithValue(ctx, attemptKey{}, &a))
+		if err == nil {
+			return nil
+		}
+		if a.outdated.Load() && n < tries {
+			continue
+		}
 		var failed *pgconn.ConnectError
-		if err == nil || !errors.As(err, &failed) {
+		if !errors.As(err, &failed) {
 			return err
 		}
 		if !pgauth.Rejected(err) || n == tries {
