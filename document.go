@@ -34,6 +34,8 @@ type document struct {
 	again   bool  // it changed while it was being read
 	asked   bool  // by its own name, not only as somebody's parent
 
+	sought uint16 // searches that wait for a read of it, and so keep it; 65,535 for good
+
 	entries *entry   // the names that are cut from it
 	flight  *flight  // the read under way
 	trouble *trouble // what went wrong lately; nil: nothing

@@ -16,7 +16,10 @@ type flight struct {
 	done  chan struct{} // closed once the document says what came of it
 	start int64
 	hold  int64 // until when Get waits for it rather than serve what is held; 0: it does not
-	last  error // what the backend said so far; guarded by Resolver.mu
+
+	// Guarded by Resolver.mu.
+	last   error   // what the backend said so far
+	waiter *search // the last that began to wait for it
 
 	abandoned bool // it never started; set before done is closed
 }

@@ -19,7 +19,7 @@ func (r *Resolver) rememberMissing(d *document) {
 		if len(r.missing.docs) <= most {
 			return
 		}
-		if old := r.missing.first(); old != d && old.flight == nil {
+		if old := r.missing.first(); old != d && !old.awaited() {
 			r.dropDocument(old)
 		} else {
 			r.miss(old) // somebody is waiting for it
@@ -43,16 +43,21 @@ const minMissing = 64
 func (r *Resolver) forgetExpiredMissing(now int64) {
 	for d := r.missing.first(); d != nil; d = r.missing.first() {
 		t := d.trouble
-		if d.flight != nil || t != nil && (now < t.until || !errors.Is(t.err, ErrNotFound) && now-d.lastUsed < r.idleAfter(d)) {
+		if d.awaited() || t != nil && (now < t.until || !errors.Is(t.err, ErrNotFound) && now-d.lastUsed < r.idleAfter(d)) {
 			return // those behind it were asked for later
 		}
 		r.dropDocument(d)
 	}
 }
 
-// dropDocument forgets a document that no name is cut from.
+// awaited reports whether the document is being read, or somebody has yet to
+// look at what came of that.
+func (d *document) awaited() bool { return d.flight != nil || d.sought > 0 }
+
+// dropDocument forgets a document that no name is cut from, and no search waits
+// for.
 func (r *Resolver) dropDocument(d *document) {
-	if d.dropped || d.entries != nil || len(r.referred[d]) > 0 {
+	if d.dropped || d.entries != nil || d.sought > 0 || len(r.referred[d]) > 0 {
 		return
 	}
 	d.dropped = true
@@ -132,7 +137,7 @@ func (r *Resolver) dropNameless(t *target) {
 			all[2] = parent.site.folder.docs[parent.path]
 		}
 		for _, d := range all {
-			if d != nil && d.value != nil && d.flight == nil && !d.leased() && (d.ttl == 0 || !r.makeRoom(d)) {
+			if d != nil && d.value != nil && !d.awaited() && !d.leased() && (d.ttl == 0 || !r.makeRoom(d)) {
 				r.dropDocument(d) // unless a name lives there
 			}
 		}
@@ -156,7 +161,7 @@ func (r *Resolver) makeRoom(newest *document) bool {
 	for _, p := range r.providers {
 		for _, f := range p.folders {
 			for _, d := range f.docs {
-				if d != newest && d.value != nil && d.flight == nil && !r.inUse(d, now) {
+				if d != newest && d.value != nil && !d.awaited() && !r.inUse(d, now) {
 					unused.push(d)
 				}
 			}

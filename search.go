@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type search struct {
 	// Guarded by Resolver.mu.
 	waiters int
 	gone    chan struct{} // closed when nobody waits any more
+	waits   []*flight     // for which it waits itself
 }
 
 // A freshness says what a search may take for known.
@@ -194,9 +196,9 @@ func (r *Resolver) newSearch(targets []*target, need freshness) *search {
 func (r *Resolver) run(s *search) {
 	for {
 		var readings []*reading
-		var waits []*flight
 		others := false
 		r.lock()
+		s.waited()
 		now := r.now()
 		for _, t := range s.targets {
 			if r.closed {
@@ -204,7 +206,7 @@ func (r *Resolver) run(s *search) {
 			}
 			for _, d := range r.step(s, t, now) {
 				f, first := r.claim(d)
-				waits = append(waits, f)
+				s.waitFor(f)
 				if first { // or another reads it, or this search for several names
 					var rd *reading
 					readings, rd = readingOf(readings, d)
@@ -214,6 +216,7 @@ func (r *Resolver) run(s *search) {
 				}
 			}
 		}
+		waits := s.waits
 		if len(waits) == 0 {
 			r.finish(s)
 			r.unlock()
@@ -240,11 +243,35 @@ func (r *Resolver) run(s *search) {
 		}
 		if abandoned && s.deserted() {
 			r.lock()
+			s.waited()
 			r.finish(s)
 			r.unlock()
 			return
 		}
 	}
+}
+
+// waitFor has a search wait for a flight, once, and keep its document until it
+// has looked at what came of it: others who have may let go of that before.
+func (s *search) waitFor(f *flight) {
+	if f.waiter == s {
+		return
+	}
+	f.waiter = s
+	s.waits = append(s.waits, f)
+	if f.doc.sought < math.MaxUint16 {
+		f.doc.sought++
+	}
+}
+
+// waited ends that.
+func (s *search) waited() {
+	for _, f := range s.waits {
+		if f.doc.sought < math.MaxUint16 {
+			f.doc.sought--
+		}
+	}
+	s.waits = nil
 }
 
 // readInline reads what a search needs on the goroutine of the search, which is

@@ -3,6 +3,8 @@ package secrets_test
 import (
 	"context"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,5 +155,48 @@ func TestPointerIntoADocumentThatAReferenceNames(t *testing.T) {
 		assert.Equal(t, "by pointer", value(t, r, "db#/a/b"))
 		assert.Equal(t, "by key", value(t, r, "db/c"))
 		assert.Equal(t, 1, p.Reads("prod/db"))
+	}))
+}
+
+// Of several searches that wait for one read, the first to look at it lets go
+// of it, where nothing is kept.
+func TestNamesOfOneDocumentThatIsNotKept(t *testing.T) {
+	names := []string{"db#a", "db/b", "db#c", "db", "db/none", "db#none"}
+	ask := func(t *testing.T, r *secrets.Resolver, p *secretstest.Provider) {
+		release := p.Block("db")
+		var wg sync.WaitGroup
+		for _, name := range names {
+			wg.Go(func() {
+				_, err := r.Get(t.Context(), name)
+				if strings.HasSuffix(name, "none") {
+					assert.ErrorIs(t, err, secrets.ErrNotFound)
+				} else {
+					assert.NoError(t, err)
+				}
+			})
+		}
+		synctest.Wait()
+		release()
+		wg.Wait()
+	}
+	docs := func() map[string]string { return map[string]string{"db": `{"a":"1","b":"2","c":"3"}`} }
+
+	t.Run("share one read with a TTL of zero", in(func(t *testing.T) {
+		r, p := polled(t, docs(), secrets.WithTTL(0))
+		for n := 1; n <= 3; n++ {
+			ask(t, r, p)
+			assert.Equal(t, n, p.Reads("db"), "the reads of %d rounds", n)
+			for _, s := range r.Status() {
+				assert.Equal(t, secrets.StateMissing, s.State, s.Document)
+			}
+		}
+	}))
+
+	t.Run("share one read where there is no room for it", in(func(t *testing.T) {
+		r, p := polled(t, docs(), secrets.WithMaxEntries(1))
+		p.Set("held", "one")
+		value(t, r, "held")
+		ask(t, r, p)
+		assert.Equal(t, 1, p.Reads("db"))
 	}))
 }
