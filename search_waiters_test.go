@@ -277,3 +277,44 @@ func TestASearchThatIsOverdueLosesNothing(t *testing.T) {
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 	}))
 }
+
+func TestSearchThatWaitsForSeveralReads(t *testing.T) {
+	// One that reads no batches, so that each read is settled by itself.
+	single := func(t *testing.T, docs map[string]string, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
+		p := secretstest.NewProvider(docs)
+		r := secrets.New(struct{ secrets.Provider }{p}, append(opts, secrets.WithLogger(nil))...)
+		t.Cleanup(func() { require.NoError(t, r.Close()) })
+		return r, p
+	}
+
+	t.Run("looks at what the first said, though that would be forgotten by then", in(func(t *testing.T) {
+		r, p := single(t, map[string]string{"slow": "one", "held": "one"}, secrets.WithNegativeTTL(time.Second))
+		value(t, r, "held") // so that there is a refresher
+		release := p.Block("slow")
+		said := make(chan error)
+		go func() { said <- r.Preload(t.Context(), "gone", "slow") }()
+		time.Sleep(5 * time.Second) // the refresher looks every second by itself
+		require.Equal(t, 1, p.Reads("gone"))
+		release()
+		err := <-said
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		assert.NotContains(t, err.Error(), "slow")
+		assert.Equal(t, 1, p.Reads("gone"))
+		time.Sleep(2 * time.Second)
+		assert.Len(t, r.Status(), 2, "what is missing is forgotten then")
+	}))
+
+	t.Run("looks at what the first said, though there is no room for it", in(func(t *testing.T) {
+		r, p := single(t, map[string]string{"a": `{"x":"one"}`, "slow": "one", "held": "one"}, secrets.WithMaxEntries(1))
+		value(t, r, "held")
+		release := p.Block("slow")
+		said := make(chan error)
+		go func() { said <- r.Preload(t.Context(), "a", "slow") }()
+		synctest.Wait()
+		require.Equal(t, 1, p.Reads("a"))
+		value(t, r, "a#x") // for which there is none either
+		release()
+		require.NoError(t, <-said)
+		assert.Equal(t, 1, p.Reads("a"))
+	}))
+}

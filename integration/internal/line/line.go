@@ -43,6 +43,7 @@ func New(tb testing.TB, target string) *Line {
 	tb.Cleanup(proxy.Stop)
 	l := &Line{Addr: proxy.Listen, proxy: proxy, dead: newValve(tb)}
 	l.Add(tb, "upstream", valveType, fmt.Sprintf(`"id":%q`, l.dead))
+	l.Add(tb, "downstream", valveType, fmt.Sprintf(`"id":%q,"ends":true`, l.dead)) // a server ends what says nothing for a while
 	return l
 }
 
@@ -68,9 +69,9 @@ func (l *Line) Add(tb testing.TB, stream, kind, attributes string) (mend func())
 // are made meanwhile: what is sent is swallowed, and no end is ever told.
 // Mended, new connections work and those stay as dead as they are.
 func (l *Line) HalfOpen() (mend func()) {
-	open := valves.get(l.dead)
-	open.Store(true)
-	return func() { open.Store(false) }
+	w := valves.get(l.dead)
+	w.off.Store(true)
+	return func() { w.off.Store(false) }
 }
 
 // Drop ends every connection.

@@ -9,11 +9,12 @@ import (
 )
 
 // A valve is a toxic that is there from the start and swallows what comes
-// while its switch is on; a connection that has lost something gets no more,
-// also when the switch is off again. The toxics of toxiproxy end their
+// while its switch is off; a connection that has lost something gets no more,
+// also when the switch is on again. The toxics of toxiproxy end their
 // connections when they are removed, as no vanished peer does.
 type valve struct {
-	ID string `json:"id"` // of its switch
+	ID   string `json:"id"`   // of its switch
+	Ends bool   `json:"ends"` // it swallows the end of what comes, too
 }
 
 const valveType = "valve"
@@ -28,21 +29,36 @@ func (*valve) NewState() any { return new(valveState) }
 
 // Pipe passes on what comes, or swallows it.
 func (v *valve) Pipe(stub *toxics.ToxicStub) {
-	state, on := stub.State.(*valveState), valves.get(v.ID)
+	state, w := stub.State.(*valveState), valves.get(v.ID)
 	for {
 		select {
 		case <-stub.Interrupt:
 			return
 		case c := <-stub.Input:
-			if c == nil {
+			state.dead = state.dead || w.off.Load()
+			switch {
+			case c != nil && !state.dead:
+				stub.Output <- c
+			case c != nil:
+			case state.dead && v.Ends:
+				select {
+				case <-stub.Interrupt:
+					return
+				case <-w.gone:
+				}
+				fallthrough
+			default:
 				stub.Close()
 				return
 			}
-			if state.dead = state.dead || on.Load(); !state.dead {
-				stub.Output <- c
-			}
 		}
 	}
+}
+
+// A valveSwitch is that of the valves of one line.
+type valveSwitch struct {
+	off  atomic.Bool
+	gone chan struct{} // closed when the test has ended
 }
 
 // switches are those of all valves: toxiproxy makes a valve from JSON.
@@ -50,14 +66,17 @@ type switches struct{ byID sync.Map }
 
 var valves switches
 
-func (s *switches) get(id string) *atomic.Bool {
-	on, _ := s.byID.LoadOrStore(id, new(atomic.Bool))
-	return on.(*atomic.Bool)
+func (s *switches) get(id string) *valveSwitch {
+	w, _ := s.byID.LoadOrStore(id, &valveSwitch{gone: make(chan struct{})})
+	return w.(*valveSwitch)
 }
 
 func newValve(tb testing.TB) (id string) {
 	id = unique("valve")
-	valves.get(id)
-	tb.Cleanup(func() { valves.byID.Delete(id) })
+	w := valves.get(id)
+	tb.Cleanup(func() {
+		close(w.gone)
+		valves.byID.Delete(id)
+	})
 	return id
 }
