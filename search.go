@@ -194,14 +194,14 @@ func (r *Resolver) newSearch(targets []*target, need freshness) *search {
 
 // run carries a search through.
 func (r *Resolver) run(s *search) {
-	for {
+	for abandoned := false; ; {
 		var readings []*reading
 		others := false
 		r.lock()
 		s.waited()
 		now := r.now()
 		for _, t := range s.targets {
-			if r.closed {
+			if r.closed || abandoned && s.deserted() {
 				break
 			}
 			for _, d := range r.step(s, t, now) {
@@ -233,20 +233,13 @@ func (r *Resolver) run(s *search) {
 				r.spawn(func() { r.read(rd, s.gone) })
 			}
 		}
-		abandoned := false
+		abandoned = false
 		for _, f := range waits {
 			select {
 			case <-f.done:
 				abandoned = abandoned || f.abandoned
 			case <-r.ctx.Done():
 			}
-		}
-		if abandoned && s.deserted() {
-			r.lock()
-			s.waited()
-			r.finish(s)
-			r.unlock()
-			return
 		}
 	}
 }
