@@ -119,11 +119,13 @@ func TestDependencies(t *testing.T) {
 func TestVulnerabilities(t *testing.T) {
 	t.Parallel()
 	database := t.TempDir()
+	const entry = "ID/GO-2025-9999.json"
 	repository{database}.write(t, files{
 		"index/db.json":      `{"modified":"2025-01-01T00:00:00Z"}`,
 		"index/modules.json": `[{"path":"stdlib","vulns":[{"id":"GO-2025-9999","modified":"2025-01-01T00:00:00Z"}]}]`,
 		"index/vulns.json":   `[{"id":"GO-2025-9999","modified":"2025-01-01T00:00:00Z"}]`,
-		"ID/GO-2025-9999.json": `{"schema_version":"1.3.1","id":"GO-2025-9999","modified":"2025-01-01T00:00:00Z","summary":"made up",
+		entry: `{"schema_version":"1.3.1","id":"GO-2025-9999","modified":"2025-01-01T00:00:00Z","summary":"made up",
+			"database_specific":{"url":"https://example.com"},
 			"affected":[{"package":{"name":"stdlib","ecosystem":"Go"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"}]}],
 			"ecosystem_specific":{"imports":[{"path":"net/url","symbols":["QueryEscape"]}]}}]}`,
 	})
@@ -132,18 +134,29 @@ func TestVulnerabilities(t *testing.T) {
 	require.False(t, failed, out)
 	assert.NotContains(t, out, "SKIPPED")
 
-	out, failed = small(t, files{"fault_test.go": "package secrets\n\nimport (\n\t\"net/url\"\n\t\"testing\"\n)\n\n" +
-		"func TestCall(t *testing.T) { t.Log(url.QueryEscape(\"x\")) }\n"}).run(".ci/govulncheck", here)
+	fault := files{"fault_test.go": "package secrets\n\nimport (\n\t\"net/url\"\n\t\"testing\"\n)\n\n" +
+		"func TestCall(t *testing.T) { t.Log(url.QueryEscape(\"x\")) }\n"}
+	out, failed = small(t, fault).run(".ci/govulncheck", here)
 	require.True(t, failed, "a test calls what is vulnerable: %s", out)
 	assert.Contains(t, out, "GO-2025-9999")
+	assert.Contains(t, out, "exit status 3", "which govulncheck has for findings, and not for its own failures")
+
+	// An entry that lacks what govulncheck relies on has it panic, which is an
+	// exit with 0 now and then.
+	text, err := os.ReadFile(filepath.Join(database, filepath.FromSlash(entry)))
+	require.NoError(t, err)
+	repository{database}.write(t, files{entry: strings.Replace(string(text), "database_specific", "none", 1)})
+	out, failed = small(t, fault).run(".ci/govulncheck", here)
+	require.True(t, failed, out)
+	assert.NotContains(t, out, "exit status 3")
 
 	// For govulncheck there is a proxy that does not answer, and not for go,
 	// which fetches govulncheck.
 	command, err := exec.LookPath("go")
 	require.NoError(t, err)
 	path := t.TempDir()
-	text := fmt.Sprintf("#!/bin/sh\nHTTPS_PROXY='%s' exec '%s' \"$@\"\n", os.Getenv("HTTPS_PROXY"), command)
-	require.NoError(t, os.WriteFile(filepath.Join(path, "go"), []byte(text), 0o700)) //#nosec G306 -- a program
+	script := fmt.Sprintf("#!/bin/sh\nHTTPS_PROXY='%s' exec '%s' \"$@\"\n", os.Getenv("HTTPS_PROXY"), command)
+	require.NoError(t, os.WriteFile(filepath.Join(path, "go"), []byte(script), 0o700)) //#nosec G306 -- a program
 	out, failed = small(t, nil).run(".ci/govulncheck", []string{"GOVULNDB=", "HTTPS_PROXY=http://127.0.0.1:1", "PATH=" + path + ":" + os.Getenv("PATH")})
 	require.False(t, failed, out)
 	assert.Regexp(t, "^SKIPPED govulncheck: ", out)
