@@ -198,7 +198,7 @@ func (r *Resolver) run(s *search) {
 		var readings []*reading
 		others := false
 		r.lock()
-		s.waited()
+		s.looked()
 		now := r.now()
 		for _, t := range s.targets {
 			if r.closed || abandoned && s.deserted() {
@@ -206,7 +206,7 @@ func (r *Resolver) run(s *search) {
 			}
 			for _, d := range r.step(s, t, now) {
 				f, first := r.claim(d)
-				s.waitFor(f)
+				s.expect(f)
 				if first { // or another reads it, or this search for several names
 					var rd *reading
 					readings, rd = readingOf(readings, d)
@@ -244,9 +244,9 @@ func (r *Resolver) run(s *search) {
 	}
 }
 
-// waitFor has a search wait for a flight, once, and keep its document until it
+// expect has a search wait for a flight, once, and keep its document until it
 // has looked at what came of it: others who have may let go of that before.
-func (s *search) waitFor(f *flight) {
+func (s *search) expect(f *flight) {
 	if f.waiter == s {
 		return
 	}
@@ -257,8 +257,8 @@ func (s *search) waitFor(f *flight) {
 	}
 }
 
-// waited ends that.
-func (s *search) waited() {
+// looked ends that.
+func (s *search) looked() {
 	for _, f := range s.waits {
 		if f.doc.sought < math.MaxUint16 {
 			f.doc.sought--

@@ -36,21 +36,21 @@ func (v *valve) Pipe(stub *toxics.ToxicStub) {
 			return
 		case c := <-stub.Input:
 			state.dead = state.dead || w.off.Load()
-			switch {
-			case c != nil && !state.dead:
-				stub.Output <- c
-			case c != nil:
-			case state.dead && v.Ends:
+			if c != nil {
+				if !state.dead {
+					stub.Output <- c
+				}
+				continue
+			}
+			if state.dead && v.Ends {
 				select {
 				case <-stub.Interrupt:
 					return
 				case <-w.gone:
 				}
-				fallthrough
-			default:
-				stub.Close()
-				return
 			}
+			stub.Close()
+			return
 		}
 	}
 }
