@@ -1,0 +1,161 @@
+// Package login gets credentials: one attempt at a time whoever asks, detached
+// from who asked, its failure remembered for as long as a failed read is
+// (DESIGN.md 5, Credential sources).
+package login
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
+)
+
+// ErrClosed is returned after Close.
+var ErrClosed = errors.New("closed")
+
+// longest is how long an attempt may take that only callers without a
+// deadline wait for.
+const longest = 30 * time.Second
+
+// A Flight runs the attempts to get a T. Its zero value, with Attempt set, is
+// ready to use. Its methods are safe for concurrent use.
+type Flight[T any] struct {
+	// Attempt gets the credentials. Its context ends at the latest deadline
+	// among the callers who wait, and at Close.
+	Attempt func(context.Context) (T, error)
+
+	// Remember returns for how long the n-th failure in a row is told without
+	// another attempt. nil: policy.Memory with the error's own RetryAfter.
+	Remember func(err error, n int) time.Duration
+
+	// Print tells one state of what an attempt reads (variables, files) from
+	// another: a remembered failure holds for its state only. nil: one state.
+	Print func() uint64
+
+	mu       sync.Mutex // guards what follows
+	current  *attempt[T]
+	failure  error
+	failures int
+	until    time.Time
+	print    uint64
+	closed   bool
+	running  sync.WaitGroup
+}
+
+type attempt[T any] struct {
+	done   chan struct{}
+	cancel context.CancelFunc
+	timer  *time.Timer // calls cancel at deadline
+	end    time.Time   // guarded by the Flight's lock
+	value  T           // when done
+	err    error       // when done
+}
+
+// Do returns the outcome of the attempt under way, or of one that it starts,
+// or the remembered failure. If ctx ends first it returns the context's error;
+// the attempt goes on, for those who ask next.
+func (f *Flight[T]) Do(ctx context.Context) (T, error) {
+	a, err := f.join(ctx)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	select {
+	case <-a.done:
+		return a.value, a.err
+	case <-ctx.Done():
+		var zero T
+		return zero, context.Cause(ctx)
+	}
+}
+
+func (f *Flight[T]) join(ctx context.Context) (*attempt[T], error) {
+	var print uint64
+	if f.Print != nil {
+		print = f.Print()
+	}
+	end, ok := ctx.Deadline()
+	if !ok {
+		end = time.Now().Add(longest)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, ErrClosed
+	}
+	if a := f.current; a != nil {
+		if end.After(a.end) && a.timer.Reset(time.Until(end)) {
+			a.end = end
+		}
+		return a, nil
+	}
+	if f.failure != nil && f.print == print && time.Now().Before(f.until) {
+		return nil, f.failure
+	}
+	if f.print != print {
+		f.failures = 0
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a := &attempt[T]{done: make(chan struct{}), cancel: cancel, end: end}
+	a.timer = time.AfterFunc(time.Until(end), cancel)
+	f.current, f.print = a, print
+	f.running.Go(func() { f.run(run, a) })
+	return a, nil
+}
+
+// errPanicked stands for what an attempt panicked with, which may be anything.
+var errPanicked = errors.New("the attempt to get credentials panicked")
+
+func (f *Flight[T]) run(ctx context.Context, a *attempt[T]) {
+	a.err = errPanicked // also where Attempt calls runtime.Goexit
+	defer func() {
+		_ = recover()
+		a.timer.Stop()
+		a.cancel()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.current = nil
+		f.failure = a.err
+		if a.err != nil {
+			f.failures++
+			f.until = time.Now().Add(f.remember(a.err))
+		} else {
+			f.failures = 0
+		}
+		close(a.done)
+	}()
+	a.value, a.err = f.Attempt(ctx)
+}
+
+func (f *Flight[T]) remember(err error) time.Duration {
+	if f.Remember != nil {
+		return f.Remember(err, f.failures)
+	}
+	var asked interface{ RetryAfter() time.Duration }
+	if errors.As(err, &asked) {
+		return policy.Memory(f.failures, asked.RetryAfter())
+	}
+	return policy.Memory(f.failures, 0)
+}
+
+// Forget drops the remembered failure, so that the next caller starts an
+// attempt.
+func (f *Flight[T]) Forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failure, f.failures = nil, 0
+}
+
+// Close ends an attempt that is under way and waits for it. Do returns
+// ErrClosed afterwards.
+func (f *Flight[T]) Close() {
+	f.mu.Lock()
+	f.closed = true
+	if f.current != nil {
+		f.current.cancel()
+	}
+	f.mu.Unlock()
+	f.running.Wait()
+}
