@@ -20,7 +20,7 @@ func TestWhatTheModuleAddsToAProgram(t *testing.T) {
 		name, ours, without string
 		atMost              int64 // bytes
 	}{
-		{"files and the environment, beside encoding/json, log/slog and os", "files", "files-standard", 1_1_000_000},
+		{"files and the environment, beside encoding/json, log/slog and os", "files", "files-standard", 1_500_000},
 		{"AWS Secrets Manager, beside the SDK", "awssm", "awssm-sdk", 1_000_000},
 		{"AWS SSM Parameter Store, beside the SDK", "ssm", "ssm-sdk", 1_000_000},
 		{"Google Secret Manager, beside its client", "gcp", "gcp-sdk", 1_000_000},

@@ -144,7 +144,7 @@ func (c *checker) outage() {
 }
 
 func (c *checker) resources() {
-	c.median("heap of a held secret of 64 bytes", "Heap/peer=ours", "B/secret", 500)
+	c.median("heap of a held secret of 64 bytes", "Heap/peer=ours", "B/secret", 600)
 	c.median("goroutines of a refresh of 10,000 documents", "Refresh/peer=ours", "goroutines", 8)
 	perCall, err := c.r.median("Refresh/peer=ours", "documents/call")
 	c.atLeast("documents of a call in that refresh", "", perCall, err, 19.9)
@@ -153,7 +153,7 @@ func (c *checker) resources() {
 		ours, raw string
 		bound     float64
 	}{
-		{"files", "jsonslog", 1_1_000_000}, {"vault", "raw-vault", 1_000_000}, {"awssm", "raw-awssm", 1_000_000}, {"ssm", "raw-ssm", 1_000_000}, {"gcp", "raw-gcp", 1_000_000},
+		{"files", "jsonslog", 1_500_000}, {"vault", "raw-vault", 1_000_000}, {"awssm", "raw-awssm", 1_000_000}, {"ssm", "raw-ssm", 1_000_000}, {"gcp", "raw-gcp", 1_000_000},
 	} {
 		ours, err := c.r.median("Program/peer=ours-"+s.ours, "size-B")
 		raw, err2 := c.r.median("Program/peer="+s.raw, "size-B")
