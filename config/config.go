@@ -46,12 +46,12 @@
 package config
 
 import (
-	"fmt"
-	"io"
+	"context"
 	"os"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
 func init() { secrets.RegisterConfig(Read) }
@@ -59,9 +59,11 @@ func init() { secrets.RegisterConfig(Read) }
 // maxSize is far above any file that a person wrote.
 const maxSize = 1 << 20
 
-// Read reads a YAML file, with the variables of the environment.
+// Read reads a YAML file, with the variables of the environment. The file may
+// be a pipe, which is read once; a file that every user can write is refused,
+// unless its mount is read-only; what takes longer than 10 s is given up.
 func Read(path string) (secrets.Config, error) {
-	data, err := readFile(path)
+	data, err := namedfile.Read(context.Background(), path, namedfile.Options{Max: maxSize})
 	if err != nil {
 		return secrets.Config{}, &secrets.Error{Op: "read configuration", Err: fault.New(secrets.ErrInvalid, "", err)} // err has the path
 	}
@@ -83,17 +85,4 @@ func Parse(data []byte, lookup func(name string) (string, bool)) (secrets.Config
 		return secrets.Config{}, &secrets.Error{Op: "parse configuration", Err: err}
 	}
 	return cfg, nil
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err == nil && len(data) > maxSize {
-		err = fmt.Errorf("%s is larger than %d bytes, which no configuration is", path, maxSize)
-	}
-	return data, err
 }

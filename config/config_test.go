@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"testing"
 	"time"
 
@@ -178,6 +179,21 @@ func TestAFileThatCannotBeReadIsAnErrorWithItsPath(t *testing.T) {
 	_, err = config.Read(dir)
 	require.ErrorIs(t, err, secrets.ErrInvalid)
 	assert.ErrorContains(t, err, dir)
+
+	held := "providers: [\"env://\"] # hunter2\n"
+	_, err = config.Read(held)
+	require.ErrorIs(t, err, secrets.ErrInvalid)
+	require.ErrorContains(t, err, "something that is no file name (32 bytes)")
+	assert.NotContains(t, err.Error(), "hunter2", "the file itself in place of its name")
+
+	public := filepath.Join(dir, "public.yaml")
+	require.NoError(t, os.WriteFile(public, []byte("providers: [\"env://\"]\n"), 0o600))
+	require.NoError(t, os.Chmod(public, 0o666))
+	if runtime.GOOS != "windows" {
+		_, err = config.Read(public)
+		require.ErrorIs(t, err, secrets.ErrInvalid)
+		assert.ErrorContains(t, err, "run chmod o-w")
+	}
 
 	large := filepath.Join(dir, "large.yaml")
 	require.NoError(t, os.WriteFile(large, make([]byte, 2<<20), 0o600))

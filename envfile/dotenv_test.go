@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
 func TestDotenvFindsNames(t *testing.T) {
@@ -87,7 +88,7 @@ func TestDotenvFindsNames(t *testing.T) {
 }
 
 func TestDotenvOfOthers(t *testing.T) {
-	if !hasModes {
+	if !namedfile.HasModes {
 		t.Skip("files have no modes here")
 	}
 	t.Parallel()
@@ -98,12 +99,12 @@ func TestDotenvOfOthers(t *testing.T) {
 	file := filepath.Join(dir, ".env")
 	f, err := os.Open(file)
 	require.NoError(t, err)
-	onVolume := mountOf(f)
+	onVolume := namedfile.MountOf(f)
 	require.NoError(t, f.Close())
 	require.NoError(t, os.Chmod(file, 0o640))
 
 	t.Run("our own that the group can read is refused, with the chmod to run", func(t *testing.T) {
-		if onVolume != (mountInfo{}) {
+		if onVolume != (namedfile.Mount{}) {
 			t.Skip("the temporary directory is a volume")
 		}
 		msg := refuses(t, NewDotenv(file, o), name("token"), secrets.ErrInvalid)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
 // Perm says which files are read, judged by their permissions. Windows' access
@@ -26,24 +27,17 @@ const (
 )
 
 const (
-	othersWrite  fs.FileMode = 0o002
 	othersRead   fs.FileMode = 0o044 // group or others
 	othersAccess fs.FileMode = 0o066 // group or others
 )
 
-// A mountInfo is what is known of the file system that a file is on.
-type mountInfo struct {
-	readOnly bool
-	memory   bool // tmpfs: what kubelet and Docker put secrets on
-}
-
 // permit decides whether a file may be read. dataDir is the directory that
 // the ..data on the way to it resolves to; nil: there was none.
 func (r *reader) permit(path string, f *os.File, fi, dataDir fs.FileInfo) error {
-	if !hasModes || r.perm == PermAny {
+	if !namedfile.HasModes || r.perm == PermAny {
 		return nil
 	}
-	v := verdict(r.perm, r.private, fi, dataDir, func() mountInfo { return mountOf(f) })
+	v := verdict(r.perm, r.private, fi, dataDir, func() namedfile.Mount { return namedfile.MountOf(f) })
 	if v.warn {
 		r.warn(path, fi.Mode())
 	}
@@ -55,7 +49,7 @@ func (r *reader) permit(path string, f *os.File, fi, dataDir fs.FileInfo) error 
 	if v.directory {
 		what, mode = "the directory that ..data leads to from "+what, dataDir.Mode()
 	}
-	return fault.New(secrets.ErrInvalid, what+" "+v.refuse+" (mode "+octal(mode)+"); run chmod "+v.mend+" on it, or set option perm=any", nil)
+	return fault.New(secrets.ErrInvalid, what+" "+v.refuse+" (mode "+namedfile.Octal(mode)+"); run chmod "+v.mend+" on it, or set option perm=any", nil)
 }
 
 // A judgement is what permit makes of a file.
@@ -69,21 +63,21 @@ type judgement struct {
 // verdict applies the rules. Kubernetes volumes must pass: their files are
 // 0644, their mount's root is 1777 or 0777, so a directory counts only if
 // ..data leads to it.
-func verdict(perm Perm, private bool, fi, dataDir fs.FileInfo, mount func() mountInfo) judgement {
+func verdict(perm Perm, private bool, fi, dataDir fs.FileInfo, mount func() namedfile.Mount) judgement {
 	mode := fi.Mode().Perm()
 	if perm == PermPrivate && mode&othersAccess != 0 {
 		return judgement{refuse: "can be read or written by others than its owner", mend: "600"}
 	}
-	if mode&othersWrite != 0 && !mount().readOnly {
+	if mode&namedfile.OthersWrite != 0 && !mount().ReadOnly {
 		return judgement{refuse: "can be written by every user", mend: "o-w"}
 	}
-	if dataDir != nil && dataDir.Mode().Perm()&othersWrite != 0 && !mount().readOnly {
+	if dataDir != nil && dataDir.Mode().Perm()&namedfile.OthersWrite != 0 && !mount().ReadOnly {
 		return judgement{refuse: "can be written by every user", mend: "o-w", directory: true}
 	}
 	if !private || mode&othersRead == 0 {
 		return judgement{}
 	}
-	if m := mount(); owned(fi) && dataDir == nil && !m.readOnly && !m.memory {
+	if m := mount(); namedfile.Ours(fi) && dataDir == nil && !m.ReadOnly && !m.Memory {
 		return judgement{refuse: "can be read by others than its owner", mend: "600"}
 	}
 	return judgement{warn: true}
@@ -98,9 +92,5 @@ func (r *reader) warn(path string, mode fs.FileMode) {
 	if logger == nil {
 		logger = slog.Default()
 	}
-	logger.Warn("secrets: a dotenv file can be read by others than its owner", "path", path, "mode", octal(mode))
-}
-
-func octal(mode fs.FileMode) string {
-	return "0" + strconv.FormatUint(uint64(mode.Perm()), 8)
+	logger.Warn("secrets: a dotenv file can be read by others than its owner", "path", path, "mode", namedfile.Octal(mode))
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
 // asMode is a file with another mode; the rest is a real file of ours.
@@ -20,21 +22,21 @@ func (m asMode) Mode() fs.FileMode { return m.mode }
 
 func TestVerdict(t *testing.T) {
 	t.Parallel()
-	if !hasModes {
+	if !namedfile.HasModes {
 		t.Skip("files have no modes here")
 	}
 	path := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
 	ours, err := os.Stat(path)
 	require.NoError(t, err)
-	readOnly, memory := mountInfo{readOnly: true}, mountInfo{memory: true}
+	readOnly, memory := namedfile.Mount{ReadOnly: true}, namedfile.Mount{Memory: true}
 	for _, c := range []struct {
 		rule    string
 		perm    Perm
 		dotenv  bool
 		mode    fs.FileMode
 		dataDir fs.FileMode // 0: not behind ..data
-		mount   mountInfo
+		mount   namedfile.Mount
 		refused bool
 		warned  bool
 	}{
@@ -64,7 +66,7 @@ func TestVerdict(t *testing.T) {
 			assert.NoError(t, r.permit(path, nil, asMode{ours, c.mode}, dataDir), c.rule)
 			continue
 		}
-		got := verdict(c.perm, c.dotenv, asMode{ours, c.mode}, dataDir, func() mountInfo { return c.mount })
+		got := verdict(c.perm, c.dotenv, asMode{ours, c.mode}, dataDir, func() namedfile.Mount { return c.mount })
 		assert.Equal(t, c.refused, got.refuse != "", c.rule)
 		assert.Equal(t, c.refused, got.mend != "", c.rule)
 		assert.Equal(t, c.warned, got.warn, c.rule)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
 // What only files and variables can have wrong, for the conformance suite,
@@ -41,7 +42,7 @@ func provokeFile(t testing.TB, p secrets.Provider, ref secrets.Ref, file string)
 	errs = append(errs, refused(t, p, below, "a name below a file"))
 	small := closed(t, NewDir(filepath.Dir(file), DirOptions{MaxSize: 8}))
 	errs = append(errs, refused(t, small, secrets.Ref{Path: filepath.Base(file)}, "a file that is too large"))
-	if hasModes {
+	if namedfile.HasModes {
 		require.NoError(t, os.Chmod(file, 0o666))
 		errs = append(errs, refused(t, p, ref, "a file that all can write"))
 		require.NoError(t, os.Remove(file))
@@ -75,7 +76,7 @@ func provokeDotenv(t testing.TB, p secrets.Provider, ref secrets.Ref, file, vari
 	put(t, file, whole)
 	small := closed(t, NewDotenv(file, DotenvOptions{MaxSize: 8}))
 	errs = append(errs, refused(t, small, secrets.Ref{Path: ref.Path}, "a file that is too large"))
-	if hasModes {
+	if namedfile.HasModes {
 		require.NoError(t, os.Chmod(file, 0o666))
 		errs = append(errs, refused(t, p, ref, "a file that all can write"))
 	}
@@ -103,7 +104,7 @@ func provokeEnv(t testing.TB, p secrets.Provider, ref secrets.Ref, variable stri
 		require.NoError(t, os.Setenv(variable+fileSuffix, names))
 		errs = append(errs, refused(t, p, ref, why))
 	}
-	if hasModes {
+	if namedfile.HasModes {
 		require.NoError(t, os.Setenv(variable+fileSuffix, file))
 		require.NoError(t, os.Chmod(file, 0o666))
 		errs = append(errs, refused(t, p, ref, "a file that all can write"))

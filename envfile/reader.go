@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
 const (
@@ -274,7 +275,7 @@ func (r *reader) file(v *view, rel, path, base string, limit int64) (data []byte
 	if fi.Size() > limit+newline {
 		return fail(tooLarge())
 	}
-	f, err := v.root.OpenFile(rel, openFlags, 0)
+	f, err := v.root.OpenFile(rel, namedfile.OpenFlags, 0)
 	if err != nil {
 		return fail(classify(err, path, base))
 	}
@@ -331,18 +332,7 @@ func trimNewline(data []byte) []byte {
 }
 
 func notRegular(path string, mode fs.FileMode) error {
-	kind := "not a regular file"
-	switch {
-	case mode.IsDir():
-		kind = "a directory"
-	case mode&fs.ModeNamedPipe != 0:
-		kind = "a FIFO"
-	case mode&fs.ModeSocket != 0:
-		kind = "a socket"
-	case mode&fs.ModeDevice != 0:
-		kind = "a device"
-	}
-	e := fault.New(secrets.ErrInvalid, strconv.Quote(path)+" is "+kind+"; only regular files are read", errNotRegular)
+	e := fault.New(secrets.ErrInvalid, strconv.Quote(path)+" is "+namedfile.Kind(mode)+"; only regular files are read", errNotRegular)
 	e.Quiet = true
 	return e
 }

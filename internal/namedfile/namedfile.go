@@ -35,8 +35,11 @@ func Show(name string) string {
 // a message may quote it. A file of that name may exist, or the text looks
 // like a path. A credential does neither.
 func Plausible(name string) bool {
-	if name == "" || len(name) > longest || !utf8.ValidString(name) {
-		return name == ""
+	switch {
+	case name == "":
+		return true
+	case len(name) > longest || !utf8.ValidString(name):
+		return false
 	}
 	if strings.ContainsAny(name, "{}\"<>|*?\x00") || strings.Contains(name, "-----") || strings.ContainsFunc(name, unicode.IsControl) {
 		return false
@@ -72,8 +75,28 @@ func looksLikePath(name string) bool {
 	if !nested || rest == "" {
 		return false
 	}
-	fi, err := os.Stat(first)
-	return err == nil && fi.IsDir()
+	if fi, err := os.Stat(first); err == nil && fi.IsDir() {
+		return true
+	}
+	return filepath.IsAbs(name) && inWords(slashed)
+}
+
+// inWords reports whether a path is written as people name folders: in lower
+// case, and mostly letters. A volume that was not mounted has such a path, and
+// random text in base64 has none.
+func inWords(path string) bool {
+	letters, digits := 0, 0
+	for _, c := range path {
+		switch {
+		case 'a' <= c && c <= 'z':
+			letters++
+		case '0' <= c && c <= '9':
+			digits++
+		case !strings.ContainsRune("/._-:", c):
+			return false
+		}
+	}
+	return len(path) <= 255 && digits*4 <= letters
 }
 
 // Scrub returns an error about a file without the file's name where that is

@@ -1,12 +1,12 @@
-package envfile
+package namedfile
 
 import "os"
 
 // mntReadOnly is MNT_RDONLY of statfs(2).
 const mntReadOnly = 0x1
 
-// mountOf returns what f is on.
-func mountOf(f *os.File) mountInfo {
+// MountOf returns what f is on.
+func MountOf(f *os.File) Mount {
 	st, ok := statfs(f)
 	name := make([]byte, 0, len(st.Fstypename))
 	for _, c := range st.Fstypename {
@@ -15,8 +15,8 @@ func mountOf(f *os.File) mountInfo {
 		}
 		name = append(name, byte(c))
 	}
-	return mountInfo{
-		readOnly: ok && st.Flags&mntReadOnly != 0,
-		memory:   ok && string(name) == "tmpfs",
+	return Mount{
+		ReadOnly: ok && st.Flags&mntReadOnly != 0,
+		Memory:   ok && string(name) == "tmpfs",
 	}
 }

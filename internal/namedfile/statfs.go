@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package envfile
+package namedfile
 
 import (
 	"os"
