@@ -1,9 +1,7 @@
 package awssm
 
 import (
-	"bytes"
 	"context"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -66,7 +64,9 @@ func (b *batch) chunks() [][]int {
 		b.Leave(batchable...)
 		return nil
 	}
-	return awsapi.Chunk(batchable, perCall, func(i, other int) bool { return b.region(i) == b.region(other) })
+	return awsapi.Chunk(batchable, perCall, func(i, other int) bool {
+		return b.region(i) == b.region(other) && b.Documents[i].apart(&b.Documents[other])
+	})
 }
 
 // region is where a document is read; empty: unknown.
@@ -115,24 +115,20 @@ func (b *batch) call(ctx context.Context, chunk []int) {
 	}
 }
 
-// take settles the documents that an entry answers: those that were asked for
-// by its name, its ARN, or the ARN without the six characters that the service
-// appends; if it bears their stage.
+// take settles the document that an entry answers. An entry of another version
+// settles nothing: a single read asks again.
 func (b *batch) take(open map[string]int, e *types.SecretValueEntry) {
-	arn := aws.ToString(e.ARN)
-	ids := [...]string{aws.ToString(e.Name), arn, arn[:max(0, strings.LastIndexByte(arn, '-'))]}
-	for _, id := range ids {
-		i, ok := open[id]
-		if !ok || !b.Documents[i].bears(e) {
+	for id, i := range open {
+		d := &b.Documents[i]
+		if !d.names(e) || !d.bears(e) {
 			continue
 		}
 		var v secrets.Value
 		if fill(&v, e) {
 			delete(open, id)
 			b.Set(i, &v, nil)
-			// What is asked for by two names has bytes of its own for each.
-			e.SecretBinary = bytes.Clone(e.SecretBinary)
 		}
+		return
 	}
 }
 

@@ -96,6 +96,31 @@ func (d *document) String() string {
 	return s
 }
 
+// apart reports whether an answer to a call that asks for both documents tells
+// which of them each entry belongs to. An entry has a name and an ARN, and says
+// nothing of how it was asked for. Another account may have a secret of the same
+// name, so names and ARNs do not go together, nor do two ARNs of which one
+// could be the other without the suffix that the service appends.
+func (d *document) apart(other *document) bool {
+	arn := awsapi.IsARN(d.id)
+	if arn != awsapi.IsARN(other.id) {
+		return false
+	}
+	return !arn || !strings.HasPrefix(d.id, other.id+"-") && !strings.HasPrefix(other.id, d.id+"-")
+}
+
+// names reports whether an entry is of the secret that the document asks for:
+// by its name, by its ARN, or by its ARN without the hyphen and the six
+// characters that the service appends.
+func (d *document) names(e *types.SecretValueEntry) bool {
+	if !awsapi.IsARN(d.id) {
+		return d.id == aws.ToString(e.Name)
+	}
+	const suffix = len("-AbCdEf")
+	rest, ok := strings.CutPrefix(aws.ToString(e.ARN), d.id)
+	return ok && (rest == "" || len(rest) == suffix && rest[0] == '-')
+}
+
 // bears reports whether an entry is what the document asks for. Reads are
 // eventually consistent: the version that was current a moment ago may come
 // back, without the stage.

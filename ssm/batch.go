@@ -55,8 +55,9 @@ type batch struct {
 	refused atomic.Bool // a single read was
 }
 
-// chunks cuts what can go together: names of one region, none of them twice
-// in a call, so that an answer is told by its name alone.
+// chunks cuts what can go together: names, or ARNs, of one region, none of them
+// twice in a call. A parameter that was asked for by its ARN comes with its bare
+// name, which a parameter of this account may have, too.
 func (b *batch) chunks() [][]int {
 	var batchable []int
 	open := b.p.gate.Open() && len(b.Documents) > 1
@@ -68,7 +69,8 @@ func (b *batch) chunks() [][]int {
 		}
 	}
 	return awsapi.Chunk(batchable, perCall, func(i, other int) bool {
-		return b.region(i) == b.region(other) && b.Documents[i].name != b.Documents[other].name
+		d, o := &b.Documents[i], &b.Documents[other]
+		return b.region(i) == b.region(other) && d.name != o.name && awsapi.IsARN(d.name) == awsapi.IsARN(o.name)
 	})
 }
 

@@ -65,10 +65,11 @@ func (d *document) cutSelector(options map[string]string) error {
 	}
 	if version, ok := options["version"]; ok {
 		given++
-		d.selector = version
-		if n, err := strconv.ParseUint(version, 10, 63); err != nil || n == 0 {
+		n, err := strconv.ParseUint(version, 10, 63)
+		if err != nil || n == 0 {
 			return fault.New(secrets.ErrInvalid, "option version is the number of a parameter's version, 1 or more", nil)
 		}
+		d.selector = strconv.FormatUint(n, 10)
 	}
 	if label, ok := options["label"]; ok {
 		given++
@@ -142,10 +143,17 @@ func fill(v *secrets.Value, p *types.Parameter) bool {
 }
 
 // answers reports whether a parameter that the service returned is the one
-// that was asked for. Its name comes without the selector.
+// that was asked for. Its name comes without the selector, which has a field of
+// its own, and without the rest of an ARN.
 func (d *document) answers(p *types.Parameter) bool {
 	if n, err := strconv.ParseInt(d.selector, 10, 64); err == nil && p.Version != n {
 		return false
 	}
-	return d.name == aws.ToString(p.Name) || d.name == aws.ToString(p.ARN)
+	if p.Selector != nil && strings.TrimPrefix(*p.Selector, ":") != d.selector {
+		return false
+	}
+	if awsapi.IsARN(d.name) {
+		return d.name == aws.ToString(p.ARN)
+	}
+	return d.name == aws.ToString(p.Name)
 }

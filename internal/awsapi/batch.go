@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
 )
 
 // Parallel is how many calls of one batch are under way at once. Ten carry
@@ -14,22 +16,32 @@ import (
 const Parallel = 10
 
 // Each calls f(0) … f(n-1), at most Parallel at once, and returns when all
-// have returned.
+// have returned. If one of them panics, so does Each, in the goroutine of its
+// caller, who may recover: a user's own client may do what it likes.
 func Each(n int, f func(i int)) {
 	if n == 1 {
 		f(0)
 		return
 	}
 	var wg sync.WaitGroup
+	var panicked atomic.Pointer[any]
 	slots := make(chan struct{}, Parallel)
 	for i := range n {
 		slots <- struct{}{}
 		wg.Go(func() {
-			defer func() { <-slots }()
+			defer func() {
+				if r := recover(); r != nil {
+					panicked.Store(&r)
+				}
+				<-slots
+			}()
 			f(i)
 		})
 	}
 	wg.Wait()
+	if r := panicked.Load(); r != nil {
+		panic(*r)
+	}
 }
 
 // Chunk cuts documents into calls of at most size, each to the first call that
@@ -72,12 +84,17 @@ type Batch[D comparable] struct {
 	Outcomes
 }
 
+// errUnsettled is the result of what nothing has settled, as where a user's own
+// client ends the goroutine of its call.
+var errUnsettled = fault.New(secrets.ErrUnavailable, "the read ended without an outcome", nil)
+
 // NewBatch locates the document of every ref. What cannot be located has its
 // result.
 func NewBatch[D comparable](refs []secrets.Ref, locate func(secrets.Ref) (D, error)) *Batch[D] {
 	b := &Batch[D]{Outcomes: Outcomes{results: make([]secrets.Result, len(refs))}}
 	index := make(map[D]int, len(refs))
 	for n, ref := range refs {
+		b.results[n].Err = errUnsettled
 		d, err := locate(ref)
 		if err != nil {
 			b.results[n].Err = err
@@ -116,9 +133,7 @@ type Outcomes struct {
 
 // Set stores the value of document i, once, unless there is an error. Refs that
 // share a document get copies. Calls for different documents may run at the
-// same time. The copy of a value is too long to stand in every caller.
-//
-//go:noinline
+// same time.
 func (o *Outcomes) Set(i int, v *secrets.Value, err error) {
 	for first, n := range o.refs[i] {
 		res := &o.results[n]

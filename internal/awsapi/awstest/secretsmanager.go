@@ -42,10 +42,15 @@ func (m SecretsManager) Handle(r Request) Reply {
 const SecretVersion = "11111111-1111-4111-8111-111111111111"
 
 // SecretEntry is a current version as GetSecretValue and BatchGetSecretValue
-// return it.
-func SecretEntry(name, value string) map[string]any {
+// return it, of a secret that was asked for by its name, or by its ARN without
+// the suffix that the service appends.
+func SecretEntry(id, value string) map[string]any {
+	arn, name := "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"+id, id
+	if strings.HasPrefix(id, "arn:") {
+		arn, name = id, strings.SplitN(id, ":", 7)[6]
+	}
 	return map[string]any{
-		"ARN":  "arn:aws:secretsmanager:eu-west-1:123456789012:secret:" + name + "-AbCdEf",
+		"ARN":  arn + "-AbCdEf",
 		"Name": name, "VersionId": SecretVersion, "VersionStages": []string{"AWSCURRENT"},
 		"SecretString": value, "CreatedDate": 1700000000.25,
 	}
