@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,13 +20,27 @@ const AllowVariable = "SECRETS_ALLOW_HTTP"
 
 // Show returns a URL for a message: scheme, host and path. User information,
 // query and fragment may hold credentials and are left out. Of a text that is
-// no URL it tells only the length.
+// no URL, or one that may hold user information where a parser sees none, it
+// tells only the length.
 func Show(raw string) string {
 	u, err := url.Parse(raw)
-	if err != nil || (u.Host == "" && u.Opaque == "" && strings.ContainsAny(raw, "@?#")) || (u.Opaque != "" && strings.Contains(u.Opaque, "@")) {
+	if err != nil || !shows(u) || (u.User == nil && strings.Contains(raw, "@")) {
 		return fmt.Sprintf("something that is no URL (%d bytes)", len(raw))
 	}
 	return Of(u)
+}
+
+// shows reports whether what was parsed can be meant as an address: a text
+// without a scheme or a host may be a credential in the wrong place.
+func shows(u *url.URL) bool {
+	switch {
+	case u.Host != "":
+		return !strings.Contains(u.Path, "@")
+	case u.Opaque != "": // localhost:8200, whose scheme was forgotten
+		_, err := strconv.ParseUint(u.Opaque, 10, 16)
+		return err == nil
+	}
+	return u.Scheme == "unix" || u.Scheme == "file"
 }
 
 // Of returns a parsed URL as Show does.
@@ -34,21 +49,39 @@ func Of(u *url.URL) string {
 	return shown.String()
 }
 
-// Strip returns err with every [url.Error] in its chain replaced by one that
-// shows its URL as Show does. What is wrapped around the innermost url.Error
-// is dropped when it holds more than Show would tell; errors.Is and errors.As
-// find what the url.Error wraps.
+// Strip returns err with the first [url.Error] in its chain replaced by one
+// that shows its URL as Show does, and all that the url.Error wraps alike. What
+// is wrapped around it is dropped when it holds more than Show would tell;
+// errors.Is and errors.As find what the url.Error wraps. A parser's reason is
+// dropped too, since it quotes the URL, and so is one that repeats another URL,
+// such as that of a proxy or a redirect.
 func Strip(err error) error {
 	var u *url.Error
 	if !errors.As(err, &u) {
 		return err
 	}
-	shown := Show(u.URL)
-	inner := Strip(u.Err)
-	if shown == u.URL && inner == u.Err {
+	shown, inner := Show(u.URL), Strip(u.Err)
+	switch {
+	case u.Op == "parse":
+		inner = errNoURL
+	case inner != nil && quotes(inner.Error()):
+		inner = errQuoted
+	}
+	if shown == u.URL && inner == u.Err && !quotes(err.Error()) {
 		return err
 	}
 	return &url.Error{Op: u.Op, URL: shown, Err: inner}
+}
+
+var (
+	errNoURL  = errors.New("it cannot be parsed as a URL")
+	errQuoted = errors.New("the address of a proxy or of a redirect cannot be used")
+)
+
+// quotes reports whether an error's text repeats an address that may have user
+// information.
+func quotes(text string) bool {
+	return strings.Contains(text, "@") || strings.Contains(text, "invalid proxy address") || strings.Contains(text, "Location header")
 }
 
 // Loopback reports whether a host is this machine by its spelling: an address
@@ -63,10 +96,15 @@ func Loopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// Allowed reports whether SECRETS_ALLOW_HTTP lists a host.
+// Allowed reports whether SECRETS_ALLOW_HTTP lists a host, with or without a
+// port.
 func Allowed(host string) bool {
-	return slices.ContainsFunc(strings.Split(os.Getenv(AllowVariable), ","), func(h string) bool {
-		return strings.TrimSpace(h) != "" && strings.EqualFold(strings.TrimSpace(h), host)
+	return slices.ContainsFunc(strings.Split(os.Getenv(AllowVariable), ","), func(listed string) bool {
+		listed = strings.TrimSpace(listed)
+		if name, _, err := net.SplitHostPort(listed); err == nil {
+			listed = name
+		}
+		return listed != "" && strings.EqualFold(strings.Trim(listed, "[]"), host)
 	})
 }
 

@@ -18,13 +18,14 @@ var ErrTooLarge = errors.New("the answer is larger than any that this service gi
 // [http.Transport.MaxResponseHeaderBytes].
 const Header = 256 << 10
 
-// A Transport reads at most Max bytes of each answer's body, whatever its
-// status, counted after Next has unpacked it. Reading on gives an error around
+// A Transport reads at most Max bytes of each answer's body (of one that is an
+// error, MaxError), counted after Next has unpacked it. Reading on gives an error around
 // ErrTooLarge, never a silent end. A compressed body that Next does not unpack
 // is refused, because what unpacks it later has no bound.
 type Transport struct {
-	Next http.RoundTripper
-	Max  int64 // bytes
+	Next     http.RoundTripper
+	Max      int64 // bytes of an answer
+	MaxError int64 // bytes of one whose status is 400 or more; 0: Max
 }
 
 // RoundTrip sends the request by Next.
@@ -33,15 +34,19 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || resp == nil || resp.Body == nil {
 		return resp, err
 	}
-	if resp.ContentLength > t.Max {
-		resp.Body.Close()
-		return nil, fmt.Errorf("%w: %d bytes, and %d are allowed", ErrTooLarge, resp.ContentLength, t.Max)
+	most := t.Max
+	if resp.StatusCode >= http.StatusBadRequest && t.MaxError > 0 {
+		most = t.MaxError
+	}
+	if resp.ContentLength > most {
+		_ = resp.Body.Close()
+		return nil, fmt.Errorf("%w: %d bytes, and %d are allowed", ErrTooLarge, resp.ContentLength, most)
 	}
 	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		return nil, fmt.Errorf("the answer is packed as %q, which was not asked for", shorten(encoding))
 	}
-	resp.Body = &body{ReadCloser: resp.Body, left: t.Max, max: t.Max}
+	resp.Body = &body{ReadCloser: resp.Body, left: most, max: most}
 	return resp, nil
 }
 
