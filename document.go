@@ -20,6 +20,7 @@ type document struct {
 	folder *folder
 	path   string
 	ttl    int64 // ns
+	said   int64 // ns; the least TTL that a URI says of it, which the backend's own word does not outlast; 0: none does
 
 	value    *version // nil: never held
 	next     int64    // when it is to be read again; without a value: when it was last asked for, counted by Resolver.misses
@@ -135,7 +136,11 @@ func (r *Resolver) schedule(d *document, spread float64) {
 	switch x := d.value.extra(); {
 	case x == nil:
 	case x.refresh > d.value.mono:
-		d.next = max(min(x.refresh, d.value.mono+(d.expires()-d.value.mono)/10*9), d.value.mono+minRefresh)
+		at := min(x.refresh, d.value.mono+(d.expires()-d.value.mono)/10*9)
+		if d.said > 0 && !d.leased() {
+			at = min(at, satAdd(d.value.mono, int64(float64(d.said)*spread)))
+		}
+		d.next = max(at, d.value.mono+minRefresh)
 	case x.expires != 0: // in time, whatever the TTL; with a TTL of zero a lease is kept, too
 		before := d.value.mono + max((x.expires-d.value.mono)*2/3, minRefresh)
 		if d.ttl == 0 || before < d.next {

@@ -97,7 +97,8 @@ type Value struct {
 	// Expires is the end of a lease or a certificate; zero: none.
 	Expires time.Time
 	// RefreshAt is the backend's own word on when to read (or renew) again;
-	// zero: the TTL decides.
+	// zero: the TTL decides. An option ttl in the URI brings it forward, of
+	// what is not leased.
 	RefreshAt time.Time
 	// Lease is the provider's own, for Renew and Revoke; nil: not leased.
 	Lease any

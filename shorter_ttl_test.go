@@ -1,6 +1,7 @@
 package secrets_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -146,4 +147,72 @@ func TestAFieldOfANameBelowAReferenceIsNotTheReferences(t *testing.T) {
 		assert.Equal(t, "p", value(t, r, "db/password"))
 		assert.Equal(t, "the chain's", value(t, r, "db/password#part"))
 	})(t)
+}
+
+// A backend may say when to read again, as Vault does of a static role. What
+// the operator says in a URI counts all the same.
+func TestATTLInAURIIsNotOutlastedByTheBackendsWord(t *testing.T) {
+	told := func(change func(*secrets.Value)) *secretstest.Provider {
+		p := quiet(nil)
+		n := 0
+		p.SetFunc("db", func(context.Context) (secrets.Value, error) {
+			n++
+			v := secrets.Value{Data: fmt.Append(nil, n), Version: fmt.Sprint(n), RefreshAt: time.Now().Add(24 * time.Hour)}
+			change(&v)
+			return v, nil
+		})
+		return p
+	}
+	plain := func(*secrets.Value) {}
+
+	t.Run("if that would be later", in(func(t *testing.T) {
+		p := told(plain)
+		r := open(t, scheme(t, p)+"://?ttl=1m")
+		value(t, r, "db")
+		keepUsing(t, r, "db")
+		time.Sleep(10*time.Minute + time.Second)
+		assert.InDelta(t, 11, p.Reads("db"), 2)
+	}))
+	t.Run("nor on demand", in(func(t *testing.T) {
+		r := open(t, scheme(t, told(plain))+"://?ttl=1m", secrets.WithOnDemand())
+		assert.Equal(t, "1", value(t, r, "db"))
+		time.Sleep(61 * time.Second)
+		assert.Equal(t, "2", value(t, r, "db"))
+	}))
+	t.Run("while a sooner word is obeyed", in(func(t *testing.T) {
+		p := told(func(v *secrets.Value) { v.RefreshAt = time.Now().Add(10 * time.Second) })
+		r := open(t, scheme(t, p)+"://?ttl=1m")
+		value(t, r, "db")
+		keepUsing(t, r, "db")
+		time.Sleep(61 * time.Second)
+		assert.Equal(t, 7, p.Reads("db"))
+	}))
+	t.Run("and the TTL of the resolver, which is for what says nothing, gives way", in(func(t *testing.T) {
+		p := told(plain)
+		r := open(t, scheme(t, p)+"://", secrets.WithTTL(time.Minute))
+		value(t, r, "db")
+		keepUsing(t, r, "db")
+		time.Sleep(time.Hour)
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+	t.Run("from the moment on when the first URI says one", in(func(t *testing.T) {
+		p := told(plain)
+		s := scheme(t, p)
+		r := open(t, s+"://", secrets.WithTTL(30*time.Second), secrets.WithReferences(map[string]string{"short": s + "://db?ttl=1m", "plain": s + "://db"}))
+		value(t, r, "plain")
+		keepUsing(t, r, "plain")
+		time.Sleep(10 * time.Minute)
+		assert.Equal(t, 1, p.Reads("db"))
+		value(t, r, "short")
+		time.Sleep(61 * time.Second)
+		assert.GreaterOrEqual(t, p.Reads("db"), 2)
+	}))
+	t.Run("but a lease is not renewed for it", in(func(t *testing.T) {
+		p := told(func(v *secrets.Value) { v.Lease, v.Expires = 1, time.Now().Add(48*time.Hour) })
+		r := open(t, scheme(t, p)+"://?ttl=1m")
+		value(t, r, "db")
+		time.Sleep(time.Hour)
+		assert.Zero(t, p.Calls().Renewals)
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
 }

@@ -133,16 +133,23 @@ func (t *target) findTries(s *site) {
 // document returns the document of a try, made if there is none.
 func (r *Resolver) document(at *try) *document {
 	d := at.site.folder.docs[at.path]
-	ttl := int64(at.site.ttl)
+	said := int64(at.site.ttl)
+	ttl := said
 	if ttl == 0 {
 		ttl = int64(r.ttl)
 	}
 	if d == nil {
-		d = &document{folder: at.site.folder, path: at.path, ttl: ttl, lastUsed: r.now()}
+		d = &document{folder: at.site.folder, path: at.path, ttl: ttl, said: said, lastUsed: r.now()}
 		at.site.folder.docs[at.path] = d
 		r.rememberMissing(d) // until it has a value
-	} else if ttl < d.ttl {
-		r.shorten(d, ttl)
+	} else {
+		if ttl < d.ttl {
+			r.shorten(d, ttl)
+		}
+		if said > 0 && (d.said == 0 || said < d.said) {
+			d.said = said
+			r.hasten(d, said)
+		}
 	}
 	d.asked = d.asked || !at.parent
 	return d
@@ -151,16 +158,22 @@ func (r *Resolver) document(at *try) *document {
 // shorten gives a document the shorter TTL of another who asks for it.
 func (r *Resolver) shorten(d *document, ttl int64) {
 	d.ttl = ttl
-	switch {
-	case d.value == nil:
-	case ttl == 0 && !d.leased():
+	if d.value != nil && ttl == 0 && !d.leased() {
 		d.unpublish()
-	case !d.stale():
-		if next := satAdd(d.value.mono, int64(float64(ttl)*spread())); next < d.next && !d.leased() {
-			d.next = next
-			if d.due > 0 {
-				r.enqueue(d)
-			}
+		return
+	}
+	r.hasten(d, ttl)
+}
+
+// hasten has a document that is held read again by a TTL, if it would be later.
+func (r *Resolver) hasten(d *document, ttl int64) {
+	if d.value == nil || d.stale() || d.leased() {
+		return
+	}
+	if next := satAdd(d.value.mono, int64(float64(ttl)*spread())); next < d.next {
+		d.next = next
+		if d.due > 0 {
+			r.enqueue(d)
 		}
 	}
 }
