@@ -51,7 +51,7 @@ integration: ## the suites against real servers; PKG=./vault chooses one
 
 mutants: ; cd internal/tools && go run ./mutate -mod ../.. -skip '^TestModel$$' -explained mutate/explained $(or $(ARGS),$(core))
 core := chain.go clock.go close.go document.go entry.go errors.go flight.go heap.go indirect.go lease.go list.go memory.go overdue.go preload.go \
-	refresher.go reject.go search.go secrets.go settle.go site.go source.go status.go target.go version.go watch.go
+	refresher.go replacement.go retry.go search.go secrets.go settle.go site.go source.go status.go target.go version.go watch.go
 mutants: ## changes the core one comparison at a time, and looks whether a test notices; an hour; ARGS='-sample 20 settle.go'
 
 soak: ; SECRETS_MODEL_TIME=$(or $(TIME),30m) go test -race -v -timeout=12h -run='^TestModel$$' .

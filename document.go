@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/turns"
 )
 
 // notComparable spares programs the code that compares structs, which is
@@ -54,7 +56,8 @@ type trouble struct {
 	jump    int64 // by how much wall time has jumped since the version was read
 	counted int64 // how much of that counts, a read having failed since
 
-	rejections []*rejection
+	ledger      *turns.Ledger // of the versions that were rejected; nil: none was
+	replacement *replacement  // what is looked for since the held version was; nil: nothing
 }
 
 func (d *document) ref() Ref { return d.folder.ref(d.path) }

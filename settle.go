@@ -134,15 +134,13 @@ func (r *Resolver) clearTrouble(d *document, v *version) {
 	if t == nil {
 		return
 	}
-	if len(t.rejections) == 0 {
+	if t.ledger == nil {
 		d.trouble = nil
 		return
 	}
-	d.trouble = &trouble{rejections: t.rejections}
-	for _, rej := range t.rejections {
-		if rej.version != v.version {
-			rej.turn() // whoever waits for another version has one
-		}
+	d.trouble = &trouble{ledger: t.ledger, replacement: t.replacement}
+	if t.replacement != nil && t.replacement.version != v.version {
+		t.ledger.Notify() // whoever waits for another version has one
 	}
 }
 

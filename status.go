@@ -128,8 +128,8 @@ func (r *Resolver) status(d *document, now int64, wall time.Time) Status {
 	if x := d.value.extra(); x != nil {
 		s.Expires = x.Expires
 	}
-	if rej := d.rejection(d.value.version); rej != nil {
-		s.RejectedAt = rej.at
+	if d.trouble != nil {
+		s.RejectedAt = d.trouble.ledger.RejectedAt(d.value.version)
 	}
 	return s
 }

@@ -78,14 +78,18 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, closeBody(req, err)
 	}
 	first, err := t.with(req, s, req.Body)
-	if err != nil || first.StatusCode != http.StatusUnauthorized {
+	if err != nil {
 		return first, err
 	}
-	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
-		t.refused.note(r, s)
+	if first.StatusCode != http.StatusUnauthorized {
+		t.refused.took(req, s)
 		return first, nil
 	}
-	other, ok := t.another(req.Context(), r, s)
+	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
+		t.refused.note(r, t.name, req, s)
+		return first, nil
+	}
+	other, ok := t.another(req, r, s)
 	if !ok {
 		return first, nil
 	}
@@ -185,16 +189,29 @@ func hostPort(u *url.URL) string {
 }
 
 // another waits for a version that is not s.
-func (t *Transport) another(ctx context.Context, r *secrets.Resolver, s secrets.Secret) (secrets.Secret, bool) {
+func (t *Transport) another(req *http.Request, r *secrets.Resolver, s secrets.Secret) (secrets.Secret, bool) {
+	ctx := req.Context()
 	now, err := r.Get(ctx, t.name)
 	if err == nil && !now.Equal(s) {
 		return now, true // the others have noticed before
 	}
-	left := t.wait - t.refused.note(r, s)
-	if left <= 0 {
+	refused, next := t.refused.note(r, t.name, req, s)
+	if refused >= t.wait {
 		return secrets.Secret{}, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, left)
+	ctx, cancel := context.WithTimeout(ctx, t.wait-refused)
+	defer cancel()
+	for {
+		if other, ok := t.changed(ctx, next, r, s); ok || ctx.Err() != nil {
+			return other, ok
+		}
+		_, next = t.refused.note(r, t.name, req, s)
+	}
+}
+
+// changed waits until the secret is another one than s, at most until a time.
+func (t *Transport) changed(ctx context.Context, until time.Time, r *secrets.Resolver, s secrets.Secret) (secrets.Secret, bool) {
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	for now, err := range r.Watch(ctx, t.name) {
 		if err == nil && !now.Equal(s) {

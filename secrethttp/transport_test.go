@@ -28,6 +28,7 @@ type api struct {
 	token  string
 	asked  []string // token: body
 	always bool     // 401 whatever the token
+	closed string   // a path that is 401 whatever the token
 }
 
 func (a *api) set(token string) {
@@ -61,7 +62,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer a.mu.Unlock()
 	token := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
 	a.asked = append(a.asked, token+": "+string(body))
-	if token != a.token || a.always {
+	if token != a.token || a.always || a.closed != "" && req.URL.Path == a.closed {
 		w.WriteHeader(http.StatusUnauthorized)
 		fmt.Fprint(w, "who are you?")
 		return
@@ -184,6 +185,37 @@ func TestARefusedCredential(t *testing.T) {
 		for range 100 {
 			assert.Equal(t, 200, do(t, rt, request(t, "GET", nil)))
 		}
+	}))
+
+	t.Run("at an endpoint that refuses every credential spoils no later rotation for the others", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"token": "one"})
+		a := &api{token: "one", closed: "/admin"}
+		rt := secrethttp.New(r, "token", secrethttp.Bearer(), secrethttp.WithBase(a))
+		admin := request(t, "GET", nil)
+		admin.URL.Path = "/admin"
+		assert.Equal(t, 401, do(t, rt, admin))
+		for range 30 {
+			assert.Equal(t, 200, do(t, rt, request(t, "GET", nil)))
+			start := time.Now()
+			assert.Equal(t, 401, do(t, rt, admin))
+			assert.Zero(t, time.Since(start), "it waits in its first window alone")
+			time.Sleep(10 * time.Second)
+		}
+		p.ResetCalls()
+		a.set("two")
+		time.AfterFunc(2*time.Second, func() { p.Set("token", "two") })
+		assert.Equal(t, 200, do(t, rt, request(t, "GET", nil)))
+		assert.LessOrEqual(t, p.Reads("token"), 6)
+	}))
+
+	t.Run("is no rejection for those who log in with the same secret", in(func(t *testing.T) {
+		r, _ := polled(t, map[string]string{"token": "one"})
+		rt := secrethttp.New(r, "token", secrethttp.Bearer(), secrethttp.WithBase(&api{token: "two"}), secrethttp.WithWait(0))
+		assert.Equal(t, 401, do(t, rt, request(t, "GET", nil)))
+		start := time.Now()
+		require.NoError(t, r.Retry(t.Context(), "token", func(error) bool { return true }, func(context.Context, secrets.Secret) error { return nil }))
+		assert.Zero(t, time.Since(start))
+		assert.Zero(t, r.Status()[0].RejectedAt)
 	}))
 
 	t.Run("is not waited for longer than the request's context", in(func(t *testing.T) {

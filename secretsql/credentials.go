@@ -23,6 +23,7 @@ type Credentials struct {
 	Document secrets.Secret
 
 	source *Source
+	asked  string // the version that the resolver gave out: where that is broken, these are of an earlier one
 }
 
 // Current reports whether these are still the credentials that the resolver
@@ -40,7 +41,7 @@ func (c Credentials) Current() bool {
 // [Source.Login] returns nil does not say so: it may have had nothing to try.
 func (c Credentials) Accepted() {
 	if c.source != nil {
-		c.source.gate.accept(c.Document.Version())
+		c.source.consumer.Accept(c.asked)
 	}
 }
 
@@ -49,14 +50,14 @@ func (c Credentials) Accepted() {
 // [Source.Login].
 func (c Credentials) Refused() {
 	if c.source != nil {
-		c.source.gate.refuse(c.Document.Version())
+		c.source.consumer.Refuse(c.asked)
 	}
 }
 
 // WereAccepted reports whether the last that was heard of these credentials is
 // that the database took them.
 func (c Credentials) WereAccepted() bool {
-	return c.source != nil && c.source.gate.isAccepted(c.Document.Version())
+	return c.source != nil && c.source.consumer.Accepts(c.asked)
 }
 
 // parse reads credentials from a version of the secret.

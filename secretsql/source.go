@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/turns"
 )
 
 // A Source gives credentials to whatever makes connections. [Connector] is
@@ -17,7 +18,7 @@ type Source struct {
 	resolver *secrets.Resolver // nil: the default one
 	name     string
 	rejected func(error) bool
-	gate     gate
+	consumer turns.Consumer // whose tries are told from those of other pools
 
 	latest atomic.Pointer[Credentials] // the last that could be read; never changed once stored
 	blind  atomic.Int64                // until when nothing is held to compare with, ns since 1970
@@ -44,33 +45,21 @@ func (s *Source) Login(ctx context.Context, try func(context.Context, Credential
 	if err != nil {
 		return err
 	}
-	return r.Retry(ctx, s.name, isRejection, func(ctx context.Context, secret secrets.Secret) error {
+	return r.Retry(turns.NewContext(ctx, &s.consumer), s.name, isRejection, func(ctx context.Context, secret secrets.Secret) error {
 		c, err := s.read(secret)
 		if err != nil {
 			return err
 		}
-		return s.try(ctx, c, try)
+		err = try(ctx, c)
+		if err == nil {
+			return nil
+		}
+		shown := scrub(err, c.Password.Reveal())
+		if s.rejected(err) {
+			return &loginError{shown}
+		}
+		return shown
 	})
-}
-
-// try calls f, alone as long as nobody has got in with this version.
-func (s *Source) try(ctx context.Context, c Credentials, f func(context.Context, Credentials) error) error {
-	leave, err := s.gate.enter(ctx, c.Document.Version())
-	if err != nil {
-		return err
-	}
-	var rejection *loginError
-	defer func() { leave(rejection) }() // also when f panics
-	err = f(ctx, c)
-	if err == nil {
-		return nil
-	}
-	le := &loginError{err: scrub(err, c.Password.Reveal()), rejected: s.rejected(err)}
-	if le.rejected {
-		rejection = le
-		return le
-	}
-	return le.err
 }
 
 func (s *Source) open() (*secrets.Resolver, error) {
@@ -87,11 +76,13 @@ func (s *Source) read(secret secrets.Secret) (Credentials, error) {
 	c, err := s.parse(secret)
 	if err != nil {
 		if last := s.latest.Load(); last != nil {
-			return *last, nil
+			c = *last
+			c.asked = secret.Version()
+			return c, nil
 		}
 		return Credentials{}, err
 	}
-	c.source = s
+	c.source, c.asked = s, secret.Version()
 	if last := s.latest.Load(); last == nil || last.Document.Version() != secret.Version() {
 		s.latest.Store(&c)
 	}
@@ -134,16 +125,14 @@ func (s *Source) isCurrent(c Credentials) bool {
 	return latest.same(c)
 }
 
-// A loginError is a failed attempt, judged by the driver's own error.
-type loginError struct {
-	err      error
-	rejected bool
-}
+// A loginError is an attempt that failed because the credentials were refused,
+// judged by the driver's own error.
+type loginError struct{ err error }
 
 func (e *loginError) Error() string { return e.err.Error() }
 func (e *loginError) Unwrap() error { return e.err }
 
 func isRejection(err error) bool {
 	var le *loginError
-	return errors.As(err, &le) && le.rejected
+	return errors.As(err, &le)
 }

@@ -32,24 +32,26 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		}
 	}
 
-	t.Run("waits ten seconds after its last try, and tells when the next is", in(func(t *testing.T) {
+	t.Run("ends ten seconds after its first rejection, and tells when the next try is", in(func(t *testing.T) {
 		r, _ := polled(t, map[string]string{"db": "one"}, rarely())
 		time.Sleep(time.Hour)
 		start := time.Now()
-		err := retry(t, r, refuse) // at 0, 5 and 15 s
-		assert.Equal(t, 25*time.Second, time.Since(start))
-		refused(t, err, "version v1 was rejected 25s ago and the backend has no other; it is tried again in 10s")
+		tries := 0
+		err := retry(t, r, func(string) error { tries++; return errWrongPassword })
+		assert.Equal(t, 10*time.Second, time.Since(start))
+		assert.Equal(t, 2, tries, "at 0 and 5 s")
+		refused(t, err, "version v1 was rejected 10s ago and the backend has no other; it is tried again in 20s")
 		require.ErrorIs(t, err, errWrongPassword)
 	}))
 
 	t.Run("does not wait once the ten seconds are over, and tells what the last one said who tried", in(func(t *testing.T) {
 		r, _ := polled(t, map[string]string{"db": "one"}, rarely())
 		require.Error(t, retry(t, r, refuse))
-		time.Sleep(5 * time.Second)
+		time.Sleep(10 * time.Second) // the second rejection, at 5 s, had the backend read for ten seconds more
 		start := time.Now()
 		err := retry(t, r, never(t))
 		assert.Zero(t, time.Since(start))
-		refused(t, err, "version v1 was rejected 30s ago and the backend has no other; it is tried again in 5s")
+		refused(t, err, "version v1 was rejected 20s ago and the backend has no other; it is tried again in 10s")
 		assert.ErrorIs(t, err, errWrongPassword)
 	}))
 
@@ -65,13 +67,14 @@ func TestRetryThatMayNotTry(t *testing.T) {
 	}))
 
 	// outage returns a resolver whose only password was rejected 45 seconds ago
-	// and is to be tried again in 30, and whose backend fails now.
+	// and is to be tried again in 75, and whose backend fails now.
 	outage := func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
 		r, p := polled(t, map[string]string{"db": "one"}, rarely())
 		time.Sleep(time.Hour)
-		require.Error(t, retry(t, r, refuse)) // at 0, 5 and 15 s
-		time.Sleep(10 * time.Second)
-		require.Error(t, retry(t, r, refuse)) // at 35 s
+		require.Error(t, retry(t, r, refuse)) // at 0 and 5 s, until 10 s
+		time.Sleep(20 * time.Second)
+		require.Error(t, retry(t, r, refuse)) // at 30 s, until 40 s
+		time.Sleep(5 * time.Second)
 		p.Fail("db", secrets.ErrUnavailable)
 		_, err := r.Refresh(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
@@ -84,7 +87,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		err := retry(t, r, never(t))
 		assert.InDelta(t, 10, time.Since(start).Seconds(), 0.001)
 		refused(t, err, "s ago and the backend cannot be asked for another (unavailable)")
-		assert.ErrorContains(t, err, "version v1 was rejected 5")
+		assert.ErrorContains(t, err, "version v1 was rejected 55s")
 		require.ErrorIs(t, err, errWrongPassword)
 		assert.NotErrorIs(t, err, secrets.ErrUnavailable, "the class is one")
 	}))
@@ -109,7 +112,8 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		defer cancel()
 		err := r.Retry(ctx, "db", isWrongPassword, func(context.Context, secrets.Secret) error { return errWrongPassword })
 		require.ErrorIs(t, err, errWrongPassword)
-		require.EqualError(t, err, "password authentication failed (context deadline exceeded while waiting for another version)")
+		refused(t, err, "version v1 was rejected 1s ago and the backend has no other; it is tried again in 4s: password authentication failed (context deadline exceeded while waiting for another version)")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
 	}))
 
 	t.Run("tells of another's rejection when its context ends", in(func(t *testing.T) {

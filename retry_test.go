@@ -308,8 +308,8 @@ func TestRetry(t *testing.T) {
 	t.Run("gives the turn back when fn panics or fails otherwise", in(func(t *testing.T) {
 		r, _ := polled(t, map[string]string{"db": "one"})
 		db := newDatabase("two")
-		require.Error(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
-		time.Sleep(10 * time.Second)
+		require.Error(t, r.Retry(t.Context(), "db", isWrongPassword, db.login)) // at 0 and 5 s, until 10 s
+		time.Sleep(20 * time.Second)
 		assert.Panics(t, func() {
 			_ = r.Retry(t.Context(), "db", isWrongPassword, func(context.Context, secrets.Secret) error { panic("x") })
 		})
