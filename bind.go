@@ -83,7 +83,7 @@ func Bind[T any](ctx context.Context, r *Resolver, name string, decode func(Secr
 	l := new(Live[T])
 	if decode == nil {
 		if t := reflect.TypeFor[T](); !decodable(t) {
-			return nil, &Error{Op: "bind", Name: name, Err: invalid("a %s cannot hold a secret", t)}
+			return nil, &Error{Op: "bind", Name: brief(name), Err: invalid("a %s cannot hold a secret", t)}
 		}
 		decode = decodeAs[T]
 	}
@@ -119,14 +119,14 @@ func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode fu
 		return r.err
 	}
 	if _, err := r.newTarget(name); err != nil {
-		return &Error{Op: "bind", Name: name, Err: err}
+		return &Error{Op: "bind", Name: brief(name), Err: err}
 	}
 	sub := r.subscribe(name, fallback != nil)
 	made := func(s Secret, err error) (T, error) {
 		var v T
 		if err == nil {
 			if v, err = decode(s); err != nil {
-				err = &Error{Op: "bind", Name: name, Err: err}
+				err = &Error{Op: "bind", Name: brief(name), Err: err}
 			}
 		}
 		if fallback != nil && errors.Is(err, ErrNotFound) {

@@ -51,7 +51,7 @@ func TestReferenceThatComesToNameAnotherField(t *testing.T) {
 	t.Run("of the document that it named before is followed by the next Refresh", in(func(t *testing.T) {
 		there := scheme(t, quiet(map[string]string{"prod/db": `{"user":"u","password":"p"}`}))
 		here := quiet(map[string]string{"db": there + "://prod/db#user"})
-		r := open(t, scheme(t, here)+"://?references=true")
+		r := open(t, scheme(t, here)+"://?references=any")
 		assert.Equal(t, "u", value(t, r, "db"))
 		here.Set("db", there+"://prod/db#password")
 		s, err := r.Refresh(t.Context(), "db")

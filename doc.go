@@ -63,7 +63,7 @@
 // lets the next one be asked, so that an outage is never taken for absence.
 //
 // Names are literal, and never choose a backend. If a part of a name is input,
-// put it together with [Name].
+// put it together with [Name]. A name has at most 1 KiB and 64 segments.
 //
 // # References
 //
@@ -76,8 +76,10 @@
 // [WithReferences], or the references of a [Config], give names to references.
 // [ParseRef] also reads ARNs and the forms of other tools. Options that every
 // scheme has: decode=base64; trim=newline; ttl=30s; references=true, by which a
-// value that is a reference stands for what it refers to; search=exact or
-// search=parent, which switch one of the two looks off.
+// value that is a reference stands for what it refers to below the bases of the
+// configured providers, and references=any, by which it may be read from every
+// linked backend; search=exact or search=parent, which switch one of the two
+// looks off.
 //
 // # Freshness
 //

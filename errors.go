@@ -87,9 +87,8 @@ func (e *Error) Unwrap() error { return e.Err }
 // quote makes a name safe to print on one line. It is strconv.Quote for text
 // that a person typed, and bounded for text that nobody did.
 func quote(s string) string {
-	const most = 200
-	if len(s) > most {
-		s = s[:most] + "…"
+	if len(s) > mostShown {
+		s = head(s) + "…"
 	}
 	return strconv.Quote(s)
 }

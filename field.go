@@ -43,8 +43,13 @@ func (o object) member(key string) (string, error) {
 	return "", notFound("the document has no field %s", quote(key))
 }
 
-// pointer evaluates a JSON pointer (RFC 6901) that starts with a slash.
+// pointer evaluates a JSON pointer (RFC 6901) that starts with a slash. Each of
+// its tokens costs another look at what is left of the document, so that their
+// number has a bound.
 func (o object) pointer(pointer string) (string, error) {
+	if strings.Count(pointer, "/") > maxSegments {
+		return "", invalid("a JSON pointer has at most %d tokens", maxSegments)
+	}
 	var raw json.RawMessage
 	for i, token := range strings.Split(pointer[1:], "/") {
 		token = strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~") // RFC 6901, 4: in this order

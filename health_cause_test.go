@@ -28,7 +28,7 @@ func TestTheCauseOfBadHealth(t *testing.T) {
 		there := quiet(nil)
 		here := quiet(map[string]string{"db": scheme(t, there) + "://prod/db"})
 		there.Fail("prod/db", secrets.ErrPermission)
-		r := open(t, scheme(t, here)+"://?references=true")
+		r := open(t, scheme(t, here)+"://?references=any")
 		_, err := r.Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrPermission)
 		assert.ErrorIs(t, r.Healthy(), secrets.ErrPermission)

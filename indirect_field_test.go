@@ -13,7 +13,7 @@ func TestReferencesAmongTheFieldsOfADocument(t *testing.T) {
 	there := scheme(t, quiet(map[string]string{"key": "followed"}))
 	here := quiet(map[string]string{"db": `{"user":"u","password":"ref+` + there + `://key","within":"u:ref+` + there + `://key@h","moved":"` + there + `://key?endpoint=http://elsewhere"}`})
 	next := quiet(map[string]string{"db/within": "next", "db/moved": "next", "db/none": "next"})
-	r := open(t, scheme(t, here)+"://?references=true "+scheme(t, next)+"://")
+	r := open(t, scheme(t, here)+"://?references=any "+scheme(t, next)+"://")
 
 	t.Run("are followed, and leave the other fields alone, however a field is asked for", func(t *testing.T) {
 		for name, want := range map[string]string{"db#password": "followed", "db/password": "followed", "db#user": "u", "db/user": "u"} {

@@ -23,7 +23,7 @@ func TestReferencesInValues(t *testing.T) {
 		"within":      "postgres://u:ref+" + there + "://key+@h",
 		"all":         `{"key":"` + there + `://key"}`,
 	})
-	r, err := secrets.Open(t.Context(), scheme(t, here)+"://?references=true "+scheme(t, secretstest.NewProvider(map[string]string{"gone": "x"}))+"://")
+	r, err := secrets.Open(t.Context(), scheme(t, here)+"://?references=any "+scheme(t, secretstest.NewProvider(map[string]string{"gone": "x"}))+"://")
 	require.NoError(t, err)
 	defer r.Close()
 
@@ -50,7 +50,7 @@ func TestValuesThatBecomeReferences(t *testing.T) {
 	following := func(t *testing.T, here map[string]string) (r *secrets.Resolver, p *secretstest.Provider, there string) {
 		there = scheme(t, quiet(map[string]string{"prod/db": "followed"}))
 		p = quiet(here)
-		r, err := secrets.Open(t.Context(), scheme(t, p)+"://?references=true", secrets.WithTTL(time.Minute), secrets.WithLogger(nil))
+		r, err := secrets.Open(t.Context(), scheme(t, p)+"://?references=any", secrets.WithTTL(time.Minute), secrets.WithLogger(nil))
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = r.Close() })
 		return r, p, there

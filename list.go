@@ -17,6 +17,10 @@ func (r *Resolver) List(ctx context.Context, prefix string) iter.Seq2[string, er
 			yield("", r.err)
 			return
 		}
+		if err := checkName(prefix); err != nil {
+			yield("", &Error{Op: "list", Err: err})
+			return
+		}
 		r.lock()
 		closed := r.closed
 		r.unlock()

@@ -1,12 +1,27 @@
 package secrets
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// The bounds on what is asked for. A name may be input, and what is longer than
+// any name that a backend can hold is refused before anything else is done with
+// it.
+const (
+	maxName      = 1 << 10 // bytes, the field included
+	maxSegments  = 64      // of a path, and of a JSON pointer
+	maxReference = 4 << 10 // bytes, as it is written
+)
 
 // Name joins parts into a name, with slashes between them. A part may be
 // input: one that is empty, . or .., or holds a slash, a # or a NUL byte is an
 // error of class [ErrInvalid], so that input can choose neither another
-// secret's folder nor a field.
+// secret's folder nor a field. So is more than a name may have: 64 parts, 1 KiB.
 func Name(parts ...string) (string, error) {
+	if err := checkParts(parts); err != nil {
+		return "", &Error{Op: "name", Err: err}
+	}
 	for i, p := range parts {
 		reason := badSegment(p)
 		if reason == "" && strings.ContainsAny(p, "/#") {
@@ -16,15 +31,78 @@ func Name(parts ...string) (string, error) {
 			return "", &Error{Op: "name", Err: invalid("part %d %s", i+1, reason)}
 		}
 	}
-	if len(parts) == 0 {
-		return "", &Error{Op: "name", Err: invalid("no parts")}
-	}
 	return strings.Join(parts, "/"), nil
 }
 
+func checkParts(parts []string) error {
+	if len(parts) == 0 {
+		return invalid("no parts")
+	}
+	if len(parts) > maxSegments {
+		return tooManySegments(len(parts))
+	}
+	length := len(parts) - 1 // the slashes
+	for _, p := range parts {
+		length += len(p)
+	}
+	return checkLength(length)
+}
+
+// checkName checks how long a name is, and of how many segments, its field's
+// included. Everybody who is given a name calls it first.
+func checkName(name string) error {
+	if err := checkLength(len(name)); err != nil {
+		return err
+	}
+	path, field, _ := strings.Cut(name, "#")
+	if n := strings.Count(path, "/") + 1; n > maxSegments {
+		return tooManySegments(n)
+	}
+	if n := strings.Count(field, "/"); n > maxSegments { // a pointer begins with one
+		return tooManySegments(n)
+	}
+	return nil
+}
+
+func checkLength(n int) error {
+	if n > maxName {
+		return invalid("the name has %d bytes, and a name has at most %d", n, maxName)
+	}
+	return nil
+}
+
+func tooManySegments(n int) error {
+	return invalid("the name has %d segments, and a name has at most %d", n, maxSegments)
+}
+
+// brief returns a name as an error holds it: of one that is too long, only how
+// it begins.
+func brief(name string) string {
+	if len(name) <= maxName {
+		return name
+	}
+	return head(name) + "…"
+}
+
+// head returns the first bytes of a text, as many as a message shows, and no
+// half a character.
+func head(s string) string {
+	end := min(len(s), mostShown)
+	for back := 0; back < utf8.UTFMax && end > 0 && end < len(s) && !utf8.RuneStart(s[end]); back++ {
+		end--
+	}
+	return s[:end]
+}
+
+// mostShown is how many bytes of a name a message shows.
+const mostShown = 200
+
 // splitName checks a name and splits it into its document path and its field.
 func splitName(name string) (path, field string, err error) {
-	path, field, hasField := cut(name, "#")
+	if err := checkName(name); err != nil {
+		return "", "", err
+	}
+	path, field, hasField := strings.Cut(name, "#")
 	if hasField && field == "" {
 		return "", "", invalid("the name ends in # with no field after it")
 	}
@@ -51,7 +129,7 @@ func checkPath(path string) error {
 	}
 	for rest, more := path, true; more; {
 		var segment string
-		segment, rest, more = cut(rest, "/")
+		segment, rest, more = strings.Cut(rest, "/")
 		if segment == "" {
 			return invalid("a segment of the name is empty: there is a slash too many")
 		}
@@ -84,8 +162,3 @@ func parentOf(path string) (parent, last string, ok bool) {
 	}
 	return path[:i], path[i+1:], true
 }
-
-// cut is strings.Cut, once: what is parsed here is cut in many places.
-//
-//go:noinline
-func cut(s, sep string) (before, after string, found bool) { return strings.Cut(s, sep) }

@@ -44,7 +44,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 		}
 		t, err := r.newTarget(name)
 		if err != nil {
-			errs = append(errs, &Error{Op: "get", Name: name, Err: err})
+			errs = append(errs, &Error{Op: "get", Name: brief(name), Err: err})
 			continue
 		}
 		targets, places = append(targets, t), append(places, i)

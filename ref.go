@@ -42,16 +42,16 @@ func (r Ref) Join() string {
 // String returns the reference in the form that [ParseRef] reads, its options
 // sorted.
 func (r Ref) String() string {
-	text := escape(r.Join(), "?#%")
-	if credentialInPath(text) {
-		text = strings.ReplaceAll(text, "@", "%40") // it was a name that holds an @
+	text, field := escape(r.Join(), "?#%"), escape(r.Field, "%")
+	if credentialInRest(r.Scheme, text, field) == userinfoText { // it was a name that holds an @
+		text, field = strings.ReplaceAll(text, "@", "%40"), strings.ReplaceAll(field, "@", "%40")
 	}
 	if r.Scheme != "" {
 		text = r.Scheme + "://" + text
 	}
 	text += r.optionText()
 	if r.Field != "" {
-		text += "#" + escape(r.Field, "%")
+		text += "#" + field
 	}
 	return text
 }
@@ -79,10 +79,13 @@ func (r *Ref) optionText() string {
 // The parser is not net/url's: the path ends at the first ? or #, the field
 // starts at the first #, escapes (%23) are decoded in every part, and a plus
 // is a plus. A credential in s is an error of class [ErrInvalid] that does not
-// repeat it, as is everything malformed. A foreign form is read by its backend,
+// repeat it, as is everything malformed, and a reference of more than 4 KiB. A foreign form is read by its backend,
 // which must be linked; of this package's own form, that and whether the
 // options are known is seen when the reference is opened.
 func ParseRef(s string) (Ref, error) {
+	if len(s) > maxReference {
+		return Ref{}, &Error{Op: "parse reference", Err: invalid("a reference has at most %d bytes, and this one has %d", maxReference, len(s))}
+	}
 	var ref Ref
 	form, err := ref.parseForm(s)
 	if err == nil {
@@ -101,15 +104,18 @@ func (r *Ref) parseURI(scheme, rest string) error {
 	if !validScheme(r.Scheme) {
 		return invalid("what stands before :// is no scheme (a letter, then letters, digits, + - .)")
 	}
-	rest, field, hasField := cut(rest, "#")
-	path, query, _ := cut(rest, "?")
+	rest, field, hasField := strings.Cut(rest, "#")
+	path, query, _ := strings.Cut(rest, "?")
 
-	if credentialInPath(path) {
-		return r.malformed("holds what looks like user:password@ in its path; credentials belong into the environment or a file (write @ as %40 if it is part of the name)")
+	wrong := credentialInRest(r.Scheme, path, field)
+	if wrong != "" {
+		return r.malformed(wrong)
 	}
-	var wrong string
 	if r.Path, wrong = unescape(path); wrong != "" {
 		return r.malformed("path: " + wrong)
+	}
+	if tokenInPath(r.Path) {
+		return r.malformed(tokenText)
 	}
 	if r.Field, wrong = unescape(field); wrong != "" {
 		return r.malformed("field: " + wrong)
@@ -124,8 +130,6 @@ func (r *Ref) parseURI(scheme, rest string) error {
 }
 
 // malformed returns an error about a reference, which quotes its scheme.
-//
-//go:noinline
 func (r *Ref) malformed(text string) error { return invalid("%s", r.Scheme+":// "+text) }
 
 // parseOptions reads option=value&…, and says what is wrong with it; empty:
@@ -133,13 +137,14 @@ func (r *Ref) malformed(text string) error { return invalid("%s", r.Scheme+":// 
 func (r *Ref) parseOptions(query string) (wrong string) {
 	for i, more := 1, query != ""; more; i++ {
 		var pair string
-		pair, query, more = cut(query, "&")
-		k, v, ok := cut(pair, "=")
+		pair, query, more = strings.Cut(query, "&")
+		k, v, ok := strings.Cut(pair, "=")
 		if !ok || !validOption(k) {
 			return "option " + strconv.Itoa(i) + " does not read name=value"
 		}
 		_, twice := r.Options[k]
-		v, what := unescape(v)
+		raw := v
+		v, what := unescape(raw)
 		switch {
 		case twice:
 			what = " is given twice"
@@ -147,7 +152,7 @@ func (r *Ref) parseOptions(query string) (wrong string) {
 			what = ": " + what
 		case contains(credentialOptions, strings.Map(bareOption, k)):
 			what = " is a credential, which no URI may hold; set it in the environment or a file"
-		case strings.IndexByte(v, '@') >= 0 && strings.Contains(v, "://"):
+		case credentialInOption(raw, v):
 			what = " holds what looks like user:password@ in a URL; credentials belong into the environment or a file"
 		}
 		if what != "" {
@@ -165,43 +170,9 @@ func (r *Ref) set(option, value string) {
 	r.Options[option] = value
 }
 
-// credentialOptions are never accepted in a URI, whatever the backend and
-// however they are spelled: capitals, dashes and underscores don't count.
-var credentialOptions = []string{
-	"accesskey", "accesskeyid", "apikey", "awsaccesskeyid", "awssecretaccesskey", "awssessiontoken", "clientsecret",
-	"credential", "credentials", "jwt", "key", "passwd", "password", "privatekey", "pwd", "secret", "secretaccesskey",
-	"secretid", "secretkey", "sessiontoken", "token", "vaulttoken", "wrappedtoken",
-}
-
-// bareOption spells an option as credentialOptions does.
-func bareOption(c rune) rune {
-	switch {
-	case c == '-' || c == '_' || c == '.':
-		return -1
-	case 'A' <= c && c <= 'Z':
-		return c + 'a' - 'A'
-	}
-	return c
-}
-
-// credentialInPath reports whether a raw path holds user:password@ in its
-// first segment, or in that of a URL that it holds, or a token of Vault (hvs.…@).
-// An ARN has colons and may have an @, and is none.
-func credentialInPath(path string) bool {
-	for more := !strings.HasPrefix(path, "arn:"); more; _, path, more = cut(path, "://") {
-		first, _, _ := cut(path, "/")
-		if before, _, at := cut(first, "@"); at && (strings.Contains(before, ":") || strings.HasPrefix(before, "hvs.")) {
-			return true
-		}
-	}
-	return false
-}
-
 func validScheme(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		letter := 'a' <= c && c <= 'z'
-		if !letter && (i == 0 || !('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.')) {
+		if !schemeByte(s[i]) || i == 0 && (s[i] < 'a' || s[i] > 'z') {
 			return false
 		}
 	}
@@ -264,7 +235,7 @@ func unhex(c byte) int {
 
 // escape writes the bytes of set, and control characters, as %XX.
 func escape(s, set string) string {
-	var b []byte
+	b := make([]byte, 0, len(s))
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c == 0x7f || strings.IndexByte(set, c) >= 0 {
 			b = append(b, '%', hexDigits[c>>4], hexDigits[c&15])

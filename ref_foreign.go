@@ -19,7 +19,7 @@ const (
 // and tells the form; it is empty for this package's own. Its errors quote
 // nothing of s but schemes and option names.
 func (r *Ref) parseForm(s string) (form string, err error) {
-	scheme, rest, uri := cut(s, "://")
+	scheme, rest, uri := strings.Cut(s, "://")
 	switch {
 	case uri && strings.EqualFold(scheme, "sm"):
 		form, scheme = formBerglas, "gcp"
@@ -37,7 +37,11 @@ func (r *Ref) parseForm(s string) (form string, err error) {
 	case strings.HasPrefix(s, formVaultWrite):
 		return "", invalid(">>vault: writes to Vault to have a secret made, and references only read")
 	case strings.HasPrefix(s, formBankVaults) && !strings.HasPrefix(s, "vault://"):
-		r.Scheme, r.Path = "vault", s[len(formBankVaults):] // nothing in it is escaped
+		rest = s[len(formBankVaults):] // nothing in it is escaped
+		if !uri && (credentialInRest("vault", rest, "") != "" || tokenInPath(rest)) {
+			return "", invalid("vault:path#key holds what looks like user:password@ or a token; credentials belong into the environment or a file")
+		}
+		r.Scheme, r.Path = "vault", rest
 		return formBankVaults, nil
 	case !uri:
 		hint := ""
@@ -90,7 +94,8 @@ func schemeOfARN(s string) string {
 // of a reference: of a foreign one, or of this package's own under a scheme
 // that is known. It may be malformed all the same.
 func looksLikeReference(s string) bool {
-	if scheme, _, ok := cut(s, "://"); ok && knownScheme(strings.ToLower(scheme)) {
+	s = s[:min(len(s), maxReference)] // what says so stands at its beginning
+	if scheme, _, ok := strings.Cut(s, "://"); ok && knownScheme(strings.ToLower(scheme)) {
 		return true
 	}
 	switch {
@@ -99,7 +104,7 @@ func looksLikeReference(s string) bool {
 		parts := strings.SplitN(s, ":", 6)
 		return len(parts) == 6 && (parts[2] == "secretsmanager" && strings.HasPrefix(parts[5], "secret:") ||
 			parts[2] == "ssm" && strings.HasPrefix(parts[5], "parameter/"))
-	case strings.HasPrefix(s, formVals), strings.HasPrefix(s, formSecretRef):
+	case foldPrefix(s, formVals), foldPrefix(s, formSecretRef):
 		return strings.Contains(s, "://")
 	case strings.HasPrefix(s, formBankVaults):
 		return strings.Contains(s, "#") // and not vault:8200, a host and a port
@@ -114,7 +119,7 @@ func looksLikeReference(s string) bool {
 //
 // https://github.com/helmfile/vals#expression-syntax
 func (r *Ref) parseVals(s string) (form string, err error) {
-	vals, rest, ok := cut(s, "://")
+	vals, rest, ok := strings.Cut(s, "://")
 	vals = strings.ToLower(vals)
 	if !ok || !validScheme(vals) || strings.Contains(vals, "+") {
 		return "", invalid("this form of a reference reads ref+scheme://path[?option=value][#/field]")
@@ -154,8 +159,8 @@ func valsScheme(vals string) string {
 // valsOrder puts options that follow the field before it, and leaves out an
 // empty field, which vals takes for none.
 func valsOrder(s string) string {
-	s, field, _ := cut(s, "#")
-	field, late, hasLate := cut(field, "?")
+	s, field, _ := strings.Cut(s, "#")
+	field, late, hasLate := strings.Cut(field, "?")
 	if hasLate {
 		if strings.Contains(s, "?") {
 			s += "&" + late

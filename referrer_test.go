@@ -19,7 +19,7 @@ func led(t *testing.T, opts ...secrets.Option) (r *secrets.Resolver, values, els
 	name := scheme(t, elsewhere)
 	to = func(path string) string { return name + "://" + path }
 	values = quiet(map[string]string{"db": to("x")})
-	return open(t, scheme(t, values)+"://?references=true", append([]secrets.Option{secrets.WithTTL(time.Minute)}, opts...)...), values, elsewhere, to
+	return open(t, scheme(t, values)+"://?references=any", append([]secrets.Option{secrets.WithTTL(time.Minute)}, opts...)...), values, elsewhere, to
 }
 
 // askOthers asks for a hundred other names, one each time.

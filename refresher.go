@@ -239,7 +239,7 @@ func (r *Resolver) moveToExact(name string) {
 	d := exact.site.folder.docs[exact.path]
 	switch {
 	case d == nil || !d.usable(r.now()) || d.gone():
-	case exact.site.follow: // it may be a reference, which a search follows
+	case exact.site.follow != followNone: // it may be a reference, which a search follows
 		r.relocate(e)
 	default:
 		_ = r.attach(t, exact, d, d.value) // what cannot be cut stays where it is

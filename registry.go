@@ -23,6 +23,17 @@ type Backend struct {
 	Open            Opener
 	Options         []string
 	DocumentOptions []string
+	// OperatorOptions are those of both that only whoever operates the program
+	// may set, and nobody who can write a value that is taken for a reference.
+	// Of Options: what says to whom credentials are sent, and how it is made
+	// sure that they get there (an address, a proxy, certificates, plain http),
+	// which credentials are used (a role, a profile, a login and where it is
+	// mounted, files with tokens), and what else is believed than by default
+	// (the mode of a file). Of DocumentOptions: what leads out of the path, as
+	// Vault's mount does. Options that are called address, agent, allow_http,
+	// ca_cert, ca_path, endpoint, skip_verify or tls_server_name count as such
+	// of every backend. See [Resolver.CheckValue].
+	OperatorOptions []string
 	// Translate, if not nil, changes a reference that [ParseRef] has taken apart
 	// into the backend's own form: a path that is an ARN, options that go by
 	// other names elsewhere. form tells how the reference was written: empty

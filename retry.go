@@ -48,7 +48,7 @@ func (r *Resolver) Invalidate(s Secret) {
 // must be fit to be called more than once.
 func (r *Resolver) Retry(ctx context.Context, name string, rejected func(error) bool, fn func(context.Context, Secret) error) error {
 	if rejected == nil || fn == nil {
-		return &Error{Op: "retry", Name: name, Err: invalid("both functions must be given")}
+		return &Error{Op: "retry", Name: brief(name), Err: invalid("both functions must be given")}
 	}
 	call := &turns.Call{Consumer: turns.FromContext(ctx)}
 	if call.Consumer != nil { // what fn asks for is another matter

@@ -39,7 +39,7 @@ type Resolver struct {
 	providersByKey map[string]*provider
 	sites          []*site          // the chain
 	references     map[string]*site // by name
-	configured     []*provider      // of the chain and the references, not of values
+	configured     []*site          // of the chain and the references, not of values
 	searches       map[string]*search
 	expiring       *docHeap
 	missing        *docHeap
@@ -86,7 +86,7 @@ func openURIs(_ context.Context, uris []string, opts []Option) (*Resolver, error
 			return nil, &Error{Op: "open", Name: place("provider", i, len(uris)), Err: err}
 		}
 		r.sites = append(r.sites, s)
-		r.configured = append(r.configured, s.folder.provider)
+		r.configured = append(r.configured, s)
 	}
 	return r, nil
 }
@@ -161,7 +161,7 @@ func newResolver(opts []Option) *Resolver {
 	r.drift.jump(r.clock)
 	for name, uri := range r.settings.references {
 		if err := r.addReference(name, uri); err != nil && r.err == nil {
-			r.err = &Error{Op: "reference", Name: name, Err: err}
+			r.err = &Error{Op: "reference", Name: brief(name), Err: err}
 		}
 	}
 	return r
@@ -169,6 +169,9 @@ func newResolver(opts []Option) *Resolver {
 
 // addReference says that a name, or all names below one, live elsewhere.
 func (r *Resolver) addReference(name, uri string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
 	path, below := strings.CutSuffix(name, "/")
 	if err := checkPath(path); err != nil {
 		return err
@@ -188,7 +191,7 @@ func (r *Resolver) addReference(name, uri string) error {
 		return err
 	}
 	r.references[name] = s
-	r.configured = append(r.configured, s.folder.provider)
+	r.configured = append(r.configured, s)
 	return nil
 }
 
@@ -222,7 +225,7 @@ func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
 		r.lock()
 		if r.closed {
 			r.unlock()
-			return Secret{}, &Error{Op: "get", Name: name, Err: ErrClosed}
+			return Secret{}, &Error{Op: "get", Name: brief(name), Err: ErrClosed}
 		}
 		r.checkClock()
 		now := r.now()
@@ -256,7 +259,7 @@ func (r *Resolver) getSearched(ctx context.Context, name string) (Secret, error)
 	s, err := r.joinSearch(name, need)
 	r.unlock()
 	if err != nil {
-		return Secret{}, &Error{Op: "get", Name: name, Err: err}
+		return Secret{}, &Error{Op: "get", Name: brief(name), Err: err}
 	}
 	return r.result(ctx, "get", s)
 }
@@ -337,12 +340,12 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 	r.lock()
 	if r.closed {
 		r.unlock()
-		return Secret{}, &Error{Op: "refresh", Name: name, Err: ErrClosed}
+		return Secret{}, &Error{Op: "refresh", Name: brief(name), Err: ErrClosed}
 	}
 	s, err := r.joinSearch(name, needFresh)
 	r.unlock()
 	if err != nil {
-		return Secret{}, &Error{Op: "refresh", Name: name, Err: err}
+		return Secret{}, &Error{Op: "refresh", Name: brief(name), Err: err}
 	}
 	return r.result(ctx, "refresh", s)
 }

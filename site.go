@@ -24,7 +24,7 @@ type site struct {
 	ttl      time.Duration // 0: the resolver's
 	base64   bool          // ?decode=base64
 	trim     bool          // ?trim=newline
-	follow   bool          // ?references=true: a value that is a reference stands for what it refers to
+	follow   follow        // ?references=: whether a value that is a reference stands for what it refers to
 	referrer *document     // whose value says that a name is here; nil: none does
 }
 
@@ -122,8 +122,8 @@ func (s *site) setOption(k, v string) (known bool, err error) {
 			return true, invalid("option trim: want newline or none")
 		}
 	case "references":
-		if s.follow = v == "true"; !s.follow && v != "false" {
-			return true, invalid("option references: want true or false")
+		if s.follow, known = follows[v]; !known {
+			return true, invalid("option references: want true or false, or any")
 		}
 	case "search":
 		switch v {

@@ -62,7 +62,7 @@ func TestURIOption(t *testing.T) {
 		text := elsewhere + "://db"
 		here := scheme(t, quiet(map[string]string{"db": text}))
 		assert.Equal(t, text, value(t, open(t, here+"://?references=false"), "db"))
-		assert.Equal(t, "followed", value(t, open(t, here+"://?references=true"), "db"))
+		assert.Equal(t, "followed", value(t, open(t, here+"://?references=any"), "db"))
 	}))
 
 	t.Run("decode: passes over white space, and over nothing else", in(func(t *testing.T) {

@@ -99,7 +99,7 @@ func (r *Resolver) Watch(ctx context.Context, name string) iter.Seq2[Secret, err
 			return
 		}
 		if _, err := r.newTarget(name); err != nil {
-			yield(Secret{}, &Error{Op: "watch", Name: name, Err: err})
+			yield(Secret{}, &Error{Op: "watch", Name: brief(name), Err: err})
 			return
 		}
 		s := r.subscribe(name, false)

@@ -183,6 +183,16 @@ func TestErrorsOfForeignReferencesQuoteNoPartOfThem(t *testing.T) {
 		"ref+gcpsecrets://p/s?trim_nl=" + canary,
 		"ref+awssecrets://x?role=a&role_arn=" + canary,
 		"ref+vault://x+" + canary,
+		"vault://" + canary + "@host/x",
+		"ref+vault://hvb." + canary + canary + canary + "@host/x",
+		"vault:hvs." + canary + canary + canary + "@host/x#k",
+		"vault:hvs." + canary + canary + canary + "/x#k",
+		"vault:user:" + canary + "@host/x#k",
+		"gcp:secretmanager:s." + canary + canary + "@projects/p/secrets/x",
+		"sm://hvr." + canary + canary + "@p/s",
+		"ref+awssecrets://u:" + canary + "@x",
+		"ref+awssecrets://x?endpoint=u:" + canary + "@h#/k",
+		"secretref+file://u:" + canary + "@h/x",
 	} {
 		_, err := secrets.ParseRef(in)
 		require.ErrorIs(t, err, secrets.ErrInvalid, in)

@@ -16,6 +16,7 @@ func init() {
 		Open:            open,
 		Options:         awsapi.Names,
 		DocumentOptions: []string{"stage", "version"},
+		OperatorOptions: awsapi.OperatorNames,
 		Translate:       translate,
 	})
 }

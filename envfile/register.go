@@ -9,9 +9,9 @@ import (
 )
 
 func init() {
-	secrets.Register("env", secrets.Backend{Open: openEnv, Options: []string{"perm", "prefix", "tree"}})
-	secrets.Register("envfile", secrets.Backend{Open: openEnvfile, Options: []string{"max", "perm", "prefix"}})
-	secrets.Register("file", secrets.Backend{Open: openFile, Options: []string{"format", "max", "perm", "trim"}})
+	secrets.Register("env", secrets.Backend{Open: openEnv, Options: []string{"perm", "prefix", "tree"}, OperatorOptions: []string{"perm"}})
+	secrets.Register("envfile", secrets.Backend{Open: openEnvfile, Options: []string{"max", "perm", "prefix"}, OperatorOptions: []string{"perm"}})
+	secrets.Register("file", secrets.Backend{Open: openFile, Options: []string{"format", "max", "perm", "trim"}, OperatorOptions: []string{"perm"}})
 }
 
 // openEnv opens env://.

@@ -19,6 +19,7 @@ func init() {
 		Open:            open,
 		Options:         []string{"separator", "location", "endpoint", "quota_project"},
 		DocumentOptions: []string{"version", "latest"},
+		OperatorOptions: []string{"allow_http", "endpoint", "quota_project"},
 		Translate:       translate,
 	})
 }

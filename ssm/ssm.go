@@ -18,6 +18,7 @@ func init() {
 		Open:            open,
 		Options:         append([]string{"tree"}, awsapi.Names...),
 		DocumentOptions: []string{"version", "label"},
+		OperatorOptions: awsapi.OperatorNames,
 		Translate:       translate,
 	})
 }

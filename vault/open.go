@@ -24,6 +24,7 @@ func init() {
 		Open:            func(_ context.Context, base secrets.Ref) (secrets.Provider, error) { return open(base.Options) },
 		Options:         providerOptions,
 		DocumentOptions: documentOptionNames,
+		OperatorOptions: operatorOptions,
 		Translate:       translate,
 	})
 }
@@ -45,6 +46,14 @@ var loginOptions = []string{
 var providerOptions = append([]string{
 	"address", "agent", "allow_http", "auth", "ca_cert", "ca_path", "client_cert", "client_key", "namespace", "renew",
 	"skip_verify", "timeout", "tls_server_name",
+}, loginOptions...)
+
+// operatorOptions are those that a reference in a value may not set: where the
+// token goes and how the server is known, how to log in, in which namespace, and
+// of a document's what leads to another mount than the path says.
+var operatorOptions = append([]string{
+	"address", "agent", "allow_http", "auth", "ca_cert", "ca_path", "client_cert", "client_key", "engine", "kv", "mount",
+	"namespace", "skip_verify", "tls_server_name",
 }, loginOptions...)
 
 // check refuses what no option may be.

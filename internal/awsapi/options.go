@@ -25,6 +25,10 @@ import (
 // Names of the provider options that every backend on AWS has.
 var Names = []string{"region", "profile", "role", "external_id", "endpoint", "prefix", "batch"}
 
+// OperatorNames are those that a reference in a value may not set: where
+// requests go, and whose credentials sign them.
+var OperatorNames = []string{"allow_http", "endpoint", "external_id", "profile", "role"}
+
 // Options are the provider options that every backend on AWS has.
 type Options struct {
 	_ notComparable

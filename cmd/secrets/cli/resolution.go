@@ -142,13 +142,13 @@ func (r *resolution) find(ctx context.Context) error {
 			err = configured.CheckValue(ref)
 		}
 		if err == nil && found {
-			err = openable(ctx, r.env.get(name))
+			err = openable(ctx, ref.String())
 		}
 		switch {
 		case err != nil:
 			r.failures.add(name, reasonOf(err))
 		case found:
-			r.references = append(r.references, variable{name: name, key: keyOf(name, i), uri: r.env.get(name)})
+			r.references = append(r.references, variable{name: name, key: keyOf(name, i), uri: ref.String()})
 		}
 	}
 	return nil

@@ -1,0 +1,95 @@
+package secrets_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+func TestWhatStandsAroundAReferenceDoesNotMakeItPlainText(t *testing.T) {
+	there := scheme(t, quiet(nil))
+	for _, value := range []string{
+		`"` + there + `://a/b"`, `'` + there + `://a/b'`, "`" + there + "://a/b`", `"ref+` + there + `://a/b"`, `'secretref+` + there + `://a/b'`,
+		" " + there + "://a/b", there + "://a/b\n", there + "://a/b\r\n", "\t" + there + "://a/b \n", `" ` + there + `://a/b "` + "\n",
+		strings.ToUpper(there) + "://a/b", "REF+" + there + "://a/b", "Secretref+" + there + "://a/b",
+	} {
+		ref, found, err := secrets.ParseValue(value)
+		require.NoError(t, err, "%q", value)
+		assert.True(t, found, "%q", value)
+		assert.Equal(t, there+"://a/b", ref.String(), "%q", value)
+	}
+	for _, value := range []string{`"`, `""`, `'a'`, `"file:///x"`, `'env://X'`, ` envfile://.env`, `"text"`, `"` + there + `:/a"`} {
+		_, found, err := secrets.ParseValue(value)
+		require.NoError(t, err, "%q", value)
+		assert.False(t, found, "%q", value)
+	}
+	for _, value := range []string{
+		`"ref+` + there + `://a`, `{"k":"ref+` + there + `://a"}`, there + "://" + strings.Repeat("a", 5000), "ref+" + there + "://" + strings.Repeat("a", 5000),
+		strings.Repeat(" ", 5000) + "x ref+" + there + "://a", strings.Repeat("x", 512<<10) + "ref+" + there + "://a",
+	} {
+		_, found, err := secrets.ParseValue(value)
+		require.ErrorIs(t, err, secrets.ErrInvalid, "%.100q", value)
+		assert.False(t, found)
+		assert.Less(t, len(err.Error()), 300)
+	}
+}
+
+func TestTrimAndDecodeComeBeforeAValueIsTakenForAReference(t *testing.T) {
+	there := scheme(t, quiet(map[string]string{"x": "found", "doc": `{"user":"u"}`}))
+	encoded := base64.StdEncoding.EncodeToString
+	for _, test := range []struct{ options, value, name, want string }{
+		{"&trim=newline", there + "://x\n", "v", "found"},
+		{"&trim=newline", there + "://x\r\n", "v", "found"},
+		{"", there + "://x\n", "v", "found"},
+		{"&trim=newline", `{"k":"` + there + `://x\n"}`, "v#k", "found"},
+		{"&trim=newline", `{"k":"` + there + `://x\n"}`, "v/k", "found"},
+		{"&decode=base64", encoded([]byte(there + "://x\n")), "v", "found"},
+		{"&decode=base64", there + "://doc", "v#user", "u"},
+		{"&decode=base64", `{"k":"` + encoded([]byte(there+"://x")) + `"}`, "v#k", "found"},
+		{"&decode=base64&trim=newline", `{"k":"` + encoded([]byte("plain\n")) + `"}`, "v#k", "plain"},
+		{"&decode=base64", encoded([]byte("plain")), "v", "plain"},
+	} {
+		r := open(t, scheme(t, quiet(map[string]string{"v": test.value}))+"://?references=any"+test.options)
+		got, err := r.Get(t.Context(), test.name)
+		require.NoError(t, err, test)
+		assert.Equal(t, test.want, got.Reveal(), test)
+	}
+}
+
+func FuzzParseValue(f *testing.F) {
+	const canary = "S3cr3t!Cnry"
+	there := scheme(f, quiet(nil))
+	for _, seed := range []string{
+		there + "://a", "ref+" + there + "://a#k", "ref+ref+a://", "x ref+" + there + "://a", `"` + there + `://a"`, " " + there + "://§@b", "ref+9://", "\n",
+		there + "://u:§@h", "vault:§@h/x#k", "arn:aws:ssm:r:1:parameter/§", "`'\"", "REF+A://", "ref+" + there + "://§ ", "://ref+a://",
+	} {
+		f.Add(strings.ReplaceAll(seed, "§", canary))
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		ref, found, err := secrets.ParseValue(value)
+		if err != nil {
+			require.ErrorIs(t, err, secrets.ErrInvalid)
+			assert.Less(t, len(err.Error()), 1000, "an error is bounded")
+			assert.NotContains(t, err.Error(), canary)
+			assert.False(t, found)
+			return
+		}
+		if !found {
+			assert.Zero(t, ref)
+			// What one would be refused for within text is never let through.
+			if strings.HasPrefix(value, "ref+"+there+"://") {
+				t.Errorf("%q is taken for plain text", value)
+			}
+			return
+		}
+		again, err := secrets.ParseRef(ref.String())
+		require.NoError(t, err, "of %q, read from %q", ref, value)
+		assert.Equal(t, ref.Join(), again.Join())
+		assert.LessOrEqual(t, len(strings.TrimSpace(value)), 4098)
+	})
+}
