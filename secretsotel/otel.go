@@ -9,6 +9,14 @@
 // Values are never reported. Names and places are attributes only with
 // [WithNames]: they make a time series each, and leave the process.
 //
+// A program has one Telemetry, however many resolvers it has. Give each
+// resolver a name, and everything that is reported of it has the attribute
+// secrets.resolver:
+//
+//	billing := tel.Named("billing")
+//	r, err := secrets.Open(ctx, uri, secrets.WithObserver(billing.Observe))
+//	stop, err := billing.Follow(r)
+//
 // # Metrics
 //
 //   - secrets.backend.read.duration, histogram, s: calls of a backend, with
@@ -24,6 +32,8 @@
 //     oldest of a provider, or each document with WithNames
 //   - secrets.document.staleness, gauge, s: how long what is held has been
 //     overdue, its refreshes having failed; 0 if none is
+//
+// Where several documents fall on one series, it tells the worst of them.
 //
 // Reads of what is held are not counted: it would cost more than the read.
 //
@@ -56,6 +66,15 @@ const scope = "github.com/go-secrets/secrets/secretsotel"
 
 // Telemetry reports on resolvers. It is safe for concurrent use.
 type Telemetry struct {
+	*reporter
+	name string // of the resolver; empty: none was given
+
+	mu    sync.Mutex
+	stale map[string]time.Time // by document: since when its refreshes fail
+}
+
+// A reporter is what a Telemetry and those that are Named by it share.
+type reporter struct {
 	names  bool
 	tracer trace.Tracer
 	meter  metric.Meter
@@ -64,8 +83,7 @@ type Telemetry struct {
 	documents metric.Int64Counter
 	events    metric.Int64Counter
 
-	mu    sync.Mutex
-	stale map[string]time.Time // by document: since when its refreshes fail
+	following following
 }
 
 // An Option sets one thing of a [Telemetry].
@@ -93,7 +111,7 @@ func New(opts ...Option) (*Telemetry, error) {
 	for _, o := range opts {
 		o(&c)
 	}
-	t := &Telemetry{names: c.names, tracer: c.tracer.Tracer(scope), meter: c.meter.Meter(scope), stale: make(map[string]time.Time)}
+	t := newTelemetry(&reporter{names: c.names, tracer: c.tracer.Tracer(scope), meter: c.meter.Meter(scope)}, "")
 	var errs [3]error
 	t.duration, errs[0] = t.meter.Float64Histogram("secrets.backend.read.duration", metric.WithUnit("s"),
 		metric.WithDescription("How long a call of a backend took."),
@@ -105,9 +123,17 @@ func New(opts ...Option) (*Telemetry, error) {
 	return t, errors.Join(errs[:]...)
 }
 
+func newTelemetry(shared *reporter, name string) *Telemetry {
+	return &Telemetry{reporter: shared, name: name, stale: make(map[string]time.Time)}
+}
+
+// Named returns a Telemetry for one resolver: what it observes and follows is
+// reported where t reports it, with the attribute secrets.resolver.
+func (t *Telemetry) Named(resolver string) *Telemetry { return newTelemetry(t.reporter, resolver) }
+
 // Observe is a [secrets.Observer], for [secrets.WithObserver].
 func (t *Telemetry) Observe(ctx context.Context, e secrets.Event) {
-	attrs := []attribute.KeyValue{attribute.String("secrets.provider", e.Provider)}
+	attrs := append([]attribute.KeyValue{attribute.String("secrets.provider", e.Provider)}, resolverOf(t.name)...)
 	if e.Err != nil {
 		attrs = append(attrs, attribute.String("error.type", classOf(e.Err)))
 	}
@@ -155,6 +181,14 @@ func (t *Telemetry) note(e secrets.Event) {
 	case secrets.EventRecovered, secrets.EventChanged, secrets.EventDeleted:
 		delete(t.stale, e.Document)
 	}
+}
+
+// resolverOf is the attribute that tells resolvers apart.
+func resolverOf(name string) []attribute.KeyValue {
+	if name == "" {
+		return nil
+	}
+	return []attribute.KeyValue{attribute.String("secrets.resolver", name)}
 }
 
 func document(place string, names []string) []attribute.KeyValue {
