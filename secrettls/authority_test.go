@@ -53,6 +53,25 @@ func newAuthority(t testing.TB, name string) *authority {
 	})
 }
 
+// tomorrow is a certificate that is not valid yet, or a root if by is nil.
+func tomorrow(t testing.TB, by *authority) *authority {
+	return issue(t, by, 4, func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = time.Now().Add(24*time.Hour), time.Now().Add(48*time.Hour)
+		c.IsCA, c.BasicConstraintsValid = by == nil, true
+	})
+}
+
+// expired is a root that is valid no more.
+func expired(t testing.TB) *authority {
+	return issue(t, nil, 5, func(c *x509.Certificate) {
+		c.NotBefore, c.NotAfter = time.Now().Add(-48*time.Hour), time.Now().Add(-24*time.Hour)
+		c.IsCA, c.BasicConstraintsValid = true, true
+	})
+}
+
+// selfSigned is a certificate that nobody else signed, and no authority's.
+func selfSigned(t testing.TB) *authority { return issue(t, nil, 6, nil) }
+
 func (a *authority) certPEM() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}))
 }

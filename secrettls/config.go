@@ -29,7 +29,7 @@ func (s *Source) ServerConfig(base *tls.Config) *tls.Config {
 	var cached atomic.Pointer[versioned]
 	base = cfg.Clone()
 	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		m := s.live.Get()
+		m := s.current()
 		if c := cached.Load(); c != nil && c.material == m {
 			return c.config, nil
 		}
@@ -40,8 +40,9 @@ func (s *Source) ServerConfig(base *tls.Config) *tls.Config {
 			return nil, errors.New("secrettls: clients are asked for certificates, and the secret holds no roots to verify them by")
 		}
 		c := base.Clone()
-		c.GetConfigForClient, c.GetCertificate = nil, nil
-		c.Certificates, c.ClientCAs = []tls.Certificate{*m.cert}, m.roots
+		// By a func, so that no printer of a connection gets at the key.
+		c.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return m.cert, nil }
+		c.GetConfigForClient, c.ClientCAs = nil, m.roots
 		cached.Store(&versioned{m, c})
 		return c, nil
 	}
@@ -57,7 +58,8 @@ func (s *Source) ServerConfig(base *tls.Config) *tls.Config {
 // verified as ever, and VerifiedChains stay empty. A VerifyConnection of base
 // is called afterwards. A server that is dialled by its IP address is verified
 // only if base has that address as ServerName, for crypto/tls does not tell it;
-// without it, the handshake fails.
+// without it, the handshake fails. Whether the secret has roots counts when
+// ClientConfig is called: call it again for roots that a later version adds.
 func (s *Source) ClientConfig(base *tls.Config) *tls.Config {
 	cfg := clone(base)
 	cfg.Certificates, cfg.GetClientCertificate = nil, s.GetClientCertificate

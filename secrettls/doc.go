@@ -6,16 +6,19 @@
 //	server := &http.Server{TLSConfig: certs.ServerConfig(nil)}
 //	err = server.ListenAndServeTLS("", "")
 //
-// A version that is no good (a key that does not fit, an expired certificate,
-// malformed PEM) changes nothing: the last good one is served on, and
-// [Source.Err] tells why.
+// A version that is no good (a key that is missing or does not fit, an expired
+// certificate, malformed PEM) changes nothing: the last good one is served on,
+// and [Source.Err] tells why. One that is not valid yet takes over by itself
+// once it is; until then the one before it is served. [New] refuses either,
+// since it has none that could be served instead.
 //
 // # The secret
 //
 // The name stands for a document with the keys of a Kubernetes TLS secret
 // (tls.crt, tls.key, ca.crt), those of Vault's PKI engine (certificate,
 // private_key, ca_chain, issuing_ca), or others ([WithKeys]); or it is PEM text
-// with certificate, chain and key in it. A document may hold roots alone.
+// with certificate, chain and key in it. A document may hold roots alone; so may
+// PEM text, if its first certificate is that of an authority, or self-signed.
 //
 // # Roots
 //

@@ -17,6 +17,18 @@ import (
 type material struct {
 	cert  *tls.Certificate // nil: none
 	roots *x509.CertPool   // nil: none
+	from  time.Time        // when the last part of it becomes valid
+
+	before *material // what is in use until from; nil: there was nothing
+}
+
+// at returns the material that is in use at a moment: this one, or the one
+// before it for as long as this one is not valid yet.
+func (m *material) at(now time.Time) *material {
+	if m.before != nil && now.Before(m.from) {
+		return m.before
+	}
+	return m
 }
 
 // keys are where the parts of a document are found: under the first that is
@@ -33,61 +45,138 @@ var defaultKeys = keys{
 // parse reads a version of the secret. Its errors tell what is wrong and hold
 // nothing of the value: those of the parsers are not wrapped.
 func (k keys) parse(s secrets.Secret) (*material, error) {
-	cert, key, chain, roots, err := k.parts(s)
+	p, err := k.parts(s)
 	if err != nil {
 		return nil, err
 	}
+	now := time.Now()
 	m := new(material)
 	switch {
-	case len(key) > 0:
-		if m.cert, err = pair(cert, key, chain); err != nil {
+	case len(p.key) > 0:
+		if m.cert, err = pair(p.cert, p.key, p.chain); err != nil {
 			return nil, err
 		}
-	case len(roots) == 0:
+		if now.After(m.cert.Leaf.NotAfter) {
+			return nil, invalid("the certificate expired at %s", told(m.cert.Leaf.NotAfter))
+		}
+		m.from = m.cert.Leaf.NotBefore
+	case len(p.cert) > 0:
+		return nil, invalid("there is a certificate and no private key in it; a secret that is roots alone has them under %s, or is PEM text of authorities", k.roots[0])
+	case len(p.roots) == 0:
 		return nil, invalid("there is no private key and no root in it")
 	}
-	if len(roots) > 0 {
-		m.roots = x509.NewCertPool()
-		for _, root := range roots {
-			m.roots.AddCert(root)
-		}
+	if len(p.roots) == 0 {
+		return m, nil
+	}
+	from, err := validity(p.roots, now)
+	if err != nil {
+		return nil, err
+	}
+	if from.After(m.from) {
+		m.from = from
+	}
+	m.roots = x509.NewCertPool()
+	for _, root := range p.roots {
+		m.roots.AddCert(root)
 	}
 	return m, nil
 }
 
-// parts takes a secret apart: PEM of the certificate and its key, and the
+// validity returns since when at least one of the roots is valid, which is an
+// error if all of them have expired.
+func validity(roots []*x509.Certificate, now time.Time) (from time.Time, err error) {
+	var end time.Time
+	valid := false
+	for _, root := range roots {
+		if root.NotAfter.After(end) {
+			end = root.NotAfter
+		}
+		if now.After(root.NotAfter) {
+			continue
+		}
+		if !valid || root.NotBefore.Before(from) {
+			valid, from = true, root.NotBefore
+		}
+	}
+	if !valid {
+		return time.Time{}, invalid("its roots have expired, the last one at %s", told(end))
+	}
+	return from, nil
+}
+
+func told(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// parts are those of a secret: PEM of the certificate and its key, and the
 // certificates of chain and roots.
-func (k keys) parts(s secrets.Secret) (cert, key []byte, chain, roots []*x509.Certificate, err error) {
+type parts struct {
+	cert, key    []byte
+	chain, roots []*x509.Certificate
+}
+
+// parts takes a secret apart.
+func (k keys) parts(s secrets.Secret) (p parts, err error) {
 	value := s.Bytes()
 	if !bytes.HasPrefix(bytes.TrimSpace(value), []byte("{")) {
-		if bytes.Contains(value, []byte("PRIVATE KEY-----")) {
-			return value, value, nil, nil, nil
-		}
-		roots, err = certificates(value)
-		return nil, nil, nil, roots, err
+		return textParts(value)
 	}
-	parts := make(map[string][]byte)
-	for name, keys := range map[string][]string{"certificate": k.certificate, "key": k.key, "chain": k.chain, "roots": k.roots} {
-		for _, key := range keys {
-			f, err := s.Field(key)
-			if errors.Is(err, secrets.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return nil, nil, nil, nil, err
-			}
-			if parts[name], err = pemText(f.Bytes()); err != nil {
-				return nil, nil, nil, nil, err
-			}
-			break
-		}
+	var certKey, rootsKey string
+	if p.cert, certKey, err = first(s, k.certificate); err != nil {
+		return parts{}, err
 	}
-	if chain, err = certificates(parts["chain"]); err != nil {
-		return nil, nil, nil, nil, err
+	if p.key, _, err = first(s, k.key); err != nil {
+		return parts{}, err
 	}
-	roots, err = certificates(parts["roots"])
-	return parts["certificate"], parts["key"], chain, roots, err
+	chain, _, err := first(s, k.chain)
+	if err != nil {
+		return parts{}, err
+	}
+	roots, rootsKey, err := first(s, k.roots)
+	if err != nil {
+		return parts{}, err
+	}
+	if rootsKey == certKey && len(p.key) == 0 {
+		p.cert = nil // WithKeys has it hold roots
+	}
+	if p.chain, err = certificates(chain); err != nil {
+		return parts{}, err
+	}
+	p.roots, err = certificates(roots)
+	return p, err
 }
+
+// first returns the field of the first key that is there, as PEM.
+func first(s secrets.Secret, keys []string) (text []byte, key string, err error) {
+	for _, key := range keys {
+		f, err := s.Field(key)
+		if errors.Is(err, secrets.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		text, err = pemText(f.Bytes())
+		return text, key, err
+	}
+	return nil, "", nil
+}
+
+// textParts takes PEM text apart. Without a private key it is roots, unless it
+// begins with a certificate that is no authority's: that is a server's chain
+// whose key is missing.
+func textParts(value []byte) (p parts, err error) {
+	if bytes.Contains(value, []byte("PRIVATE KEY-----")) {
+		return parts{cert: value, key: value}, nil
+	}
+	if p.roots, err = certificates(value); err != nil {
+		return parts{}, err
+	}
+	if len(p.roots) > 0 && !p.roots[0].IsCA && !selfSigned(p.roots[0]) {
+		return parts{cert: value}, nil
+	}
+	return p, nil
+}
+
+func selfSigned(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
 
 // pemText returns a field as PEM: Vault's ca_chain is a list of it.
 func pemText(field []byte) ([]byte, error) {
@@ -115,15 +204,14 @@ func pair(certPEM, keyPEM []byte, chain []*x509.Certificate) (*tls.Certificate, 
 	}
 	cert, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
+		if bytes.Contains(keyPEM, []byte("ENCRYPTED")) { // PKCS #8's header, and that of RFC 1423
+			return nil, invalid("the private key is encrypted; store it without a passphrase")
+		}
 		return nil, invalid("the private key is malformed, or does not fit the certificate")
-	}
-	if time.Now().After(cert.Leaf.NotAfter) {
-		return nil, invalid("the certificate expired at %s", cert.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	if len(cert.Certificate) == 1 {
 		for _, c := range chain {
-			selfSigned := bytes.Equal(c.RawSubject, c.RawIssuer)
-			if !selfSigned && !c.Equal(cert.Leaf) {
+			if !selfSigned(c) && !c.Equal(cert.Leaf) {
 				cert.Certificate = append(cert.Certificate, c.Raw)
 			}
 		}

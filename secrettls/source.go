@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-secrets/secrets"
 )
@@ -13,7 +14,8 @@ import (
 // A Source is the current certificate, key and roots of a secret. It is safe
 // for concurrent use; what its methods return must not be modified.
 type Source struct {
-	live *secrets.Live[*material]
+	// live is in a func so that no printer gets at the private key.
+	live func() *secrets.Live[*material]
 }
 
 // An Option says what a secret looks like.
@@ -50,10 +52,8 @@ func New(ctx context.Context, r *secrets.Resolver, name string, opts ...Option) 
 		if err != nil {
 			return nil, err
 		}
-		// A version that lost a part is a bad one: without roots a client would
-		// trust those of the system, and a server would trust nobody.
-		if before := last.Load(); before != nil && (before.roots != nil && m.roots == nil || before.cert != nil && m.cert == nil) {
-			return nil, invalid("it has lost its certificate or its roots")
+		if err := m.follow(last.Load(), time.Now()); err != nil {
+			return nil, err
 		}
 		last.Store(m)
 		return m, nil
@@ -61,22 +61,60 @@ func New(ctx context.Context, r *secrets.Resolver, name string, opts ...Option) 
 	if err != nil {
 		return nil, err
 	}
-	return &Source{live}, nil
+	return &Source{func() *secrets.Live[*material] { return live }}, nil
 }
 
-// Err returns why the last good version is served rather than the current one;
-// nil: it is not.
-func (s *Source) Err() error { return s.live.Err() }
+// skew is by how much the clock of who issues certificates may be ahead: so
+// much earlier one is taken where there is no other.
+const skew = time.Minute
+
+// follow puts m after what is in use, unless m is no good in its place.
+func (m *material) follow(last *material, now time.Time) error {
+	if last == nil {
+		if m.from.After(now.Add(skew)) {
+			return invalid("its certificate or its roots are not valid before %s; it is now %s", told(m.from), told(now))
+		}
+		return nil
+	}
+	used := last.at(now)
+	// A version that lost a part is a bad one: without roots a client would
+	// trust those of the system, and a server would trust nobody.
+	if used.roots != nil && m.roots == nil || used.cert != nil && m.cert == nil {
+		return invalid("it has lost its certificate or its roots")
+	}
+	if m.from.After(now) {
+		// A copy, so that no chain of all versions is kept.
+		m.before = &material{cert: used.cert, roots: used.roots, from: used.from}
+	}
+	return nil
+}
+
+// current is the material in use: all that one handshake takes is of one.
+func (s *Source) current() *material { return s.live().Get().at(time.Now()) }
+
+// Err returns why an earlier version is served rather than the current one:
+// that one is no good, is not valid yet, or was deleted. Nil: the current one
+// is served.
+func (s *Source) Err() error {
+	live := s.live()
+	if err := live.Err(); err != nil {
+		return err
+	}
+	if m := live.Get(); m.at(time.Now()) != m {
+		return invalid("the current version is not valid before %s; the one before it is used until then", told(m.from))
+	}
+	return nil
+}
 
 // Stop ends the updates; what was current last stays in use.
-func (s *Source) Stop() { s.live.Stop() }
+func (s *Source) Stop() { s.live().Stop() }
 
 // Certificate returns the current certificate with its key, or nil if the
 // secret holds roots alone.
-func (s *Source) Certificate() *tls.Certificate { return s.live.Get().cert }
+func (s *Source) Certificate() *tls.Certificate { return s.current().cert }
 
 // Roots returns the current roots, or nil if the secret holds none.
-func (s *Source) Roots() *x509.CertPool { return s.live.Get().roots }
+func (s *Source) Roots() *x509.CertPool { return s.current().roots }
 
 var errNoCertificate = errors.New("secrettls: the secret holds roots, and no certificate")
 
