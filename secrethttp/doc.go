@@ -15,11 +15,20 @@
 // answer, whatever it is. A credential that goes on to be refused is waited
 // for once, and asked about rarely then.
 //
+// [WithRefusal] is for services that refuse with another code than 401.
+//
 // The credential goes over TLS, or to this machine (localhost, a loopback
-// address), or not at all. It does not follow a redirect to another host.
+// address), or to hosts for which plain http is allowed ([WithPlainHTTP], or
+// SECRETS_ALLOW_HTTP), or not at all. After a redirect it goes to the same
+// scheme, host and port alone, and only if all redirects before came from
+// there, too: A sends you to B, B back to A, and A is asked without it, for B
+// chose the path. [WithHosts] names hosts that trust each other.
 //
 // # Status
 //
 // [StatusHandler] shows [secrets.Resolver.Status] as JSON and as a page. It
 // shows no values, but names and places: serve it where only operators come.
+// It answers to requests for an IP address or localhost; other host names are
+// allowed by [AllowHosts], so that no page that a browser has open can read it
+// by pointing its own name at it.
 package secrethttp

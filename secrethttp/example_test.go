@@ -115,10 +115,10 @@ func ExampleStatusHandler() {
 	admin.Handle("/debug/secrets", secrethttp.StatusHandler(r, secrethttp.AllowRefresh()))
 
 	answer := httptest.NewRecorder()
-	admin.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/debug/secrets?healthy", nil))
+	admin.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "http://localhost:6060/debug/secrets?healthy", nil))
 	fmt.Println(answer.Code, strings.Contains(answer.Body.String(), `"state": "fresh"`))
 	answer = httptest.NewRecorder()
-	admin.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/debug/secrets?refresh=db/password", nil))
+	admin.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "http://localhost:6060/debug/secrets?refresh=db/password", nil))
 	fmt.Println(answer.Code)
 	// Output:
 	// 200 true

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,16 +19,28 @@ import (
 type StatusOption func(*statusHandler)
 
 // AllowRefresh has the handler take POST ?refresh=NAME, which reads that secret
-// now. Requests that a browser sends from another site are refused.
+// now. NAME is one that Status shows: others are not found, for who may refresh
+// need not be who may read. A read of a lease makes a new one. Requests that a
+// browser sends from another site are refused.
 func AllowRefresh() StatusOption {
 	return func(h *statusHandler) { h.refresh = true }
+}
+
+// AllowHosts names hosts by which the handler may be asked: what stands between
+// scheme and path of its URL, with a port or, for all ports, without. IP
+// addresses and localhost need no permission. Requests for other hosts get 421
+// (Misdirected Request), since a page from anywhere can have its own name lead
+// to this server (DNS rebinding), and read the answer as its own.
+func AllowHosts(hosts ...string) StatusOption {
+	return func(h *statusHandler) { h.hosts = append(listed(hosts), h.hosts...) }
 }
 
 // StatusHandler serves what [secrets.Resolver.Status] says of r: an array of
 // [secrets.Status] as JSON, or a page for those who accept text/html
 // (?format=json and ?format=html decide). The code is 200, or 503 if
 // [secrets.Resolver.Healthy] has something to say and the query has
-// healthy: GET ?healthy is for probes. No value is shown.
+// healthy: GET ?healthy is for probes. No value is shown. The request must be
+// for an IP address, localhost, or one of [AllowHosts].
 func StatusHandler(r *secrets.Resolver, opts ...StatusOption) http.Handler {
 	h := &statusHandler{resolver: r}
 	for _, o := range opts {
@@ -38,15 +52,24 @@ func StatusHandler(r *secrets.Resolver, opts ...StatusOption) http.Handler {
 type statusHandler struct {
 	resolver *secrets.Resolver
 	refresh  bool
+	hosts    []string // beside addresses and localhost
 }
 
 func (h *statusHandler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if !h.isAsked(req.Host) {
+		http.Error(w, fmt.Sprintf("the status is not served for the host %.100q: ask for it by an IP address or localhost, or name the host in secrethttp.AllowHosts", req.Host), http.StatusMisdirectedRequest)
+		return
+	}
 	query := req.URL.Query()
 	switch {
 	case req.Method == http.MethodGet || req.Method == http.MethodHead:
 	case req.Method == http.MethodPost && h.refresh && query.Get("refresh") != "":
+		if !h.shows(query.Get("refresh")) {
+			http.Error(w, "the status shows no secret of that name", http.StatusNotFound)
+			return
+		}
 		if _, err := h.resolver.Refresh(req.Context(), query.Get("refresh")); err != nil {
 			http.Error(w, err.Error(), codeOf(err))
 			return
@@ -81,6 +104,20 @@ func (h *statusHandler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	_ = encoder.Encode(status)
+}
+
+// isAsked reports whether the handler answers for a host, which is empty in
+// requests of programs from before HTTP/1.1 alone.
+func (h *statusHandler) isAsked(host string) bool {
+	u := url.URL{Scheme: "http", Host: host}
+	name := strings.ToLower(u.Hostname())
+	_, err := netip.ParseAddr(name)
+	return host == "" || name == "localhost" || err == nil || has(h.hosts, hostPort(&u))
+}
+
+// shows reports whether a name is one of those in the status.
+func (h *statusHandler) shows(name string) bool {
+	return slices.ContainsFunc(h.resolver.Status(), func(s secrets.Status) bool { return slices.Contains(s.Names, name) })
 }
 
 func wantsPage(req *http.Request) bool {

@@ -18,6 +18,7 @@ import (
 
 func ask(h http.Handler, method, target string, header ...string) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(method, target, nil)
+	req.Host = "127.0.0.1:8080"
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
@@ -77,7 +78,7 @@ func TestStatusHandler(t *testing.T) {
 
 	t.Run("leads back to the page after a refresh, and never to another host", func(t *testing.T) {
 		t.Parallel()
-		h, _, _ := start(t, secrethttp.AllowRefresh())
+		h, _, _ := start(t, secrethttp.AllowRefresh(), secrethttp.AllowHosts("app.example"))
 		for path, want := range map[string]string{
 			"/debug/secrets": "https://app.example/debug/secrets?",
 			"//evil.example": "https://app.example//evil.example?",
@@ -108,8 +109,13 @@ func TestStatusHandler(t *testing.T) {
 		require.NoError(t, err)
 		secretstest.AssertEqual(t, "two", s)
 		assert.Equal(t, 403, ask(h, "POST", "/?refresh=db", "Sec-Fetch-Site", "cross-site").Code)
-		assert.Equal(t, 404, ask(h, "POST", "/?refresh=other").Code)
-		assert.Equal(t, 400, ask(h, "POST", "/?refresh=/x").Code)
+		for _, name := range []string{"other", "/x", "db#key", "db/", "DB", " db", "token"} {
+			before := len(r.Status())
+			w := ask(h, "POST", "/?refresh="+url.QueryEscape(name))
+			assert.Equal(t, 404, w.Code, name)
+			assert.Contains(t, w.Body.String(), "shows no secret of that name")
+			assert.Len(t, r.Status(), before, "%s was not looked for", name)
+		}
 		assert.Equal(t, 405, ask(h, "POST", "/").Code)
 		assert.Equal(t, 405, ask(h, "DELETE", "/?refresh=db").Code)
 		w := ask(h, "POST", "/?refresh=db", "Accept", "text/html")
@@ -118,6 +124,31 @@ func TestStatusHandler(t *testing.T) {
 		p.Fail(secretstest.All, secrets.ErrUnavailable)
 		assert.Equal(t, 502, ask(h, "POST", "/?refresh=db").Code)
 		assert.Contains(t, ask(h, "GET", "/", "Accept", "text/html").Body.String(), `class="stale"`)
+	})
+
+	t.Run("answers for addresses, localhost and the hosts that are allowed alone", func(t *testing.T) {
+		t.Parallel()
+		h, _, p := start(t, secrethttp.AllowRefresh(), secrethttp.AllowHosts("Status.internal", "app.internal:8443", "[2001:db8::1]"))
+		for host, want := range map[string]int{
+			"127.0.0.1": 200, "10.1.2.3:8080": 200, "[::1]:8080": 200, "[::1]": 200, "[fe80::1%25eth0]:80": 200, "localhost": 200, "LOCALHOST:99": 200, "": 200,
+			"status.internal": 200, "STATUS.internal:8080": 200, "app.internal:8443": 200,
+			"app.internal": 421, "app.internal:80": 421, "evil.example": 421, "127.0.0.1.evil.example": 421, "localhost.evil.example": 421,
+			"2130706433": 421, "0x7f.1": 421, "127.0.0.1.": 421, "x.localhost": 421, "status.internal.": 421, "evil.example:127.0.0.1": 421, "[::1]evil": 421,
+		} {
+			for _, method := range []string{"GET", "POST"} {
+				req := httptest.NewRequest(method, "/?refresh=db", nil)
+				req.Host = host
+				w := httptest.NewRecorder()
+				reads := p.Reads("db")
+				h.ServeHTTP(w, req)
+				assert.Equal(t, want, w.Code, "%s %s", method, host)
+				if want == 421 {
+					assert.Contains(t, w.Body.String(), "AllowHosts")
+					assert.NotContains(t, w.Body.String(), "db")
+					assert.Equal(t, reads, p.Reads("db"))
+				}
+			}
+		}
 	})
 
 	t.Run("answers a probe", func(t *testing.T) {

@@ -2,14 +2,8 @@ package secrethttp
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-secrets/secrets"
@@ -18,13 +12,15 @@ import (
 // A Transport sets the current credential on requests. It is safe for
 // concurrent use.
 type Transport struct {
-	resolver *secrets.Resolver // nil: the default one
-	name     string
-	set      Credential
-	base     http.RoundTripper // nil: http.DefaultTransport
-	hosts    []string
-	wait     time.Duration
-	refused  refusals
+	open      func() (*secrets.Resolver, error)
+	name      string
+	set       Credential
+	sender    func() http.RoundTripper // in a func, since its buffers hold what was sent
+	hosts     []string                 // nil: every host that is asked for
+	plain     []string                 // may be sent to over plain http
+	isRefusal func(*http.Response) bool
+	wait      time.Duration
+	refused   refusals
 }
 
 // An Option sets one thing of a [Transport].
@@ -33,17 +29,40 @@ type Option func(*Transport)
 // WithBase sets what sends the requests; the default is
 // [http.DefaultTransport].
 func WithBase(base http.RoundTripper) Option {
-	return func(t *Transport) { t.base = base }
+	return func(t *Transport) {
+		if base != nil {
+			t.sender = func() http.RoundTripper { return base }
+		}
+	}
 }
 
 // WithHosts bounds where the credential is sent: to these hosts, each a name
-// or an address, with a port (any, if there is none). Requests to others are
-// sent without it. The default is every host that is asked for, but none that
-// another one redirects to.
+// or an address, with a port (any, if there is none). Requests to others, and
+// what others redirect to these hosts, are sent without it. The default is
+// every host that is asked for, but none that another one redirects to.
 func WithHosts(hosts ...string) Option {
+	return func(t *Transport) { t.hosts = append(listed(hosts), t.hosts...) }
+}
+
+// WithPlainHTTP names hosts to which the credential may go over plain http,
+// each as in WithHosts: services that are reached within a network that you
+// trust. SECRETS_ALLOW_HTTP names hosts likewise, separated by commas.
+func WithPlainHTTP(hosts ...string) Option {
+	return func(t *Transport) { t.plain = append(listed(hosts), t.plain...) }
+}
+
+// WithRefusal sets which answers say that the credential was refused, so that
+// another version is waited for; the default is those of status 401. It must
+// leave the body alone. For a service that answers 403 to a credential that
+// has expired:
+//
+//	secrethttp.WithRefusal(func(resp *http.Response) bool {
+//		return resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
+//	})
+func WithRefusal(isRefusal func(*http.Response) bool) Option {
 	return func(t *Transport) {
-		for _, host := range hosts {
-			t.hosts = append(t.hosts, strings.ToLower(host))
+		if isRefusal != nil {
+			t.isRefusal = isRefusal
 		}
 	}
 }
@@ -58,7 +77,14 @@ func WithWait(d time.Duration) Option {
 // New returns a Transport that sets what r has under name; r nil: the default
 // resolver.
 func New(r *secrets.Resolver, name string, set Credential, opts ...Option) *Transport {
-	t := &Transport{resolver: r, name: name, set: set, wait: 10 * time.Second}
+	t := &Transport{
+		open: secrets.Default, name: name, set: set, wait: 10 * time.Second,
+		sender:    func() http.RoundTripper { return http.DefaultTransport },
+		isRefusal: func(resp *http.Response) bool { return resp.StatusCode == http.StatusUnauthorized },
+	}
+	if r != nil {
+		t.open = func() (*secrets.Resolver, error) { return r, nil }
+	}
 	for _, o := range opts {
 		o(t)
 	}
@@ -68,20 +94,25 @@ func New(r *secrets.Resolver, name string, set Credential, opts ...Option) *Tran
 // RoundTrip sends the request with the credential, and once more with another
 // one if that was refused. Errors that are not the base transport's are those
 // of [secrets.Resolver.Get], or [secrets.ErrInvalid]: the secret cannot be
-// set, or would be sent in the clear.
+// set, or would be sent in the clear. The answer's Request is req, which has
+// no credential.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !t.isFor(req) {
-		return t.send(req)
+		return t.send(req, req)
 	}
 	r, s, err := t.credential(req)
 	if err != nil {
 		return nil, closeBody(req, err)
 	}
-	first, err := t.with(req, s, req.Body)
+	sent, err := t.with(req, s, req.Body)
+	if err != nil {
+		return nil, err
+	}
+	first, err := t.send(req, sent)
 	if err != nil {
 		return first, err
 	}
-	if first.StatusCode != http.StatusUnauthorized {
+	if !t.refuses(first) {
 		t.refused.took(req, s)
 		return first, nil
 	}
@@ -99,11 +130,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return first, nil
 		}
 	}
-	second, err := t.with(req, other, body)
-	// The connection is used again only if what is left of the answer is read.
-	_, _ = io.CopyN(io.Discard, first.Body, 64<<10)
-	_ = first.Body.Close()
-	return second, err
+	if sent, err = t.with(req, other, body); err != nil {
+		return first, nil // the new version is no header: this answer is what there is
+	}
+	discard(first.Body)
+	return t.send(req, sent)
 }
 
 // CloseIdleConnections closes those of the base transport.
@@ -113,14 +144,58 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
-func (t *Transport) sender() http.RoundTripper {
-	if t.base != nil {
-		return t.base
+// send sends what is req, or req with a credential, and has the answer tell of
+// req: the next request, if there is a redirect, is then known to come of it,
+// and who logs the answer's request logs no credential.
+func (t *Transport) send(req, sent *http.Request) (*http.Response, error) {
+	resp, err := t.sender().RoundTrip(sent)
+	if resp != nil {
+		resp.Request = req
 	}
-	return http.DefaultTransport
+	if err != nil && sent != req {
+		if wrong := t.wrongly(sent.Context()); wrong != nil {
+			err = wrong
+		}
+	}
+	return resp, err
 }
 
-func (t *Transport) send(req *http.Request) (*http.Response, error) { return t.sender().RoundTrip(req) }
+// refuses reports whether an answer is a refusal. If that panics, nobody else
+// would close the body, and so give its connection back.
+func (t *Transport) refuses(resp *http.Response) bool {
+	judged := false
+	defer func() {
+		if !judged {
+			_ = resp.Body.Close()
+		}
+	}()
+	refusal := t.isRefusal(resp)
+	judged = true
+	return refusal
+}
+
+const (
+	drainBytes = 64 << 10
+	drainTime  = 100 * time.Millisecond
+)
+
+// discard closes the body of an answer, so that its connection is free before
+// the next request needs one. The connection can be used again only if the
+// rest of the body is read: a little of it, which is there at once.
+func discard(body io.ReadCloser) {
+	read := make(chan struct{})
+	go func() { // ends when the body is closed, at the latest
+		defer close(read)
+		_, _ = io.CopyN(io.Discard, body, drainBytes)
+	}()
+	timer := time.NewTimer(drainTime)
+	defer timer.Stop()
+	select {
+	case <-read:
+	case <-timer.C:
+	}
+	_ = body.Close()
+}
 
 func closeBody(req *http.Request, err error) error {
 	if req.Body != nil {
@@ -130,62 +205,37 @@ func closeBody(req *http.Request, err error) error {
 }
 
 func (t *Transport) credential(req *http.Request) (*secrets.Resolver, secrets.Secret, error) {
-	if !private(req.URL) {
-		return nil, secrets.Secret{}, &secrets.Error{Op: "request", Name: t.name, Err: fmt.Errorf(
-			"%w: the credential is not sent over plain %s to %s; use https", secrets.ErrInvalid, req.URL.Scheme, req.URL.Hostname())}
+	if err := t.private(req.URL); err != nil {
+		return nil, secrets.Secret{}, err
 	}
-	r := t.resolver
-	if r == nil {
-		var err error
-		if r, err = secrets.Default(); err != nil {
-			return nil, secrets.Secret{}, err
-		}
+	r, err := t.open()
+	if err != nil {
+		return nil, secrets.Secret{}, err
 	}
 	s, err := r.Get(req.Context(), t.name)
 	return r, s, err
 }
 
-// with sends the request with a credential. A RoundTripper must not change
+// with returns the request with a credential. A RoundTripper must not change
 // what it is given: the headers are a copy.
-func (t *Transport) with(req *http.Request, s secrets.Secret, body io.ReadCloser) (*http.Response, error) {
-	sent := req.Clone(req.Context())
+func (t *Transport) with(req *http.Request, s secrets.Secret, body io.ReadCloser) (*http.Request, error) {
+	ctx := req.Context()
+	if req.URL.Scheme != "https" && !t.mayBePlain(req.URL) {
+		ctx = onLoopback(ctx, req.URL.Hostname())
+	}
+	sent := req.Clone(ctx)
 	sent.Body = body
+	set := false
+	defer func() {
+		if !set { // refused, or the Credential panics
+			_ = closeBody(sent, nil)
+		}
+	}()
 	if err := t.set(sent.Header, s); err != nil {
-		return nil, closeBody(sent, err)
+		return nil, err
 	}
-	return t.send(sent)
-}
-
-// private reports whether what is sent there stays between the two ends.
-func private(u *url.URL) bool {
-	if u.Scheme == "https" {
-		return true
-	}
-	host := strings.ToLower(u.Hostname())
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
-}
-
-// isFor reports whether the request is one to set the credential on.
-func (t *Transport) isFor(req *http.Request) bool {
-	if t.hosts != nil {
-		return slices.Contains(t.hosts, strings.ToLower(req.URL.Hostname())) || slices.Contains(t.hosts, strings.ToLower(hostPort(req.URL)))
-	}
-	// A redirected request has the answer that redirected it, and that the
-	// request before.
-	first := req
-	for first.Response != nil && first.Response.Request != nil {
-		first = first.Response.Request
-	}
-	return strings.EqualFold(hostPort(first.URL), hostPort(req.URL))
-}
-
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	}
-	return net.JoinHostPort(u.Hostname(), port)
+	set = true
+	return sent, nil
 }
 
 // another waits for a version that is not s.

@@ -32,7 +32,7 @@ func TestThePageShowsVersionsAndRotationsAndNoValues(t *testing.T) {
 	h := routes(r, db, &seen)
 	get := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil))
 		_, found := canary.For(secret).Text(w.Body.String())
 		assert.False(t, found, path)
 		return w

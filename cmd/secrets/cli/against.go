@@ -64,6 +64,9 @@ func fetchStatus(ctx context.Context, from string) ([]status, error) {
 		return nil, withCode(ExitUnavailable, "no status from %s: %w", from, err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusMisdirectedRequest {
+		return nil, withCode(ExitUnavailable, "no status from %s: the process does not serve it for the host %q; ask by its IP address, or name the host in secrethttp.AllowHosts there", from, u.Host)
+	}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable { // ?healthy answers 503 with the same array
 		return nil, withCode(ExitUnavailable, "no status from %s: %s", from, resp.Status)
 	}

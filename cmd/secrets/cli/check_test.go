@@ -184,8 +184,11 @@ func TestAgainstTellsWhyThereIsNoStatus(t *testing.T) {
 	defer down.Close()
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
 	defer page.Close()
+	unasked := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMisdirectedRequest) }))
+	defer unasked.Close()
 	for url, want := range map[string]string{
 		down.URL:             "404 Not Found",
+		unasked.URL:          "AllowHosts",
 		page.URL:             "is no status",
 		"http://127.0.0.1:1": "connection refused",
 	} {
