@@ -15,7 +15,7 @@ import (
 // It is safe for concurrent use.
 type Source struct {
 	options
-	resolver *secrets.Resolver // nil: the default one
+	open     func() (*secrets.Resolver, error)
 	name     string
 	rejected func(error) bool
 	consumer turns.Consumer // whose tries are told from those of other pools
@@ -29,7 +29,11 @@ type Source struct {
 // attempt says that the credentials were not accepted; it must not report true
 // for other failures, like a network that is down.
 func NewSource(r *secrets.Resolver, name string, rejected func(error) bool, opts ...Option) *Source {
-	return &Source{options: newOptions(opts), resolver: r, name: name, rejected: rejected}
+	s := &Source{options: newOptions(opts), open: secrets.Default, name: name, rejected: rejected}
+	if r != nil {
+		s.open = func() (*secrets.Resolver, error) { return r, nil }
+	}
+	return s
 }
 
 // Login calls try with the current credentials, and again with newer ones if
@@ -38,8 +42,9 @@ func NewSource(r *secrets.Resolver, name string, rejected func(error) bool, opts
 //
 // The error is that of [secrets.Resolver.Get], [secrets.ErrInvalid] if the
 // secret is not what it should be, [secrets.ErrUnauthenticated] if the database
-// refuses what the backend has, or else try's. None holds the password: an
-// error of try that quotes it is replaced by its redacted text.
+// refuses what the backend has, or else try's. None holds the password: where
+// an error of try quotes it, the text is redacted in a copy, and what it wraps
+// stays within reach of [errors.Is] and [errors.As].
 func (s *Source) Login(ctx context.Context, try func(context.Context, Credentials) error) error {
 	r, err := s.open()
 	if err != nil {
@@ -54,19 +59,12 @@ func (s *Source) Login(ctx context.Context, try func(context.Context, Credential
 		if err == nil {
 			return nil
 		}
-		shown := scrub(err, c.Password.Reveal())
+		shown := scrub(err, c)
 		if s.rejected(err) {
 			return &loginError{shown}
 		}
 		return shown
 	})
-}
-
-func (s *Source) open() (*secrets.Resolver, error) {
-	if s.resolver != nil {
-		return s.resolver, nil
-	}
-	return secrets.Default()
 }
 
 // read returns the credentials in a version of the secret, or the last good
