@@ -12,7 +12,7 @@ import (
 // QueryerContext are not among them, because arguments are converted before
 // they are called: those are added where the driver has them.
 type conn struct {
-	driver.Conn
+	raw  func() driver.Conn // in a func, since drivers keep the password that they logged in with
 	made Credentials
 }
 
@@ -27,7 +27,7 @@ var (
 
 // wrap returns c with what it can do and no more.
 func wrap(c driver.Conn, made Credentials) driver.Conn {
-	w := &conn{c, made}
+	w := &conn{func() driver.Conn { return c }, made}
 	exec, execs := execer(c)
 	query, queries := queryer(c)
 	switch {
@@ -52,14 +52,23 @@ func wrap(c driver.Conn, made Credentials) driver.Conn {
 }
 
 // Raw returns the driver's own connection.
-func (c *conn) Raw() driver.Conn { return c.Conn }
+func (c *conn) Raw() driver.Conn { return c.raw() }
+
+func (c *conn) Prepare(query string) (driver.Stmt, error) { return c.raw().Prepare(query) }
+
+func (c *conn) Close() error { return c.raw().Close() }
+
+func (c *conn) Begin() (driver.Tx, error) {
+	//lint:ignore SA1019 a driver.Conn has it
+	return c.raw().Begin()
+}
 
 // IsValid is asked when the connection comes back to the pool.
 func (c *conn) IsValid() bool {
 	if !c.made.Current() {
 		return false
 	}
-	if v, ok := c.Conn.(driver.Validator); ok {
+	if v, ok := c.raw().(driver.Validator); ok {
 		return v.IsValid()
 	}
 	return true
@@ -70,31 +79,31 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	if !c.made.Current() {
 		return driver.ErrBadConn
 	}
-	if r, ok := c.Conn.(driver.SessionResetter); ok {
+	if r, ok := c.raw().(driver.SessionResetter); ok {
 		return r.ResetSession(ctx)
 	}
 	return nil
 }
 
 func (c *conn) Ping(ctx context.Context) error {
-	if p, ok := c.Conn.(driver.Pinger); ok {
+	if p, ok := c.raw().(driver.Pinger); ok {
 		return p.Ping(ctx)
 	}
 	return nil
 }
 
 func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
-	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
+	if checker, ok := c.raw().(driver.NamedValueChecker); ok {
 		return checker.CheckNamedValue(v)
 	}
 	return driver.ErrSkip
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if p, ok := c.Conn.(driver.ConnPrepareContext); ok {
+	if p, ok := c.raw().(driver.ConnPrepareContext); ok {
 		return p.PrepareContext(ctx, query)
 	}
-	stmt, err := c.Conn.Prepare(query)
+	stmt, err := c.raw().Prepare(query)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +115,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	if b, ok := c.Conn.(driver.ConnBeginTx); ok {
+	if b, ok := c.raw().(driver.ConnBeginTx); ok {
 		return b.BeginTx(ctx, opts)
 	}
 	switch {
@@ -116,7 +125,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 		return nil, errors.New("secretsql: the driver does not support read-only transactions")
 	}
 	//lint:ignore SA1019 the driver has nothing newer
-	tx, err := c.Conn.Begin()
+	tx, err := c.raw().Begin()
 	if err != nil {
 		return nil, err
 	}

@@ -249,15 +249,14 @@ func TestCredentials(t *testing.T) {
 		user      string
 		place     string
 	}{
-		"username and password":                    {doc: `{"username":"app","password":"pw"}`, user: "app"},
-		"user and password":                        {doc: `{"user":"app","password":"pw"}`, user: "app"},
-		"the endpoint is ignored unless asked":     {doc: `{"user":"app","password":"pw","host":"h","port":1}`, user: "app"},
-		"the endpoint, as RDS writes it":           {doc: `{"engine":"postgres","username":"app","password":"pw","host":"h","port":5432,"dbname":"d"}`, opts: []secretsql.Option{secretsql.WithEndpoint()}, user: "app", place: "h:5432/d"},
-		"a part of the endpoint, as text":          {doc: `{"username":"app","password":"pw","port":"1","database":"d"}`, opts: []secretsql.Option{secretsql.WithEndpoint()}, user: "app", place: ":1/d"},
-		"keys of one's own":                        {doc: `{"login":"app","secret":"pw"}`, opts: []secretsql.Option{secretsql.WithKeys("login", "secret")}, user: "app"},
-		"the password alone, and a fixed user":     {doc: `pw`, opts: []secretsql.Option{secretsql.WithUser("root")}, user: "root"},
-		"a field as password, and a fixed user":    {doc: `{"root-password":"pw"}`, name: "db#root-password", opts: []secretsql.Option{secretsql.WithUser("root")}, user: "root"},
-		"a user that is empty is one all the same": {doc: `{"username":"","password":"pw"}`, user: ""},
+		"username and password":                 {doc: `{"username":"app","password":"pw"}`, user: "app"},
+		"user and password":                     {doc: `{"user":"app","password":"pw"}`, user: "app"},
+		"the endpoint is ignored unless asked":  {doc: `{"user":"app","password":"pw","host":"h","port":1}`, user: "app"},
+		"the endpoint, as RDS writes it":        {doc: `{"engine":"postgres","username":"app","password":"pw","host":"h","port":5432,"dbname":"d"}`, opts: []secretsql.Option{secretsql.WithEndpoint()}, user: "app", place: "h:5432/d"},
+		"a part of the endpoint, as text":       {doc: `{"username":"app","password":"pw","port":"1","database":"d"}`, opts: []secretsql.Option{secretsql.WithEndpoint()}, user: "app", place: ":1/d"},
+		"keys of one's own":                     {doc: `{"login":"app","secret":"pw"}`, opts: []secretsql.Option{secretsql.WithKeys("login", "secret")}, user: "app"},
+		"the password alone, and a fixed user":  {doc: `pw`, opts: []secretsql.Option{secretsql.WithUser("root")}, user: "root"},
+		"a field as password, and a fixed user": {doc: `{"root-password":"pw"}`, name: "db#root-password", opts: []secretsql.Option{secretsql.WithUser("root")}, user: "root"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -280,6 +279,8 @@ func TestCredentials(t *testing.T) {
 		"no JSON object":           "canary-value",
 		"no user":                  `{"password":"canary-value"}`,
 		"no password":              `{"username":"canary-value"}`,
+		"an empty user":            `{"username":"","user":"app","password":"canary-value"}`,
+		"a user of spaces":         `{"user":" \n","password":"canary-value"}`,
 		"a port that is no number": `{"username":"u","password":"canary-value","port":"canary-value"}`,
 	} {
 		t.Run("refused: "+name, func(t *testing.T) {

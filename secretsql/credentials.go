@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/go-secrets/secrets"
 )
@@ -68,7 +69,8 @@ func (o *options) parse(s secrets.Secret) (Credentials, error) {
 	}
 	var err error
 	var user secrets.Secret
-	for _, key := range o.userKeys {
+	var key string
+	for _, key = range o.userKeys {
 		if user, err = s.Field(key); err == nil || !errors.Is(err, secrets.ErrNotFound) {
 			break
 		}
@@ -76,6 +78,10 @@ func (o *options) parse(s secrets.Secret) (Credentials, error) {
 	if err == nil {
 		c.User = user.Reveal()
 		c.Password, err = s.Field(o.password)
+	}
+	if err == nil && strings.TrimSpace(c.User) == "" {
+		return Credentials{}, &secrets.Error{Op: "login", Name: s.Name(), Err: fmt.Errorf(
+			"%w: the user in it is empty (key %s); a database would take that for another user, or for none", secrets.ErrInvalid, key)}
 	}
 	if err == nil && o.endpoint {
 		err = c.parseEndpoint(s)

@@ -103,7 +103,8 @@ func configure(base *mysql.Config, c secretsql.Credentials) *mysql.Config {
 // Rejected reports whether err says that the server did not take the
 // credentials: access denied, an account that is locked, or one that failed
 // logins have blocked
-// (https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html).
+// (https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html,
+// https://mariadb.com/kb/en/mariadb-error-code-reference/).
 func Rejected(err error) bool {
 	var my *mysql.MySQLError
 	if !errors.As(err, &my) {
@@ -114,6 +115,7 @@ func Rejected(err error) bool {
 		1698, // ER_ACCESS_DENIED_NO_PASSWORD_ERROR
 		1862, // ER_MUST_CHANGE_PASSWORD_LOGIN
 		3118, // ER_ACCOUNT_HAS_BEEN_LOCKED
+		4151, // ER_ACCOUNT_HAS_BEEN_LOCKED of MariaDB
 		3955: // ER_USER_ACCESS_DENIED_FOR_USER_ACCOUNT_BLOCKED_BY_PASSWORD_LOCK
 		return true
 	}

@@ -78,7 +78,7 @@ func TestOpen(t *testing.T) {
 
 func TestRejected(t *testing.T) {
 	t.Parallel()
-	for number, want := range map[uint16]bool{1045: true, 1698: true, 3118: true, 3955: true, 1040: false, 1044: false, 1049: false} {
+	for number, want := range map[uint16]bool{1045: true, 1698: true, 3118: true, 3955: true, 4151: true, 1862: true, 1129: false, 1130: false, 1040: false, 1044: false, 1049: false} {
 		assert.Equal(t, want, Rejected(errors.Join(&mysql.MySQLError{Number: number})), number)
 	}
 	assert.False(t, Rejected(mysql.ErrInvalidConn))

@@ -9,7 +9,8 @@
 // Connections are those of package stdlib, not wrapped: what takes them from
 // [database/sql.Conn.Raw] as a *stdlib.Conn goes on to work. One that was made
 // with credentials that have been replaced is retired when it is about to
-// leave the pool again.
+// leave the pool again. [NewWithHooks] takes the callbacks that stdlib has as
+// options.
 //
 // For a pgxpool see package secretsql/pgxpool.
 //
@@ -40,6 +41,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -66,43 +68,124 @@ func Open(r *secrets.Resolver, name, dsn string, opts ...secretsql.Option) (*sql
 // New is Open for a configuration, which must come from [pgx.ParseConfig], and
 // for those who open the pool themselves.
 func New(r *secrets.Resolver, name string, cfg *pgx.ConnConfig, opts ...secretsql.Option) driver.Connector {
-	return &connector{source: secretsql.NewSource(r, name, Rejected, opts...), cfg: cfg.Copy()}
+	return NewWithHooks(r, name, cfg, Hooks{}, opts...)
+}
+
+// Hooks are the callbacks that package stdlib takes as options. Each may be nil.
+type Hooks struct {
+	// BeforeConnect is that of [stdlib.OptionBeforeConnect]. It is called before
+	// user, password and, with [secretsql.WithEndpoint], the place are set.
+	BeforeConnect func(context.Context, *pgx.ConnConfig) error
+
+	// AfterConnect is that of [stdlib.OptionAfterConnect]. If it fails, the
+	// connection is closed, and its error is no refusal of the credentials.
+	AfterConnect func(context.Context, *pgx.Conn) error
+
+	// ResetSession is that of [stdlib.OptionResetSession]. It is not called for
+	// a connection whose credentials have been replaced.
+	ResetSession func(context.Context, *pgx.Conn) error
+
+	// ShouldPing is that of [stdlib.OptionShouldPing].
+	ShouldPing func(context.Context, stdlib.ShouldPingParams) bool
+}
+
+// NewWithHooks is New for those who give hooks to package stdlib.
+func NewWithHooks(r *secrets.Resolver, name string, cfg *pgx.ConnConfig, hooks Hooks, opts ...secretsql.Option) driver.Connector {
+	own := cfg.Copy()
+	return &connector{
+		source: secretsql.NewSource(r, name, rejected, opts...),
+		cfg:    func() *pgx.ConnConfig { return own.Copy() },
+		hooks:  hooks,
+	}
 }
 
 // Rejected reports whether err says that PostgreSQL did not take the
-// credentials: SQLSTATE 28P01 or 28000.
+// credentials: SQLSTATE 28P01, or 28000 unless pg_hba.conf is the reason. It
+// knows what PgBouncer says instead (08P01), of its own or a server's refusal.
 func Rejected(err error) bool { return pgauth.Rejected(err) }
+
+// rejected is Rejected, of what comes before a hook has a connection.
+func rejected(err error) bool {
+	var hook *hookError
+	return !errors.As(err, &hook) && Rejected(err)
+}
+
+// A hookError is one of the user's own hook.
+type hookError struct{ err error }
+
+func (e *hookError) Error() string { return e.err.Error() }
+func (e *hookError) Unwrap() error { return e.err }
 
 type connector struct {
 	source *secretsql.Source
-	cfg    *pgx.ConnConfig
+	cfg    func() *pgx.ConnConfig // a copy; in a func, since it may have a password of the connection string
+	hooks  Hooks
 }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	var made driver.Conn
 	err := c.source.Login(ctx, func(ctx context.Context, cred secretsql.Credentials) error {
-		cfg := c.cfg.Copy()
-		pgauth.Configure(cfg, cred)
-		conn, err := stdlib.GetConnector(*cfg, retire(cred)).Connect(ctx)
+		conn, err := stdlib.GetConnector(*c.cfg(), c.options(cred)...).Connect(ctx)
 		if err != nil {
 			return pgauth.Clean(err)
 		}
-		cred.Accepted()
 		made = conn
 		return nil
 	})
 	return made, err
 }
 
-// retire has a connection refused by the pool once its credentials have been
-// replaced.
-func retire(cred secretsql.Credentials) stdlib.OptionOpenDB {
-	return stdlib.OptionResetSession(func(context.Context, *pgx.Conn) error {
-		if !cred.Current() {
-			return driver.ErrBadConn
-		}
+// options has a connection be made with credentials, and refused by the pool
+// once they have been replaced.
+func (c *connector) options(cred secretsql.Credentials) []stdlib.OptionOpenDB {
+	all := []stdlib.OptionOpenDB{
+		stdlib.OptionBeforeConnect(func(ctx context.Context, cfg *pgx.ConnConfig) error {
+			if c.hooks.BeforeConnect != nil {
+				if err := c.hooks.BeforeConnect(ctx, cfg); err != nil {
+					return &hookError{err}
+				}
+			}
+			pgauth.Configure(cfg, cred)
+			return nil
+		}),
+		stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+			cred.Accepted()
+			return c.afterConnect(ctx, conn)
+		}),
+		stdlib.OptionResetSession(func(ctx context.Context, conn *pgx.Conn) error {
+			if !cred.Current() {
+				pgauth.End(ctx, conn)
+				return driver.ErrBadConn
+			}
+			if c.hooks.ResetSession != nil {
+				return c.hooks.ResetSession(ctx, conn)
+			}
+			return nil
+		}),
+	}
+	if c.hooks.ShouldPing != nil {
+		all = append(all, stdlib.OptionShouldPing(c.hooks.ShouldPing))
+	}
+	return all
+}
+
+// afterConnect calls the user's hook. What it does not end well with, nobody
+// else would close.
+func (c *connector) afterConnect(ctx context.Context, conn *pgx.Conn) error {
+	if c.hooks.AfterConnect == nil {
 		return nil
-	})
+	}
+	done := false
+	defer func() {
+		if !done {
+			_ = conn.Close(ctx)
+		}
+	}()
+	if err := c.hooks.AfterConnect(ctx, conn); err != nil {
+		return &hookError{err}
+	}
+	done = true
+	return nil
 }
 
 func (c *connector) Driver() driver.Driver { return stdlib.GetDefaultDriver() }

@@ -79,7 +79,7 @@ func NewWithConfig(ctx context.Context, r *secrets.Resolver, name string, cfg *p
 	h := &hooks{source: secretsql.NewSource(r, name, pgauth.Rejected, opts...), user: cfg}
 	own := cfg.Copy()
 	// PrepareConn goes before the older BeforeAcquire, which it calls.
-	own.BeforeConnect, own.PrepareConn, own.AfterRelease = h.beforeConnect, h.prepareConn, h.afterRelease
+	own.BeforeConnect, own.PrepareConn, own.AfterRelease, own.BeforeClose = h.beforeConnect, h.prepareConn, h.afterRelease, h.beforeClose
 	pool, err := pgxpool.NewWithConfig(ctx, own)
 	if err != nil {
 		return nil, err
@@ -111,13 +111,17 @@ func (h *hooks) beforeConnect(ctx context.Context, cfg *pgx.ConnConfig) error {
 			return nil
 		}
 		trial := cfg.Copy()
+		trial.AfterConnect = nil // it is for connections that are used
 		pgauth.Configure(trial, c)
 		conn, err := pgx.ConnectConfig(ctx, trial)
-		if err != nil {
+		if err != nil && !pgauth.Accepted(err) {
 			return pgauth.Clean(err)
 		}
 		c.Accepted()
-		return conn.Close(ctx)
+		if err == nil {
+			pgauth.End(ctx, conn) // the user may be allowed one connection
+		}
+		return nil
 	})
 	if err != nil {
 		return err
@@ -163,6 +167,17 @@ func (h *hooks) prepareConn(ctx context.Context, conn *pgx.Conn) (bool, error) {
 // afterRelease retires a connection that comes back to the pool.
 func (h *hooks) afterRelease(conn *pgx.Conn) bool {
 	return current(conn) && (h.user.AfterRelease == nil || h.user.AfterRelease(conn))
+}
+
+// beforeClose waits until the server has forgotten a connection that is
+// retired, so that the one that takes its place is not one too many.
+func (h *hooks) beforeClose(conn *pgx.Conn) {
+	if h.user.BeforeClose != nil {
+		h.user.BeforeClose(conn)
+	}
+	if !current(conn) {
+		pgauth.End(context.Background(), conn)
+	}
 }
 
 // An attempt is one call of the embedded pool, which may make a connection.

@@ -56,10 +56,42 @@ func TestConfigure(t *testing.T) {
 
 func TestRejected(t *testing.T) {
 	t.Parallel()
-	for code, want := range map[string]bool{"28P01": true, "28000": true, "53300": false, "57P03": false, "3D000": false} {
-		assert.Equal(t, want, pgauth.Rejected(errors.Join(&pgconn.PgError{Code: code})), code)
+	for _, test := range []struct {
+		err  pgconn.PgError
+		want bool
+	}{
+		{pgconn.PgError{Code: "28P01", Message: `password authentication failed for user "app"`, Routine: "auth_failed"}, true},
+		{pgconn.PgError{Code: "28P01"}, true},
+		{pgconn.PgError{Code: "28000", Message: `role "app" is not permitted to log in`, Routine: "InitializeSessionUserId"}, true},
+		{pgconn.PgError{Code: "28000", Message: `role "app" does not exist`, Routine: "InitializeSessionUserId"}, true},
+		{pgconn.PgError{Code: "28000", Message: `GSSAPI authentication failed for user "app"`, Routine: "auth_failed"}, true},
+		{pgconn.PgError{Code: "28000"}, true},
+		{pgconn.PgError{Code: "28000", Message: `no pg_hba.conf entry for host "10.0.0.1", user "app", database "d", no encryption`, Routine: "ClientAuthentication"}, false},
+		{pgconn.PgError{Code: "28000", Message: `kein pg_hba.conf-Eintrag für Host "10.0.0.1"`}, false},
+		{pgconn.PgError{Code: "28000", Message: `connection requires a valid client certificate`, Routine: "ClientAuthentication"}, false},
+		{pgconn.PgError{Code: "08P01", Message: "SASL authentication failed"}, true},
+		{pgconn.PgError{Code: "08P01", Message: "password authentication failed"}, true},
+		{pgconn.PgError{Code: "08P01", Message: `server login failed: FATAL password authentication failed for user "app"`}, true},
+		{pgconn.PgError{Code: "08P01", Message: "no such user: app"}, true},
+		{pgconn.PgError{Code: "08P01", Message: "server login has been failing, try again later (server_login_retry)"}, false},
+		{pgconn.PgError{Code: "08P01", Message: "no such database: d"}, false},
+		{pgconn.PgError{Code: "08P01", Message: "invalid message format"}, false},
+		{pgconn.PgError{Code: "53300", Message: `too many connections for role "app"`}, false},
+		{pgconn.PgError{Code: "57P03"}, false},
+		{pgconn.PgError{Code: "3D000"}, false},
+		{pgconn.PgError{Code: "42501", Message: "password authentication failed"}, false},
+	} {
+		assert.Equal(t, test.want, pgauth.Rejected(errors.Join(&test.err)), "%s %s", test.err.Code, test.err.Message)
 	}
 	assert.False(t, pgauth.Rejected(&net.OpError{Op: "dial", Err: errors.New("refused")}))
+}
+
+func TestAcceptedTellsWhatIsSaidAfterTheCredentialsWereTaken(t *testing.T) {
+	t.Parallel()
+	for routine, want := range map[string]bool{"InitializeSessionUserId": true, "CheckMyDatabase": true, "InitProcess": false, "": false} {
+		assert.Equal(t, want, pgauth.Accepted(errors.Join(&pgconn.PgError{Code: "53300", Routine: routine})), routine)
+	}
+	assert.False(t, pgauth.Accepted(&pgconn.PgError{Code: "28000", Routine: "InitializeSessionUserId"}))
 }
 
 func TestCleanTakesTheConfigurationOutOfAnError(t *testing.T) {
