@@ -20,15 +20,24 @@
 // (or user) and password. That is what the managers write for databases (RDS,
 // Vault), and what a mounted directory or a group of variables reads as. With
 // [WithUser] the secret is the password alone; with [WithEndpoint] host, port
-// and database come from the document, too.
+// and database come from the document, too. An empty user is
+// [secrets.ErrInvalid]: databases take it for another user, or for none.
+//
+// # Errors
+//
+// No error holds the password. Where a driver quotes it, the text has
+// [REDACTED] in its place, and the driver's own error, in a copy without the
+// password if need be, is found by [errors.As] as ever.
 //
 // # Wrong passwords
 //
 // Credentials that nobody has got in with yet are tried by one caller first,
 // while the others wait for it, at most two seconds; what is refused is tried
 // again rarely, by one caller at a time, however many workers there are (see
-// [secrets.Resolver.Retry]). So a password that is simply wrong locks no
-// account. Callers get an error that says since when and why.
+// [secrets.Resolver.Retry]): a process tries a password that is simply wrong
+// five times in ten minutes, and every ten minutes from then on. A server that
+// locks accounts or hosts should allow what all processes together do in the
+// time that it counts. Callers get an error that says since when and why.
 //
 // # What to set
 //
