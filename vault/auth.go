@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,6 +23,10 @@ const ServiceAccountFile = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 // once; its secret id then serves every login until SecretID yields another
 // token. If Vault says that the wrapping token is not valid, somebody else may
 // have unwrapped it: the error says so.
+//
+// Vault locks a role after five wrong secret ids, for those with a good one
+// too: one that Vault has refused is not sent again until SecretID yields
+// another.
 type AppRole struct {
 	Mount    string // where the method is mounted; empty: approle
 	RoleID   Source
@@ -31,11 +36,12 @@ type AppRole struct {
 	unwrapped unwrapped
 }
 
-// unwrapped is the secret id that came out of the last wrapping token.
+// unwrapped is the secret id that came out of the last wrapping token. A func
+// has it, into which no printer looks.
 type unwrapped struct {
 	sync.Mutex
 	from     [32]byte
-	secretID string
+	secretID Source
 }
 
 // Kubernetes logs in with the JWT of the pod's service account
@@ -60,8 +66,8 @@ type Cert struct {
 }
 
 // Userpass logs in with a user name and a password (auth/userpass). Vault
-// locks a user for 15 minutes after five wrong passwords: after three the
-// session waits until that count is forgotten, or the password another.
+// locks a user for 15 minutes after five wrong passwords: one that Vault has
+// refused is not sent again until Password yields another.
 type Userpass struct {
 	Mount    string // where the method is mounted; empty: userpass
 	Username string
@@ -69,7 +75,7 @@ type Userpass struct {
 }
 
 // LDAP logs in with a user name and a password of a directory (auth/ldap). As
-// with [Userpass], wrong passwords are tried rarely.
+// with [Userpass], a wrong password is sent once.
 type LDAP struct {
 	Mount    string // where the method is mounted; empty: ldap
 	Username string
@@ -106,15 +112,15 @@ func (u *unwrapped) open(ctx context.Context, client *api.Client, wrapping strin
 	u.Lock() // logins are made one at a time; this guards the fields
 	defer u.Unlock()
 	from := sha256.Sum256([]byte(wrapping))
-	if u.secretID != "" && u.from == from {
-		return u.secretID, nil
+	if u.secretID != nil && u.from == from {
+		return u.secretID()
 	}
 	as := client.WithRequestCallbacks(func(r *api.Request) { r.ClientToken, r.WrapTTL = wrapping, "" })
 	secret, err := as.Logical().WriteWithContext(ctx, "sys/wrapping/unwrap", nil)
 	if err != nil {
 		var refused *api.ResponseError
 		if errors.As(err, &refused) && (refused.StatusCode == http.StatusBadRequest || refused.StatusCode == http.StatusForbidden) {
-			return "", unauthenticated("the wrapping token of the secret id is not valid: if it has not simply expired, SOMEBODY ELSE MAY HAVE UNWRAPPED IT: revoke the secret id, and find out who did", withoutBody(refused))
+			return "", unauthenticated("the wrapping token of the secret id is not valid: if it has not simply expired, SOMEBODY ELSE MAY HAVE UNWRAPPED IT: revoke the secret id, and find out who did", &wrongCredential{withoutBody(refused)})
 		}
 		return "", err
 	}
@@ -125,7 +131,7 @@ func (u *unwrapped) open(ctx context.Context, client *api.Client, wrapping strin
 	if !ok || id == "" {
 		return "", unauthenticated("what was wrapped is no secret id: wrap the answer of auth/approle/role/<role>/secret-id", nil)
 	}
-	u.from, u.secretID = from, id
+	u.from, u.secretID = from, Text(id)
 	return id, nil
 }
 
@@ -219,10 +225,10 @@ func (m *LDAP) credentials() []Source       { return []Source{m.Password} }
 
 // fingerprint tells one set of credentials from another. It stays in this
 // process.
-func fingerprint(method api.AuthMethod) [32]byte {
+func fingerprint(method api.AuthMethod) uint64 {
 	c, ok := method.(credentials)
 	if !ok {
-		return [32]byte{}
+		return 0
 	}
 	h := sha256.New()
 	for _, source := range c.credentials() {
@@ -233,16 +239,7 @@ func fingerprint(method api.AuthMethod) [32]byte {
 		_, _ = fmt.Fprintf(h, "%t %d ", err == nil, len(text))
 		h.Write([]byte(text))
 	}
-	return [32]byte(h.Sum(nil))
-}
-
-// locks reports whether wrong credentials lock an account.
-func locks(method api.AuthMethod) bool {
-	switch method.(type) {
-	case *Userpass, *LDAP:
-		return true
-	}
-	return false
+	return binary.BigEndian.Uint64(h.Sum(nil))
 }
 
 // own reports whether a method is one of this package's.

@@ -6,19 +6,25 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/go-secrets/secrets/internal/attempt"
+	"github.com/go-secrets/secrets/internal/endpoint"
+	"github.com/go-secrets/secrets/internal/limit"
 )
 
-// maxBody bounds an answer. Vault refuses requests over 32 MiB by default, so
-// that nothing it stores is larger.
-const maxBody = 33 << 20
+// The most bytes that are read of an answer. Vault's own storage takes 1 MiB of
+// a secret by default, so that 16 MiB leave room for long lists. An error, or
+// the answer to a login, has some kilobytes.
+const (
+	maxBody  = 16 << 20
+	maxError = 1 << 20
+)
 
 // A caller sends requests. It wraps a client of its own that nobody changes:
 // the token is given with each call, so that a call knows which token it used.
@@ -26,7 +32,7 @@ type caller struct {
 	api     *api.Client // its lock is never taken: as copies the client, lock included
 	http    *http.Client
 	host    string        // what messages call the server
-	timeout time.Duration // of one attempt; 0: the context's alone
+	timeout time.Duration // of one request, if somebody asked for one; 0: the context's alone
 }
 
 // An answer is Vault's, whatever its status.
@@ -39,15 +45,17 @@ type answer struct {
 	failed *api.ResponseError // nil if status is below 400; holds no body
 	bare   bool               // no token was sent
 	host   string             // who answered
+	hide   func(string) string
 }
 
 // newCaller derives a caller from a client, which is left as it is: its
-// address, transport, headers, namespace and retries are taken over. Two
+// address, transport, headers, namespace and retries are taken over. Three
 // things differ. The derived client follows a redirect only to the very host
-// that it was sent to, since the token goes with it. And it has no timeout of
-// its own, because vault/api leaves that timer behind after each raw call: the
-// attempt is bounded by a context instead.
-func newCaller(client *api.Client, retries *int) (*caller, error) {
+// that it was sent to, since the token goes with it. It has no timeout of its
+// own, because vault/api leaves that timer behind after each raw call: the
+// attempt is bounded by a context instead. And it reads at most so many bytes
+// of an answer. over, if not nil, wraps the transport.
+func newCaller(client *api.Client, retries *int, most int64, over func(http.RoundTripper) http.RoundTripper) (*caller, error) {
 	timeout := client.ClientTimeout()
 	cfg := client.CloneConfig()
 	if cfg.Error != nil {
@@ -70,7 +78,13 @@ func newCaller(client *api.Client, retries *int) (*caller, error) {
 	}
 	c.SetHeaders(client.Headers())
 	c.ClearToken()
-	return &caller{api: c, http: cfg.HttpClient, host: c.Address(), timeout: timeout}, nil
+	// Last, for until here vault/api may ask for a transport of its own kind.
+	next := cfg.HttpClient.Transport
+	if over != nil {
+		next = over(next)
+	}
+	cfg.HttpClient.Transport = &limit.Transport{Next: next, Max: most, MaxError: maxError}
+	return &caller{api: c, http: cfg.HttpClient, host: endpoint.Show(c.Address()), timeout: timeout}, nil
 }
 
 // sameHostOnce lets one redirect through, to the same scheme and host and with
@@ -92,8 +106,14 @@ func (c *caller) as(token string) *api.Client {
 	})
 }
 
-// get reads a path. The error is nil if there is an answer, whatever it says.
+// get reads a path, and asks once more if nothing is answered in a third of the
+// time. The error is nil if there is an answer, whatever it says.
 func (c *caller) get(ctx context.Context, token, path string, params map[string][]string) (*answer, error) {
+	return attempt.Twice(ctx, func(ctx context.Context) (*answer, error) { return c.getOnce(ctx, token, path, params) })
+}
+
+// getOnce reads a path that may answer with something new, as credentials.
+func (c *caller) getOnce(ctx context.Context, token, path string, params map[string][]string) (*answer, error) {
 	ctx, cancel := c.bound(ctx)
 	defer cancel()
 	resp, err := c.as(token).Logical().ReadRawWithDataWithContext(ctx, path, params)
@@ -125,25 +145,52 @@ func (c *caller) receive(ctx context.Context, token, method, path string, resp *
 		return nil, c.noAnswer(ctx, err)
 	}
 	defer resp.Body.Close()
-	a := &answer{method: method, path: path, status: resp.StatusCode, header: resp.Header, bare: token == "", host: c.host}
+	a := &answer{method: method, path: path, status: resp.StatusCode, header: resp.Header, bare: token == "", host: c.host, hide: hider(token)}
 	if err != nil && !errors.As(err, &a.failed) {
 		return nil, c.noAnswer(ctx, err)
 	}
-	var body bytes.Buffer
-	if n := resp.ContentLength; n > 0 && n < maxBody {
-		body.Grow(int(n) + bytes.MinRead)
-	}
-	if _, err := body.ReadFrom(io.LimitReader(resp.Body, maxBody+1)); err != nil {
+	if a.body, err = readAll(resp.Body); err != nil {
 		return nil, c.noAnswer(ctx, err)
 	}
-	if body.Len() > maxBody {
-		return nil, unavailable("the answer of "+c.host+" is larger than anything that Vault stores", nil)
-	}
-	a.body = body.Bytes()
 	if a.failed != nil {
 		a.failed = withoutBody(a.failed)
 	}
 	return a, nil
+}
+
+// hider returns a func that takes a token out of a text.
+func hider(token string) func(string) string {
+	return func(text string) string {
+		if token == "" {
+			return text
+		}
+		return strings.ReplaceAll(text, token, "…")
+	}
+}
+
+// readAll is io.ReadAll in pieces, which never holds more than twice what there
+// is, whatever the server says of the length.
+func readAll(r io.Reader) ([]byte, error) {
+	const smallest, largest = 4 << 10, 1 << 20
+	var pieces [][]byte
+	for size := smallest; ; size = min(2*size, largest) {
+		piece := make([]byte, 0, size)
+		for len(piece) < cap(piece) {
+			n, err := r.Read(piece[len(piece):cap(piece)])
+			piece = piece[:len(piece)+n]
+			if err == nil {
+				continue
+			}
+			if !errors.Is(err, io.EOF) {
+				return nil, err
+			}
+			if len(pieces) == 0 {
+				return piece, nil
+			}
+			return bytes.Join(append(pieces, piece), nil), nil
+		}
+		pieces = append(pieces, piece)
+	}
 }
 
 // noAnswer makes an error of a failed attempt. Connections that may be as dead
@@ -172,19 +219,4 @@ func (a *answer) seconds(header string) time.Duration {
 		return 0
 	}
 	return time.Duration(seconds) * time.Second
-}
-
-// plainHTTP reports whether an address would send tokens in the clear to
-// another machine.
-func plainHTTP(address string) (host string, plain bool) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" {
-		return "", false
-	}
-	host = u.Hostname()
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return host, false
-	}
-	ip := net.ParseIP(host)
-	return host, ip == nil || !ip.IsLoopback()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,25 +13,25 @@ import (
 
 // fetchEngine reads what an engine other than KV makes: credentials with a
 // lease, the password of a static role, a certificate.
-func (p *Provider) fetchEngine(ctx context.Context, m mount, rest string, w *wanted, v *secrets.Value) error {
+func (p *provider) fetchEngine(ctx context.Context, m mount, rest string, w *wanted, v *secrets.Value) error {
 	if w.version != "" {
 		return invalid("the mount %s (%s) keeps no versions: drop ?version=", m.path, m.engine)
 	}
 	path := m.path + "/" + rest
-	issue := m.engine == enginePKI && isIssue(rest)
-	if w.cert != nil && !issue {
-		return invalid("the options of a certificate are for <pki mount>/issue/<role>")
+	op := operationOf(m.engine, rest)
+	body, err := op.body(m.engine, w.parameters)
+	if err != nil {
+		return err
 	}
 	asked := time.Now()
-	a, t, err := p.send(ctx, func(token string) (*answer, error) {
-		if !issue {
+	a, t, err := p.send(ctx, path, 2, func(token string) (*answer, error) {
+		switch {
+		case op != nil:
+			return p.caller.put(ctx, token, path, body)
+		case isSetting(rest):
 			return p.caller.get(ctx, token, path, nil)
 		}
-		body := w.cert
-		if body == nil {
-			body = map[string]string{}
-		}
-		return p.caller.put(ctx, token, path, body)
+		return p.caller.getOnce(ctx, token, path, nil)
 	})
 	if err != nil {
 		return err
@@ -51,54 +52,73 @@ func (p *Provider) fetchEngine(ctx context.Context, m mount, rest string, w *wan
 		return unspellable("%q is answered with no data", path)
 	}
 	v.Data = r.Data
+	var end time.Time
+	if op != nil && op.end != nil {
+		if end, err = op.end(v.Data, rest); err != nil {
+			return err
+		}
+	}
 	switch {
-	case issue:
-		return certificate(v, asked)
-	case r.LeaseID != "":
+	case r.LeaseID != "": // of certificates too, if the role says generate_lease
 		p.leased(ctx, v, &r, a, t, asked)
-	default:
-		if !p.rotated.plan(v, path) {
-			v.Default = defaultKey(r.Data)
+		if !end.IsZero() && end.Before(v.Expires) {
+			v.Expires = end
+		}
+	case !end.IsZero():
+		v.Expires = end
+		if life := end.Sub(asked); life > 0 {
+			v.RefreshAt = asked.Add(spread(life, 0.62, 0.70))
+		}
+	case isSetting(rest) && !strings.HasPrefix(rest, "static-"):
+		v.Default = defaultKey(r.Data)
+	case !p.rotated.plan(v, path):
+		v.Default = defaultKey(r.Data)
+		v.Expires = ownEnd(v.Data, asked)
+		if m.engine == engineCubbyhole && v.Expires.IsZero() {
+			p.session.ensureKnown(ctx, t)
+			v.Expires = p.session.end(t)
 		}
 	}
 	return nil
 }
 
-// isIssue reports whether a path in a PKI mount makes a certificate:
-// issue/<role>, or issuer/<name>/issue/<role>.
-func isIssue(rest string) bool {
-	segments := splitPath(rest)
-	switch len(segments) {
-	case 2:
-		return segments[0] == "issue"
-	case 4:
-		return segments[0] == "issuer" && segments[2] == "issue"
+// isSetting reports whether a path is that of something that is kept, such as
+// the settings of a role, and not of something that is made by the reading. Its
+// ttl is a setting, too. A static role's password is kept as well.
+func isSetting(rest string) bool {
+	for _, segment := range splitPath(rest) {
+		switch segment {
+		case "config", "role", "roles", "static-creds", "static-cred", "static-role", "static-roles", "rolesets", "static-accounts":
+			return true
+		}
 	}
 	return false
 }
 
-// certificate plans for a new one after two thirds of its time. Key,
-// certificate and chain are one value, so that no two of them ever come from
-// different issues. https://developer.hashicorp.com/vault/api-docs/secret/pki
-func certificate(v *secrets.Value, asked time.Time) error {
-	var cert struct {
-		Expiration  json.Number `json:"expiration"`
-		Certificate string      `json:"certificate"`
-		PrivateKey  string      `json:"private_key"`
+// ownEnd is when an answer without a lease ends by its own word: an identity
+// token, the access token of a cloud, an access key of AWS; zero: it has none.
+func ownEnd(data json.RawMessage, asked time.Time) time.Time {
+	var said struct {
+		TTL        json.Number `json:"ttl"`
+		TokenTTL   json.Number `json:"token_ttl"`
+		ExpiresAt  json.Number `json:"expires_at_seconds"`
+		Expiration string      `json:"expiration"`
 	}
-	if json.Unmarshal(v.Data, &cert) != nil || cert.Certificate == "" || cert.PrivateKey == "" {
-		return unavailable("the PKI engine answered without a certificate and its key", nil)
+	// What is no number leaves the others as they are.
+	_ = json.Unmarshal(data, &said)
+	if at, err := said.ExpiresAt.Int64(); err == nil && at > 0 {
+		return time.Unix(at, 0)
 	}
-	seconds, err := cert.Expiration.Int64()
-	if err != nil {
-		return nil // an old server: the TTL decides
+	for _, text := range []json.Number{said.TTL, said.TokenTTL} {
+		if seconds, err := text.Int64(); err == nil && seconds > 0 && seconds < int64(farthest/time.Second) {
+			return asked.Add(time.Duration(seconds) * time.Second)
+		}
 	}
-	v.Expires = time.Unix(seconds, 0)
-	if life := v.Expires.Sub(asked); life > 0 {
-		v.RefreshAt = asked.Add(spread(life, 0.62, 0.70))
-	}
-	return nil
+	return parseTime(said.Expiration)
 }
+
+// farthest bounds what an answer may say of its end.
+const farthest = 100 * 365 * 24 * time.Hour
 
 // rotations remembers how the static roles stood when they were last read, to
 // know how often one that is late has been looked for. It holds a time for

@@ -7,30 +7,28 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/hashicorp/vault/api"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/endpoint"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/limit"
 )
 
-// The makers of errors are not inlined: there are so many calls that a program
-// would grow by it.
-
-//go:noinline
 func invalid(format string, args ...any) *fault.Error {
 	return fault.New(secrets.ErrInvalid, fmt.Sprintf(format, args...), nil)
 }
 
-//go:noinline
 func unavailable(msg string, err error) *fault.Error {
 	return fault.New(secrets.ErrUnavailable, msg, err)
 }
 
-//go:noinline
 func unauthenticated(msg string, err error) *fault.Error {
 	return fault.New(secrets.ErrUnauthenticated, msg, err)
 }
@@ -41,7 +39,7 @@ type rule struct {
 	status int    // 0: any; 3, 5: all of that hundred
 	phrase string // that a message has in it; empty: whatever it says
 	class  *error
-	msg    string // $ stands for the path
+	msg    string // $ stands for the path; an @ at the end, for what the server says itself
 }
 
 // rules are asked in order; the first that fits counts.
@@ -49,6 +47,7 @@ var rules = []rule{
 	{403, "invalid token", &secrets.ErrUnauthenticated, "the server does not know the token: expired, revoked, or of another cluster or namespace"},
 	{403, "missing client token", &secrets.ErrUnauthenticated, noTokenSent},
 	{400, "missing client token", &secrets.ErrUnauthenticated, noTokenSent},
+	{0, "token had one use left", &secrets.ErrUnauthenticated, "the token had one use left, and a lease needs more: give it more uses (token_num_uses, -use-limit)"},
 	{401, "", &secrets.ErrUnauthenticated, "something in front of the server asks for credentials of its own"},
 	{0, "unsupported operation", &secrets.ErrInvalid, noSuchOperation},
 	{0, "unsupported path", &secrets.ErrInvalid, noSuchOperation},
@@ -56,7 +55,6 @@ var rules = []rule{
 	{404, "no handler for route", &secrets.ErrInvalid, "no secrets engine is mounted at $: check the mount in the path (vault secrets list)"},
 	{404, "Invalid path for a versioned K/V", &secrets.ErrInvalid, "$ is not how a KV version 2 mount is read: drop ?kv=1"},
 	{404, "", &secrets.ErrNotFound, "the server has nothing at $"},
-	{400, "unknown role", &secrets.ErrNotFound, "the engine has no such role: $"},
 	{400, "common_name field is required", &secrets.ErrInvalid, "the certificate needs a name: say common_name="},
 	{400, "not allowed by this role", &secrets.ErrInvalid, "the PKI role at $ does not allow the names that were asked for"},
 	{400, "Upgrading from non-versioned", &secrets.ErrUnavailable, "the mount is being upgraded to KV version 2"},
@@ -67,8 +65,8 @@ var rules = []rule{
 	{0, "local node not active", &secrets.ErrUnavailable, onStandby},
 	{5, "Vault is sealed", &secrets.ErrUnavailable, isSealed},
 	{5, "not initialized", &secrets.ErrUnavailable, "the server is not initialized (vault operator init)"},
-	{5, "", &secrets.ErrUnavailable, "the server fails at $: its log says why"},
-	{0, "", &secrets.ErrInvalid, "the server refuses $"},
+	{5, "", &secrets.ErrUnavailable, "the server fails at $@"},
+	{0, "", &secrets.ErrInvalid, "the server refuses $@"},
 }
 
 const (
@@ -112,13 +110,55 @@ func refusal(a *answer) error {
 		denied(f, capability, a.path)
 		return f
 	}
+	if a.status == http.StatusBadRequest && noSuchRole(said) {
+		f.Class, f.Msg = secrets.ErrNotFound, "the engine has no such role or key: "+at
+		return f
+	}
 	r := find(rules, a.status, said)
-	f.Class, f.Msg = *r.class, strings.ReplaceAll(r.msg, "$", at)
+	msg, quoted := strings.CutSuffix(r.msg, "@")
+	f.Class, f.Msg = *r.class, strings.ReplaceAll(msg, "$", at)
 	f.CannotSpell = r.msg == noSuchOperation
 	if a.status >= 400 && r.phrase == "" {
 		f.Msg += " (" + strconv.Itoa(a.status) + ")"
 	}
+	if quoted {
+		f.Msg += a.words()
+	}
 	return f
+}
+
+// roleMissing is how the engines say that they have no role (or key, or set of
+// roles) of a name; each has words of its own, and all come with a 400.
+var roleMissing = regexp.MustCompile(`(?i)\bunknown (role|key|roleset)\b|\b(role|role ?set|key|credentials?|account|set)\b[ :]*['"]?[\w./-]*['"]? (was )?(not found|does not exist|doesn't exist|could not be found)`)
+
+func noSuchRole(said texts) bool { return slices.ContainsFunc(said, roleMissing.MatchString) }
+
+// words are the server's own about a failure, for the end of a message. What
+// may be a credential is taken out: the token that was sent, what follows the
+// word password, the user information of URLs.
+func (a *answer) words() string {
+	text := a.hide(strings.Join(a.texts(), "; "))
+	for _, secret := range mayBeSecret {
+		text = secret.ReplaceAllString(text, "$1…")
+	}
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	if runes := []rune(text); len(runes) > mostWords {
+		text = string(runes[:mostWords]) + "…"
+	}
+	if text == "" {
+		return ": its log says why"
+	}
+	return ": it says: " + text
+}
+
+// mostWords is how much of the server's words an error repeats, in characters.
+const mostWords = 300
+
+var mayBeSecret = []*regexp.Regexp{
+	regexp.MustCompile(`(//)[^/\s@]*@`),
+	regexp.MustCompile(`(?i)((?:pass(?:word|wd)?|pwd|secret|token|identified by|key)["']?\s*[=:]?\s*["'])[^"']*`),
+	regexp.MustCompile(`(?i)((?:pass(?:word|wd)?|pwd|secret|token|key)\s*[=:]\s*)[^\s"',;]+`),
+	regexp.MustCompile(`()\b(?:hvs|hvb|hvr|s|b|r)\.[A-Za-z0-9_-]{20,}`),
 }
 
 // denied says which rule a policy needs.
@@ -158,12 +198,7 @@ func (t texts) has(phrase string) bool {
 // withoutBody is a copy of vault/api's own error with nothing of the body in
 // it: method, URL and status.
 func withoutBody(e *api.ResponseError) *api.ResponseError {
-	return &api.ResponseError{HTTPMethod: e.HTTPMethod, URL: withoutQuery(e.URL), StatusCode: e.StatusCode, NamespacePath: e.NamespacePath}
-}
-
-func withoutQuery(raw string) string {
-	s, _, _ := strings.Cut(raw, "?")
-	return s
+	return &api.ResponseError{HTTPMethod: e.HTTPMethod, URL: endpoint.Show(e.URL), StatusCode: e.StatusCode, NamespacePath: e.NamespacePath}
 }
 
 func redirectHost(a *answer) string {
@@ -178,6 +213,15 @@ func networkError(ctx context.Context, host string, err error) error {
 	var classed *fault.Error
 	if errors.As(err, &classed) {
 		return err
+	}
+	if errors.Is(err, limit.ErrTooLarge) {
+		return unavailable("the answer of "+host+" is larger than anything that Vault stores", limit.ErrTooLarge)
+	}
+	if err != nil {
+		if unsent := neverSent(err.Error()); unsent != nil {
+			return unsent
+		}
+		err = endpoint.Strip(err)
 	}
 	var inner *url.Error
 	if errors.As(err, &inner) {
@@ -204,15 +248,26 @@ func networkError(ctx context.Context, host string, err error) error {
 	return unavailable(msg, err)
 }
 
+// neverSent tells a request that failed before anything was sent: what is set
+// is wrong, and no server is. net/http has no types for these, and some of its
+// texts repeat what is set.
+func neverSent(text string) error {
+	for phrase, msg := range map[string]string{
+		"invalid header field":        "a header of the request cannot be sent: a namespace, VAULT_HEADERS or a token has a character in it that headers cannot hold",
+		"invalid proxy address":       "HTTPS_PROXY or HTTP_PROXY is no URL; it reads http://proxy.example.com:3128",
+		"unsupported protocol scheme": "the address has no scheme that can be spoken; it reads https://vault.example.com:8200",
+		"no Host in request URL":      "the address names no host; it reads https://vault.example.com:8200",
+		"plain http goes to loopback": "plain http to a name of this machine would leave it: the name leads elsewhere; use https, or allow it (?allow_http=true, " + endpoint.AllowVariable + ")",
+	} {
+		if strings.Contains(text, phrase) {
+			return invalid("%s", msg)
+		}
+	}
+	if strings.Contains(text, "Location header") {
+		return unavailable("the server redirects to what is no URL", nil)
+	}
+	return nil
+}
+
 // defaultHost is the address that Vault's client has of its own accord.
 const defaultHost = "https://127.0.0.1:8200"
-
-// environmentError tells that the VAULT_ variables cannot be used, without
-// repeating what they hold: a proxy's address may contain a password.
-func environmentError(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return invalid("an address among the VAULT_ variables or options is no URL; it reads https://vault.example.com:8200")
-	}
-	return fault.New(secrets.ErrInvalid, "the VAULT_ variables or options make no client", err)
-}

@@ -26,7 +26,7 @@ type reply struct {
 }
 
 // parse reads the envelope of a successful answer.
-func (p *Provider) parse(a *answer, r *reply) error {
+func (p *provider) parse(a *answer, r *reply) error {
 	if json.Unmarshal(a.body, r) != nil || r.RequestID == "" && r.Data == nil {
 		return notVault(p.caller.host)
 	}
@@ -55,7 +55,7 @@ type kv2Reply struct {
 }
 
 // fetchKV2 reads a version of a secret.
-func (p *Provider) fetchKV2(ctx context.Context, m mount, rest string, w *wanted, v *secrets.Value) error {
+func (p *provider) fetchKV2(ctx context.Context, m mount, rest string, w *wanted, v *secrets.Value) error {
 	var params map[string][]string
 	if w.version != "" {
 		params = map[string][]string{"version": {w.version}}
@@ -97,7 +97,7 @@ func parseTime(text string) time.Time {
 }
 
 // fetchKV1 reads a secret of a KV mount without versions.
-func (p *Provider) fetchKV1(ctx context.Context, m mount, rest string, w *wanted, v *secrets.Value) error {
+func (p *provider) fetchKV1(ctx context.Context, m mount, rest string, w *wanted, v *secrets.Value) error {
 	if w.version != "" {
 		return invalid("the mount %s is KV version 1, which keeps no versions: drop ?version=", m.path)
 	}
@@ -121,7 +121,7 @@ func (p *Provider) fetchKV1(ctx context.Context, m mount, rest string, w *wanted
 
 // kvRefusal is refusal, and looks twice where the mount may not be what it was
 // taken for.
-func (p *Provider) kvRefusal(ctx context.Context, m mount, rest string, a *answer) error {
+func (p *provider) kvRefusal(ctx context.Context, m mount, rest string, a *answer) error {
 	err := refusal(a)
 	if a.status != http.StatusNotFound {
 		return err
@@ -141,7 +141,7 @@ func (p *Provider) kvRefusal(ctx context.Context, m mount, rest string, a *answe
 
 // wrongVersion tells that a mount is no KV mount of the version it was taken
 // for, and forgets it.
-func (p *Provider) wrongVersion(m mount, rest string) error {
+func (p *provider) wrongVersion(m mount, rest string) error {
 	p.mounts.forget(m)
 	return invalid("the answer for %q at mount %q is not one of KV version %d: check ?mount= and ?kv=", rest, m.path, m.kv)
 }

@@ -20,10 +20,9 @@ type lease struct {
 }
 
 // leased completes a value with its lease.
-func (p *Provider) leased(ctx context.Context, v *secrets.Value, r *reply, a *answer, t *token, asked time.Time) {
+func (p *provider) leased(ctx context.Context, v *secrets.Value, r *reply, a *answer, t *token, asked time.Time) {
 	ttl := time.Duration(r.LeaseDuration) * time.Second
-	if ttl <= 0 { // it never ends by itself
-		p.session.leases(t)
+	if ttl <= 0 && p.session.agent() { // it never ends by itself
 		v.Lease = &lease{id: r.LeaseID, token: t}
 		return
 	}
@@ -39,7 +38,9 @@ func (p *Provider) leased(ctx context.Context, v *secrets.Value, r *reply, a *an
 	p.session.leases(t)
 	p.session.ensureKnown(ctx, t)
 	l := &lease{id: r.LeaseID, token: t, ttl: ttl, renewable: r.Renewable}
-	l.granted(asked, ttl)
+	if ttl > 0 { // else it ends with its token alone
+		l.granted(asked, ttl)
+	}
 	p.bound(v, l)
 }
 
@@ -51,19 +52,24 @@ func (l *lease) granted(now time.Time, ttl time.Duration) {
 // bound sets a value's times: the lease ends with its token, so that the
 // earlier of the two ends counts, and the value is looked at again before
 // either, early enough for two credentials to overlap.
-func (p *Provider) bound(v *secrets.Value, l *lease) {
+func (p *provider) bound(v *secrets.Value, l *lease) {
 	v.Lease, v.Expires, v.RefreshAt = l, l.end, l.due
 	end := p.session.end(l.token)
-	if end.IsZero() || !end.Before(l.end) {
+	if end.IsZero() || !l.end.IsZero() && !end.Before(l.end) {
 		return
 	}
 	v.Expires = end
 	// By then the token has been renewed, which moves its end, or replaced,
 	// which means to read again.
-	now := time.Now()
-	if look := now.Add(max(spread(end.Sub(now), 0.78, 0.84), minLook)); look.Before(l.due) {
+	if look := lookBefore(end); l.due.IsZero() || look.Before(l.due) {
 		v.RefreshAt = look
 	}
+}
+
+// lookBefore draws when to look at what ends with its token.
+func lookBefore(end time.Time) time.Time {
+	now := time.Now()
+	return now.Add(max(spread(end.Sub(now), 0.78, 0.84), minLook))
 }
 
 // minLook keeps looks apart while a token is not renewed and draws to its end.
@@ -75,28 +81,33 @@ const minLook = 500 * time.Millisecond
 // lease is for the old credentials to be phased out), or the token that it was
 // made under has been replaced and will lapse.
 func (p *Provider) Renew(ctx context.Context, v secrets.Value) (secrets.Value, error) {
-	err := p.renew(ctx, &v)
+	err := p.in().renew(ctx, &v)
 	return v, err
 }
 
-func (p *Provider) renew(ctx context.Context, v *secrets.Value) error {
+func (p *provider) renew(ctx context.Context, v *secrets.Value) error {
 	if p.err != nil {
 		return p.err
 	}
 	held, ok := v.Lease.(*lease)
-	if !ok || !held.renewable || !p.session.current(held.token) {
+	if !ok || !p.session.current(held.token) {
 		return errors.ErrUnsupported
 	}
-	if _, err := p.session.token(ctx); err != nil {
-		return err
+	if p.session.source != nil { // which may have changed
+		if _, err := p.session.token(ctx, 1); err != nil {
+			return err
+		}
 	}
-	if !p.session.current(held.token) { // a source has changed, or the token had lapsed
+	if !p.session.lives(held.token) {
 		return errors.ErrUnsupported
 	}
 	l := *held
-	if time.Now().Before(l.due) { // looked at because of its token only
+	if l.due.IsZero() || time.Now().Before(l.due) { // looked at because of its token only
 		p.bound(v, &l)
 		return nil
+	}
+	if !held.renewable || !p.session.spare(held.token) {
+		return errors.ErrUnsupported
 	}
 	asked := time.Now()
 	a, err := p.caller.put(ctx, l.token.id, "sys/leases/renew", map[string]any{
@@ -130,6 +141,10 @@ func (p *Provider) renew(ctx context.Context, v *secrets.Value) error {
 // policy lacks it); a lease made under a token of ours then ends with the
 // token, when the provider is closed.
 func (p *Provider) Revoke(ctx context.Context, v secrets.Value) error {
+	return p.in().revoke(ctx, v)
+}
+
+func (p *provider) revoke(ctx context.Context, v secrets.Value) error {
 	if p.err != nil {
 		return p.err
 	}

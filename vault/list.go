@@ -19,6 +19,10 @@ import (
 // that the token may see. It needs list on the folders (on KV version 2 with
 // metadata/ after the mount).
 func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return p.in().names(ctx, prefix)
+}
+
+func (p *provider) names(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if p.err != nil {
 			yield("", p.err)
@@ -30,7 +34,7 @@ func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, er
 	}
 }
 
-func (p *Provider) list(ctx context.Context, prefix string, found func(string) bool) error {
+func (p *provider) list(ctx context.Context, prefix string, found func(string) bool) error {
 	prefix = strings.TrimLeft(prefix, "/")
 	if trimmed := strings.TrimRight(prefix, "/"); trimmed != "" {
 		if err := checkSegments(trimmed); err != nil {
@@ -62,7 +66,7 @@ func (p *Provider) list(ctx context.Context, prefix string, found func(string) b
 }
 
 // visible returns the KV mounts that the token may see.
-func (p *Provider) visible(ctx context.Context) ([]mount, error) {
+func (p *provider) visible(ctx context.Context) ([]mount, error) {
 	a, _, err := p.get(ctx, "sys/internal/ui/mounts", nil)
 	if err != nil {
 		return nil, err
@@ -89,7 +93,7 @@ func (p *Provider) visible(ctx context.Context) ([]mount, error) {
 }
 
 // listMount lists one mount. It returns false once found has had enough.
-func (p *Provider) listMount(ctx context.Context, m mount, prefix string, found func(string) bool) (more bool, err error) {
+func (p *provider) listMount(ctx context.Context, m mount, prefix string, found func(string) bool) (more bool, err error) {
 	if m.engine != engineKV {
 		return true, invalid("the mount %s is of the engine %s, which tells no names: only KV is listed", m.path, m.engine)
 	}
@@ -105,7 +109,7 @@ func (p *Provider) listMount(ctx context.Context, m mount, prefix string, found 
 }
 
 // walk lists one folder (empty, or ending in a slash) and those below it.
-func (p *Provider) walk(ctx context.Context, m mount, folder, start string, found func(string) bool) (more bool, err error) {
+func (p *provider) walk(ctx context.Context, m mount, folder, start string, found func(string) bool) (more bool, err error) {
 	at := m.path + "/" + folder
 	if m.kv == 2 {
 		at = m.path + "/metadata/" + folder

@@ -1,94 +1,72 @@
 package vault
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/hashicorp/vault/api"
 
-	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/login"
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
-type loginFlight struct {
-	done chan struct{}
-	tok  *token
-	err  error
-}
-
-// failedLogin remembers a login that failed, so that callers in between are
-// told at once and the server, or an account's lockout, is left alone.
-type failedLogin struct {
-	err   error
-	until time.Time
-	count int
-	print [32]byte // of the credentials that were refused; others are tried at once
-}
-
 // login replaces old, unless somebody has already. All who ask at the same
-// time wait for one login, each by its own context.
+// time wait for one login, each by its own context; it goes on without them.
 func (s *session) login(ctx context.Context, old *token) (*token, error) {
-	print := fingerprint(s.method)
 	s.mu.Lock()
-	switch {
-	case s.closed:
+	if s.closed {
 		s.mu.Unlock()
 		return nil, errClosed
-	case s.cur != old:
-		t := s.cur
+	}
+	if t := s.cur; t != old {
 		s.mu.Unlock()
 		return t, nil
 	}
-	f := s.flight
-	if f == nil {
-		if err := s.failed.remembered(print); err != nil {
-			s.mu.Unlock()
-			return nil, err
-		}
-		f = &loginFlight{done: make(chan struct{})}
-		s.flight = f
-		s.wg.Add(1)
-		go s.logIn(f, print)
-	}
+	s.unwanted = old
 	s.mu.Unlock()
-	select {
-	case <-f.done:
-		return f.tok, f.err
-	case <-ctx.Done():
+	t, err := s.logins.Do(ctx)
+	var classed *fault.Error
+	switch {
+	case err == nil:
+		return t, nil
+	case errors.Is(err, login.ErrClosed), s.isClosed():
+		return nil, errClosed
+	case errors.As(err, &classed):
+		return nil, err
+	case ctx.Err() != nil:
 		return nil, unavailable("the login at "+s.caller.host+" is still under way", context.Cause(ctx))
 	}
+	return nil, unavailable("the login failed", err)
 }
 
-// logIn is the login that the others wait for.
-func (s *session) logIn(f *loginFlight, print [32]byte) {
-	defer s.wg.Done()
-	ctx, cancel := context.WithTimeout(s.ctx, loginTimeout)
-	defer cancel()
-	started := time.Now()
-	tok, err := s.attempt(ctx)
-
+// attempt is the login that the others wait for.
+func (s *session) attempt(ctx context.Context) (*token, error) {
+	s.mu.Lock()
+	t, unwanted := s.cur, s.unwanted
+	s.mu.Unlock()
+	if t != unwanted { // a login that ended in between has replaced it
+		return t, nil
+	}
+	t, err := s.logIn(ctx)
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer close(f.done)
-	s.flight = nil
-	switch {
-	case err != nil && s.closed:
-		f.err = errClosed
-	case err != nil:
-		s.failed.remember(err, print, s.method)
-		f.err = s.failed.err
-	default:
-		s.failed = failedLogin{}
-		tok.made = started
-		s.replace(tok) // also after Close has begun, which then revokes it
-		f.tok = tok
-	}
+	s.replace(t) // also after Close has begun, which then revokes it
+	return t, nil
 }
 
-// attempt logs in once.
-func (s *session) attempt(ctx context.Context) (*token, error) {
-	client := s.caller.as("")
+// logIn logs in once.
+func (s *session) logIn(ctx context.Context) (*token, error) {
+	started := time.Now()
+	uses := 0
+	client := s.caller.as("").WithResponseCallbacks(func(r *api.Response) { uses = usesOf(r) })
 	client.SetHeaders(client.Headers()) // a method may add headers: not to everybody's
 	secret, err := callLogin(ctx, s.method, client)
 	if err != nil {
@@ -103,9 +81,37 @@ func (s *session) attempt(ctx context.Context) (*token, error) {
 		}
 		return nil, unauthenticated("the login was answered without a token", nil)
 	}
-	t := &token{id: secret.Auth.ClientToken, ours: true, known: true, renewable: secret.Auth.Renewable}
+	t := &token{id: secret.Auth.ClientToken, ours: true, known: true, renewable: secret.Auth.Renewable, made: started, limited: uses > 0, granted: uses, uses: uses}
+	if t.limited { // each renewal would spend one
+		t.renewable = false
+	}
 	t.grant(time.Now(), time.Duration(secret.Auth.LeaseDuration)*time.Second)
 	return t, nil
+}
+
+// usesOf is for how many requests the token of a login is good; 0: for any
+// number. vault/api does not tell.
+func usesOf(r *api.Response) int {
+	if r == nil || r.Response == nil || r.Body == nil {
+		return 0
+	}
+	body, err := io.ReadAll(r.Body) // which has a bound
+	rest := io.Reader(bytes.NewReader(body))
+	if err != nil { // is told to whoever reads on
+		rest = io.MultiReader(rest, r.Body)
+	} else {
+		_ = r.Body.Close()
+	}
+	r.Body = io.NopCloser(rest)
+	var said struct {
+		Auth struct {
+			Uses int `json:"num_uses"`
+		} `json:"auth"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		return 0
+	}
+	return max(said.Auth.Uses, 0)
 }
 
 // callLogin calls Login. Methods that are not this package's may take as long
@@ -120,73 +126,62 @@ func callLogin(ctx context.Context, method api.AuthMethod, client *api.Client) (
 	}
 	done := make(chan result, 1)
 	go func() {
+		ended := false
 		defer func() {
-			if recover() != nil { // what it panicked with may be anything
+			if recover() != nil || !ended { // what it panicked with may be anything
 				done <- result{err: unavailable("the login method panicked", nil)}
 			}
 		}()
 		secret, err := method.Login(ctx, client)
+		ended = true
 		done <- result{secret, err}
 	}()
 	select {
 	case r := <-done:
 		return r.secret, r.err
 	case <-ctx.Done():
-		return nil, unauthenticated("the "+methodName(method)+" login found no credentials in time, or no answer", context.Cause(ctx))
+		return nil, unavailable("the "+methodName(method)+" login found no credentials in time, or no answer", context.Cause(ctx))
 	}
 }
 
-// remembered returns the error of a failed login, as long as it is not to be
-// tried again.
-func (f *failedLogin) remembered(print [32]byte) error {
-	if f.err == nil || f.print != print {
-		return nil
-	}
-	left := time.Until(f.until)
-	if left <= 0 {
-		return nil
+// untilItChanges is how long a credential that Vault knows to be wrong is not
+// sent again: a fleet that goes on with it locks the role or the user, for
+// those with a good one too.
+const untilItChanges = 100 * 365 * 24 * time.Hour
+
+// lockout is longer than Vault counts wrong credentials (15 minutes by
+// default), for methods of which it is not known whether they have another.
+const lockout = 16 * time.Minute
+
+// remember says for how long a failed login is told without another.
+func (s *session) remember(err error, n int) time.Duration {
+	var wrong *wrongCredential
+	if errors.As(err, &wrong) {
+		if _, ok := s.method.(credentials); ok {
+			return untilItChanges
+		}
+		if n >= 3 {
+			return lockout
+		}
 	}
 	var e *fault.Error
-	if errors.As(f.err, &e) {
-		again := *e
-		again.Retry = max(again.Retry, left)
-		return &again
+	if errors.As(err, &e) {
+		return policy.Memory(n, e.Retry)
 	}
-	return f.err
-}
-
-// remember notes a failed login. The server's silence is forgotten soon, for
-// the resolver spaces its reads; a refusal of these very credentials lasts,
-// and for accounts that lock after a few wrong tries it lasts longer than the
-// server counts (15 minutes by default).
-func (f *failedLogin) remember(err error, print [32]byte, method api.AuthMethod) {
-	if f.print != print {
-		f.count = 0
-	}
-	f.err, f.print = err, print
-	f.count++
-	var wait time.Duration
-	switch {
-	case errors.Is(err, secrets.ErrUnavailable), errors.Is(err, secrets.ErrThrottled):
-		wait = backoff(f.count, 100*time.Millisecond, 5*time.Second)
-		var e *fault.Error
-		if errors.As(err, &e) {
-			wait = max(wait, e.Retry)
-		}
-	case locks(method) && f.count >= 3:
-		wait = 16 * time.Minute
-	default:
-		wait = backoff(f.count, 10*time.Second, 30*time.Second)
-	}
-	f.until = time.Now().Add(wait)
+	return policy.Memory(n, 0)
 }
 
 // backoff is the wait after the n-th failure in a row: first, doubling, at
 // most limit, a quarter more or less.
 func backoff(n int, first, limit time.Duration) time.Duration {
-	d := limit
-	if n < 30 {
-		d = min(limit, first<<(n-1))
+	return spread(policy.Doubling(n, first, limit), 0.75, 1.25)
+}
+
+// rememberUnwrap is remember for a wrapped token.
+func rememberUnwrap(err error, n int) time.Duration {
+	var wrong *wrongCredential
+	if errors.As(err, &wrong) {
+		return untilItChanges
 	}
-	return spread(d, 0.75, 1.25)
+	return policy.Memory(n, 0)
 }

@@ -41,8 +41,21 @@ func loginError(ctx context.Context, c *caller, method api.AuthMethod, err error
 	}
 	r := find(loginRules, refused.StatusCode, refused.Errors)
 	f.Class, f.Msg = *r.class, strings.ReplaceAll(r.msg, "$", methodName(method))+" ("+strconv.Itoa(refused.StatusCode)+")"
+	if r.msg == badAppRole || r.msg == badPassword {
+		f.Err = &wrongCredential{f.Err}
+		if _, ok := method.(credentials); ok {
+			f.Msg += "; it is not sent again until it changes, because Vault locks out whoever goes on"
+		}
+	}
 	return f
 }
+
+// A wrongCredential is in the chain of an error that says that Vault knows the
+// credential to be wrong, and counts how often it gets it.
+type wrongCredential struct{ err error }
+
+func (e *wrongCredential) Error() string { return "the server refuses the credential" }
+func (e *wrongCredential) Unwrap() error { return e.err }
 
 // loginRules are rules for logins; $ stands for the method.
 var loginRules = []rule{
@@ -57,9 +70,12 @@ var loginRules = []rule{
 	{0, "invalid role or secret ID", &secrets.ErrUnauthenticated, badAppRole},
 	{0, "invalid secret id", &secrets.ErrUnauthenticated, badAppRole},
 	{0, "invalid role ID", &secrets.ErrUnauthenticated, badAppRole},
-	{0, "invalid role name", &secrets.ErrUnauthenticated, noSuchRole},
-	{0, "could not be found", &secrets.ErrUnauthenticated, noSuchRole},
-	{0, "missing role", &secrets.ErrUnauthenticated, noSuchRole},
+	{0, "invalid username or password", &secrets.ErrUnauthenticated, badPassword},
+	{0, "failed to bind as user", &secrets.ErrUnauthenticated, badPassword},
+	{0, "error connecting to host", &secrets.ErrUnavailable, "the server cannot reach the directory behind the $ login"},
+	{0, "invalid role name", &secrets.ErrUnauthenticated, noLoginRole},
+	{0, "could not be found", &secrets.ErrUnauthenticated, noLoginRole},
+	{0, "missing role", &secrets.ErrUnauthenticated, noLoginRole},
 	{500, "failed to determine alias name", &secrets.ErrUnauthenticated, unverified},
 	{500, "lookup failed", &secrets.ErrUnauthenticated, unverified},
 	{500, "service account", &secrets.ErrUnauthenticated, unverified},
@@ -71,6 +87,7 @@ const (
 	notReady     = "the server is not ready for a login"
 	noSuchMethod = "no $ auth method is mounted there: check auth_mount (vault auth list) and the namespace"
 	badAppRole   = "the server does not accept the role id or secret id: wrong, expired, or its uses are spent; deliver a new secret id"
-	noSuchRole   = "the $ auth method has no such role"
+	badPassword  = "the server does not accept the user name or password"
+	noLoginRole  = "the $ auth method has no such role"
 	unverified   = "the server cannot verify the $ credential"
 )

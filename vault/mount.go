@@ -14,9 +14,12 @@ import (
 )
 
 const (
-	engineKV       = "kv"
-	engineDatabase = "database"
-	enginePKI      = "pki"
+	engineKV         = "kv"
+	engineDatabase   = "database"
+	enginePKI        = "pki"
+	engineSSH        = "ssh"
+	engineKubernetes = "kubernetes"
+	engineCubbyhole  = "cubbyhole"
 )
 
 // A mount is where a secrets engine answers.
@@ -93,7 +96,7 @@ func (ms *mounts) forget(m mount) {
 // mountOf returns the mount of a path: what the options say, or what is known,
 // or what the server says. Only answers are remembered, never a failure, and a
 // mount is never guessed.
-func (p *Provider) mountOf(ctx context.Context, path string, w *wanted) (mount, error) {
+func (p *provider) mountOf(ctx context.Context, path string, w *wanted) (mount, error) {
 	if w.mount != "" {
 		if path != w.mount && !strings.HasPrefix(path, w.mount+"/") {
 			return mount{}, invalid("the path %q is not under mount=%s", path, w.mount)
@@ -143,7 +146,7 @@ func (p *Provider) mountOf(ctx context.Context, path string, w *wanted) (mount, 
 }
 
 // ask is probe that remembers the answer.
-func (p *Provider) ask(ctx context.Context, path string) (mount, error) {
+func (p *provider) ask(ctx context.Context, path string) (mount, error) {
 	m, err := p.probe(ctx, path)
 	if err == nil {
 		p.mounts.remember(m)
@@ -152,7 +155,7 @@ func (p *Provider) ask(ctx context.Context, path string) (mount, error) {
 }
 
 // probe asks the server what is mounted where path leads.
-func (p *Provider) probe(ctx context.Context, path string) (mount, error) {
+func (p *provider) probe(ctx context.Context, path string) (mount, error) {
 	a, _, err := p.get(ctx, "sys/internal/ui/mounts/"+path, nil)
 	if err != nil {
 		return mount{}, err

@@ -2,20 +2,16 @@ package vault
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/vault/api"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/endpoint"
 	"github.com/go-secrets/secrets/internal/fault"
 )
 
@@ -28,10 +24,6 @@ func init() {
 		Translate:       translate,
 	})
 }
-
-// attemptTimeout bounds a request of a client that we build, unless the URI or
-// VAULT_CLIENT_TIMEOUT says otherwise.
-const attemptTimeout = 3 * time.Second
 
 // A setup is what the options of a URI say, by their names.
 type setup map[string]string
@@ -65,8 +57,8 @@ func (s setup) check() error {
 				return invalid("option %s is true or false", name)
 			}
 		case "timeout":
-			if d, err := time.ParseDuration(value); err != nil || d <= 0 {
-				return invalid("option timeout is a duration such as 5s")
+			if _, err := s.timeout(); err != nil {
+				return err
 			}
 		default:
 			if !slices.Contains(providerOptions, name) {
@@ -86,18 +78,17 @@ func open(s setup) (secrets.Provider, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	var o options
+	o := options{plainHTTP: s["allow_http"] == "true", authorities: s.authorities()}
 	if err := s.login(&o); err != nil {
 		return nil, err
 	}
-	client, err := s.client()
+	client, err := s.client(&o)
 	if err != nil {
 		return nil, err
 	}
-	o.plainHTTP = s["allow_http"] == "true"
 	p := newProvider(client, new(int), o, s["renew"] != "false")
-	if p.err != nil {
-		return nil, p.err
+	if err := p.in().err; err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -106,81 +97,51 @@ func open(s setup) (secrets.Provider, error) {
 // api.NewClient reads VAULT_NAMESPACE and VAULT_HEADERS whatever it is given,
 // and VAULT_AGENT_ADDR wins over an explicit address, so that the options are
 // set after construction.
-func (s setup) client() (*api.Client, error) {
+func (s setup) client(o *options) (*api.Client, error) {
+	if err := checkEnvironment(); err != nil {
+		return nil, err
+	}
 	cfg := api.DefaultConfig()
 	if cfg.Error != nil {
 		return nil, environmentError(cfg.Error)
 	}
-	if os.Getenv(api.EnvVaultClientTimeout) == "" {
-		cfg.Timeout = attemptTimeout
-	}
-	if d, err := time.ParseDuration(s["timeout"]); err == nil {
-		cfg.Timeout = d
-	}
-	switch {
-	case s["agent"] != "":
-		cfg.Address, cfg.AgentAddress = s["agent"], ""
-	case s["address"] != "":
-		cfg.Address, cfg.AgentAddress = s["address"], ""
-	case cfg.AgentAddress != "":
-		cfg.Address, cfg.AgentAddress = cfg.AgentAddress, ""
-	}
-	if u, err := url.Parse(cfg.Address); err == nil && strings.Trim(u.Path, "/") == "v1" {
-		return nil, invalid("the address of the server ends in /v1, which every request adds: leave it out of VAULT_ADDR or ?address=")
-	}
-	if err := s.secure(cfg); err != nil {
+	var err error
+	if cfg.Timeout, err = s.timeout(); err != nil {
 		return nil, err
+	}
+	var which string
+	cfg.Address, which = s.address()
+	cfg.AgentAddress = ""
+	if err := checkAddress(which, cfg.Address, o.plainHTTP); err != nil {
+		return nil, err
+	}
+	for _, change := range []func(*api.Config) error{caBytes, s.fromBao, s.secure} {
+		if err := change(cfg); err != nil {
+			return nil, err
+		}
 	}
 	client, err := api.NewClient(cfg)
 	if err != nil {
 		return nil, environmentError(err)
 	}
+	if host := onlyHere(cfg.Address, o.plainHTTP); host != "" {
+		transportOf(cfg).DialContext = endpoint.Dialer(transportOf(cfg).DialContext, host)
+	}
+	o.plainHTTP = true // what the address may be has been looked at
 	client.ClearToken()
-	if s["namespace"] != "" {
-		client.SetNamespace(s["namespace"])
+	if namespace, which := s.option("namespace", "NAMESPACE"); namespace != "" {
+		if err := checkHeader(which, namespace); err != nil {
+			return nil, err
+		}
+		client.SetNamespace(namespace)
 	}
 	return client, nil
 }
 
-// secure sets what the options say about TLS, and keeps to HTTP/1.1: there a
-// connection that went dead holds up the one request on it, not all of them.
-func (s setup) secure(cfg *api.Config) error {
-	err := cfg.ConfigureTLS(&api.TLSConfig{CACert: s["ca_cert"], CAPath: s["ca_path"], TLSServerName: s["tls_server_name"]})
-	if err != nil {
-		return fault.New(secrets.ErrInvalid, "ca_cert or ca_path cannot be used", err)
-	}
-	transport, ok := cfg.HttpClient.Transport.(*http.Transport)
-	if !ok {
-		return invalid("vault/api no longer builds an http.Transport")
-	}
-	tlsConfig := transport.TLSClientConfig
-	if skip, given := s["skip_verify"]; given {
-		tlsConfig.InsecureSkipVerify = skip == "true"
-	}
-	cert, key := or(s["client_cert"], os.Getenv(api.EnvVaultClientCert)), or(s["client_key"], os.Getenv(api.EnvVaultClientKey))
-	if (cert == "") != (key == "") {
-		return invalid("client_cert and client_key go together")
-	}
-	if cert != "" {
-		// Read at each handshake: such certificates are short-lived and replaced.
-		tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(cert, key)
-			if err != nil {
-				return nil, unauthenticated("the client certificate or its key cannot be used: check "+cert+" and "+key, nil)
-			}
-			return &pair, nil
-		}
-	}
-	tlsConfig.NextProtos = []string{"http/1.1"}
-	transport.ForceAttemptHTTP2 = false
-	transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
-	transport.MaxIdleConnsPerHost = 32
-	return nil
-}
-
 // login chooses how to come by a token.
 func (s setup) login(o *options) error {
-	agent := s["agent"] != "" || s["address"] == "" && os.Getenv(api.EnvVaultAgentAddr) != ""
+	agentAddress, _ := variable("AGENT_ADDR")
+	agent := s["agent"] != "" || s["address"] == "" && agentAddress != ""
 	method := s["auth"]
 	switch {
 	case method != "":
@@ -230,9 +191,9 @@ var methods = map[string]func(setup, *options) error{
 	},
 	"approle": func(s setup, o *options) error {
 		m := &AppRole{Mount: s["auth_mount"], Wrapped: s["secret_id_wrapped"] == "true"}
-		m.RoleID = firstOf("approle needs a role id: set role_id, role_id_file or VAULT_ROLE_ID", textOr(s["role_id"]), fileOr(s["role_id_file"]), envOr("VAULT_ROLE_ID"))
-		if s["secret_id_file"] != "" || os.Getenv("VAULT_SECRET_ID") != "" {
-			m.SecretID = firstOf("", fileOr(s["secret_id_file"]), envOr("VAULT_SECRET_ID"))
+		m.RoleID = firstOf("approle needs a role id: set role_id, role_id_file or VAULT_ROLE_ID", textOr(s["role_id"]), s.file("role_id_file"), envOr("ROLE_ID"))
+		if id, _ := variable("SECRET_ID"); s["secret_id_file"] != "" || id != "" {
+			m.SecretID = firstOf("", s.file("secret_id_file"), envOr("SECRET_ID"))
 		}
 		o.method = m
 		return s.unused("auth=approle", "auth_mount", "role_id", "role_id_file", "secret_id_file", "secret_id_wrapped")
@@ -241,18 +202,18 @@ var methods = map[string]func(setup, *options) error{
 		if s["role"] == "" {
 			return invalid("auth=kubernetes needs role=")
 		}
-		o.method = &Kubernetes{Mount: s["auth_mount"], Role: s["role"], JWT: fileOr(s["jwt_file"])}
+		o.method = &Kubernetes{Mount: s["auth_mount"], Role: s["role"], JWT: s.file("jwt_file")}
 		return s.unused("auth=kubernetes", "role", "auth_mount", "jwt_file")
 	},
 	"jwt": func(s setup, o *options) error {
 		if s["jwt_file"] == "" {
 			return invalid("auth=jwt needs jwt_file=")
 		}
-		o.method = &JWT{Mount: s["auth_mount"], Role: s["role"], JWT: File(s["jwt_file"])}
+		o.method = &JWT{Mount: s["auth_mount"], Role: s["role"], JWT: s.file("jwt_file")}
 		return s.unused("auth=jwt", "role", "auth_mount", "jwt_file")
 	},
 	"cert": func(s setup, o *options) error {
-		if s["client_cert"] == "" && os.Getenv(api.EnvVaultClientCert) == "" {
+		if cert, _ := s.option("client_cert", "CLIENT_CERT"); cert == "" {
 			return invalid("auth=cert needs client_cert= and client_key=, or VAULT_CLIENT_CERT and VAULT_CLIENT_KEY")
 		}
 		o.method = &Cert{Mount: s["auth_mount"], Role: s["role"]}
@@ -262,14 +223,14 @@ var methods = map[string]func(setup, *options) error{
 		if s["username"] == "" || s["password_file"] == "" {
 			return invalid("auth=userpass needs username= and password_file=")
 		}
-		o.method = &Userpass{Mount: s["auth_mount"], Username: s["username"], Password: File(s["password_file"])}
+		o.method = &Userpass{Mount: s["auth_mount"], Username: s["username"], Password: s.file("password_file")}
 		return s.unused("auth=userpass", "auth_mount", "username", "password_file")
 	},
 	"ldap": func(s setup, o *options) error {
 		if s["username"] == "" || s["password_file"] == "" {
 			return invalid("auth=ldap needs username= and password_file=")
 		}
-		o.method = &LDAP{Mount: s["auth_mount"], Username: s["username"], Password: File(s["password_file"])}
+		o.method = &LDAP{Mount: s["auth_mount"], Username: s["username"], Password: s.file("password_file")}
 		return s.unused("auth=ldap", "auth_mount", "username", "password_file")
 	},
 }
@@ -289,8 +250,8 @@ func (s setup) unused(chosen string, used ...string) error {
 // named, VAULT_TOKEN, or what vault login left behind. Where it is found is
 // decided at each read, so that a login in another terminal is enough.
 func (s setup) token() Source {
-	if s["token_file"] != "" {
-		return fileToken(s["token_file"])
+	if path := s["token_file"]; path != "" {
+		return fileToken("option token_file", path)
 	}
 	var home struct {
 		sync.Mutex
@@ -298,7 +259,7 @@ func (s setup) token() Source {
 		source Source
 	}
 	return func() (string, error) {
-		if token := strings.TrimSpace(os.Getenv(api.EnvVaultToken)); token != "" {
+		if token, _ := variable("TOKEN"); token != "" {
 			return token, nil
 		}
 		path, ok := homeToken()
@@ -307,7 +268,7 @@ func (s setup) token() Source {
 		}
 		home.Lock()
 		if home.path != path {
-			home.path, home.source = path, fileToken(path)
+			home.path, home.source = path, fileToken("the token that vault login left", path)
 		}
 		source := home.source
 		home.Unlock()
@@ -326,15 +287,20 @@ func textOr(s string) Source {
 	return Text(s)
 }
 
-func fileOr(path string) Source {
-	if path == "" {
+// file is the source of the credential in the file that an option names; nil:
+// it names none.
+func (s setup) file(option string) Source {
+	if s[option] == "" {
 		return nil
 	}
-	return File(path)
+	return fileOf("option "+option, s[option])
 }
 
 func envOr(name string) Source {
-	return func() (string, error) { return strings.TrimSpace(os.Getenv(name)), nil }
+	return func() (string, error) {
+		value, _ := variable(name)
+		return value, nil
+	}
 }
 
 // firstOf is the first source that yields something.

@@ -53,10 +53,10 @@ func TestALoginIsChosenByWhatIsGiven(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	t.Setenv("HOME", home)
-	opened := func(options setup) *Provider {
+	opened := func(options setup) *provider {
 		p, err := open(options)
 		require.NoError(t, err)
-		return p.(*Provider)
+		return p.(*Provider).in()
 	}
 	assert.IsType(t, &AppRole{}, opened(setup{"role_id": "x"}).session.method)
 	assert.IsType(t, &Kubernetes{}, opened(setup{"auth": "kubernetes", "role": "app"}).session.method)

@@ -3,6 +3,9 @@ package vault
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,8 +21,27 @@ func documentPath(ref secrets.Ref) (string, error) {
 	if err := checkSegments(path); err != nil {
 		return "", invalid("the path %v", err)
 	}
+	first, _, _ := strings.Cut(path, "/")
+	switch {
+	case looksLikeToken(first):
+		return "", invalid("the path begins with what looks like a token and an @: a token belongs into VAULT_TOKEN or a file")
+	case ref.IsName() && strings.Trim(ref.Base, "/") == "" && slices.Contains(ofTheServer, first):
+		return "", invalid("a name cannot lead to %s/, which is the server's own: give the base a path, as vault://secret/prod, or write a reference", first)
+	}
 	return path, nil
 }
+
+// ofTheServer are the mounts in which Vault keeps what is about itself. Where
+// the base has no path, a name, which may come from input, would choose them.
+var ofTheServer = []string{"auth", "cubbyhole", "identity", "sys"}
+
+// looksLikeToken reports whether a segment is a token as the user of a URL.
+func looksLikeToken(segment string) bool {
+	before, _, at := strings.Cut(segment, "@")
+	return at && tokenPrefix.MatchString(before)
+}
+
+var tokenPrefix = regexp.MustCompile(`^(hv[a-z]|s|b|r)\.[A-Za-z0-9]`)
 
 // checkSegments says what is wrong with a path.
 func checkSegments(path string) error {
@@ -46,15 +68,24 @@ func unspellable(format string, args ...any) error {
 }
 
 // documentOptionNames are the options that belong to one document.
-var documentOptionNames = []string{"version", "mount", "kv", "engine", "common_name", "alt_names", "ip_sans", "uri_sans", "cert_ttl"}
+var documentOptionNames = append([]string{"version", "mount", "kv", "engine"}, slices.Sorted(maps.Keys(parameterNames))...)
+
+// parameterNames are the options that are sent to an engine when it makes
+// something, by their names in a URI, with what Vault calls them.
+var parameterNames = map[string]string{
+	"common_name": "common_name", "alt_names": "alt_names", "ip_sans": "ip_sans", "uri_sans": "uri_sans", "cert_ttl": "ttl", "csr": "csr",
+	"public_key": "public_key", "valid_principals": "valid_principals", "cert_type": "cert_type", "key_type": "key_type", "key_bits": "key_bits",
+	"ip": "ip", "login": "username",
+	"kubernetes_namespace": "kubernetes_namespace", "cluster_role_binding": "cluster_role_binding", "audiences": "audiences", "token_ttl": "ttl",
+}
 
 // wanted is what the document options of a reference ask for.
 type wanted struct {
-	version string
-	mount   string
-	kv      int    // 0: unset
-	engine  string // with mount: what is mounted there
-	cert    map[string]string
+	version    string
+	mount      string
+	kv         int               // 0: unset
+	engine     string            // with mount: what is mounted there
+	parameters map[string]string // by their names in the URI
 }
 
 // read reads the options of a reference.
@@ -78,12 +109,14 @@ func (w *wanted) read(options map[string]string) error {
 			w.kv = int(value[0] - '0')
 		case "engine":
 			w.engine = value
-		case "common_name", "alt_names", "ip_sans", "uri_sans":
-			w.set(name, value)
-		case "cert_ttl":
-			w.set("ttl", value)
 		default:
-			return invalid("unknown option %s", name)
+			if _, ok := parameterNames[name]; !ok {
+				return invalid("unknown option %s", name)
+			}
+			if w.parameters == nil {
+				w.parameters = make(map[string]string)
+			}
+			w.parameters[name] = value
 		}
 	}
 	switch {
@@ -100,9 +133,5 @@ func (w *wanted) read(options map[string]string) error {
 	return nil
 }
 
-func (w *wanted) set(name, value string) {
-	if w.cert == nil {
-		w.cert = make(map[string]string)
-	}
-	w.cert[name] = value
-}
+// first is the first of some options, by name.
+func first(options map[string]string) string { return slices.Min(slices.Collect(maps.Keys(options))) }

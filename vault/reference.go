@@ -26,8 +26,8 @@ func translate(form string, ref *secrets.Ref) error {
 		return foreign.Invalid("this form of a reference to Vault reads vault:path#key[#version]; for a path alone write vault://path")
 	case strings.IndexByte(ref.Path, 0) >= 0:
 		return foreign.Invalid("vault: holds a NUL byte")
-	case strings.Contains(path, "://") || at && strings.Contains(before, ":"):
-		return foreign.Invalid("vault: takes a path, and neither a URL nor user:password@")
+	case strings.Contains(path, "://") || at && strings.Contains(before, ":"), looksLikeToken(first):
+		return foreign.Invalid("vault: takes a path, and neither a URL nor user:password@ nor a token")
 	case versioned && (version == "" || !foreign.Only(version, foreign.Digits)):
 		return foreign.Invalid("vault: the version after the second # is no number")
 	}

@@ -6,13 +6,17 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/attempt"
 )
 
 // The loop waits after the n-th failure in a row. A short-lived token gets
-// shorter waits: a sixtieth of its time at first.
+// shorter waits: a sixtieth of its time at first. What it sends nobody waits
+// for, so that a slow server has all the time that a token's end leaves.
 const (
 	renewBackoffLimit = 30 * time.Second
-	renewTimeout      = 5 * time.Second
+	renewTimeout      = 30 * time.Second
+	shortestGrant     = 2 * time.Second // below which a token is left to end
 )
 
 // run keeps the current token alive until the session is closed: vault/api's
@@ -63,7 +67,9 @@ func (s *session) step(t *token) {
 	case renewable:
 		s.prolong(t)
 	default:
-		if _, err := s.login(s.ctx, t); err != nil {
+		ctx, cancel := context.WithTimeout(s.ctx, renewTimeout)
+		defer cancel()
+		if _, err := s.login(ctx, t); err != nil {
 			s.failedStep(t)
 		}
 	}
@@ -85,12 +91,16 @@ func (s *session) failedStep(t *token) {
 }
 
 // prolong renews the token. A grant that falls short of the first one says
-// that the greatest age is near: a token of ours is replaced at once then,
-// while leased secrets have the rest of its time to be read again.
+// that the greatest age is near, or that the period of the token's role was
+// made shorter. A token of ours is replaced at once then, while leased secrets
+// have the rest of its time to be read again. Another one is renewed again as
+// long as the grants are worth it: with a shorter period for good.
 func (s *session) prolong(t *token) {
 	ctx, cancel := context.WithTimeout(s.ctx, renewTimeout)
 	defer cancel()
-	a, err := s.caller.put(ctx, t.id, "auth/token/renew-self", struct{}{})
+	a, err := attempt.Twice(ctx, func(ctx context.Context) (*answer, error) { // renewing twice does no harm
+		return s.caller.put(ctx, t.id, "auth/token/renew-self", struct{}{})
+	})
 	switch {
 	case err != nil, a.transient():
 		s.failedStep(t)
@@ -114,9 +124,12 @@ func (s *session) prolong(t *token) {
 	s.plan(t, func() {
 		t.renewable = renewed.Auth.Renewable
 		t.grant(time.Now(), ttl)
-		if ttl > 0 && ttl < t.ttl*9/10 {
+		switch capped := ttl > 0 && ttl < t.ttl*9/10; {
+		case capped && (t.ours || ttl < shortestGrant):
 			t.renewable = false
 			t.giveUp()
+		case capped:
+			t.ttl = ttl
 		}
 	})
 }
@@ -174,8 +187,6 @@ func (s *session) ensureKnown(ctx context.Context, t *token) {
 	known := t.known || s.source == nil || t.fails > 0
 	s.mu.Unlock()
 	if !known {
-		ctx, cancel := context.WithTimeout(ctx, renewTimeout)
-		defer cancel()
 		s.lookupNow(ctx, t)
 		s.mu.Lock()
 		s.poke()

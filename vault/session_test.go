@@ -31,8 +31,15 @@ type fakeVault struct {
 	renewals func() (status int, body string)
 	logins   func() (status int, body string)
 	reads    func(token string) (status int, body string)
+	readPath func(path, token string) (status int, body string)
+	lookup   string // of the own token; empty: refused
+	unwraps  string // what a wrapping token holds; "refused": it is spent
+	uses     int    // of the token of a login; 0: any number
+	tellUses bool
 	issued   int
 	born     map[string]time.Time
+	spent    map[string]int
+	body     []byte
 }
 
 type request struct {
@@ -42,8 +49,9 @@ type request struct {
 }
 
 func (f *fakeVault) RoundTrip(r *http.Request) (*http.Response, error) {
+	var sent []byte
 	if r.Body != nil {
-		_, _ = io.Copy(io.Discard, r.Body)
+		sent, _ = io.ReadAll(r.Body)
 		_ = r.Body.Close()
 	}
 	path := strings.TrimPrefix(r.URL.Path, "/v1/")
@@ -58,6 +66,7 @@ func (f *fakeVault) RoundTrip(r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.requests = append(f.requests, request{time.Now(), path, token})
+	f.body = sent
 	status, body := f.answer(path, token)
 	return &http.Response{
 		StatusCode: status, Status: fmt.Sprint(status), Header: http.Header{"Content-Type": {"application/json"}},
@@ -79,7 +88,20 @@ func (f *fakeVault) answer(path, token string) (int, string) {
 			f.born = make(map[string]time.Time)
 		}
 		f.born[id] = time.Now()
-		return 200, fmt.Sprintf(`{"request_id":"r","auth":{"client_token":%q,"lease_duration":%d,"renewable":true}}`, id, f.ttl)
+		uses := 0
+		if f.tellUses {
+			uses = f.uses
+		}
+		return 200, fmt.Sprintf(`{"request_id":"r","auth":{"client_token":%q,"lease_duration":%d,"renewable":true,"num_uses":%d}}`, id, f.ttl, uses)
+	case path == "sys/wrapping/unwrap":
+		if f.unwraps == "refused" {
+			return 400, `{"errors":["wrapping token is not valid or does not exist"]}`
+		}
+		return 200, f.unwraps
+	case f.uses > 0 && f.spend(token):
+		return 403, `{"errors":["permission denied","invalid token"]}`
+	case path == "auth/token/lookup-self" && f.lookup != "":
+		return 200, f.lookup
 	case path == "auth/token/renew-self":
 		if f.renewals != nil {
 			if status, body := f.renewals(); status != 0 {
@@ -96,10 +118,44 @@ func (f *fakeVault) answer(path, token string) (int, string) {
 	case strings.HasPrefix(path, "sys/internal/ui/mounts/"):
 		return 200, `{"request_id":"r","data":{"path":"kv/","type":"kv","options":{"version":"1"}}}`
 	}
+	if f.readPath != nil {
+		return f.readPath(path, token)
+	}
 	if f.reads != nil {
 		return f.reads(token)
 	}
 	return 200, `{"request_id":"r","data":{"value":"x"}}`
+}
+
+// spend counts a use of a token, and reports whether it was spent before.
+func (f *fakeVault) spend(token string) bool {
+	if f.spent == nil {
+		f.spent = make(map[string]int)
+	}
+	f.spent[token]++
+	return f.spent[token] > f.uses
+}
+
+// refusedCount is how many requests came with a token that was spent.
+func (f *fakeVault) refusedCount() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, uses := range f.spent {
+		n += max(uses-f.uses, 0)
+	}
+	return n
+}
+
+func (f *fakeVault) lastToken() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.requests[len(f.requests)-1].token
+}
+
+func (f *fakeVault) lastBody() []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.body
 }
 
 func (f *fakeVault) count(part string) int { return len(f.times(part)) }
@@ -238,39 +294,101 @@ func TestARefusedLoginAsksWhetherTheMethodIsEnabled(t *testing.T) {
 	})
 }
 
-func TestRefusedCredentialsAreRememberedAndAccountsNotLocked(t *testing.T) {
-	refused := func() (int, string) { return 400, `{"errors":["invalid username or password"]}` }
+// Vault counts wrong credentials of these methods, and locks out whoever goes
+// on with them: with approle the role, for those with a good secret id too.
+func TestAWrongCredentialIsNotSentAgainUntilItChanges(t *testing.T) {
 	for name, c := range map[string]struct {
-		method api.AuthMethod
-		most   int // logins in half an hour of a read each second
+		method func(Source) api.AuthMethod
+		says   string
 	}{
-		"approle":  {&AppRole{RoleID: Text("role"), SecretID: Text("secret")}, 200},
-		"userpass": {&Userpass{Username: "app", Password: Text("wrong")}, 5},
-		"ldap":     {&LDAP{Username: "app", Password: Text("wrong")}, 5},
+		"approle":                           {func(s Source) api.AuthMethod { return &AppRole{RoleID: Text("role"), SecretID: s} }, "invalid role or secret ID"},
+		"approle, whose secret id is gone":  {func(s Source) api.AuthMethod { return &AppRole{RoleID: Text("role"), SecretID: s} }, "invalid secret id"},
+		"approle, whose role id is another": {func(s Source) api.AuthMethod { return &AppRole{RoleID: s, SecretID: Text("x")} }, "invalid role ID"},
+		"userpass":                          {func(s Source) api.AuthMethod { return &Userpass{Username: "app", Password: s} }, "invalid username or password"},
+		"ldap":                              {func(s Source) api.AuthMethod { return &LDAP{Username: "app", Password: s} }, "ldap operation failed: failed to bind as user"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &fakeVault{ttl: 60, logins: refused}
-				p := f.provider(t, WithAuth(c.method))
+				credential := "wrong"
+				f := &fakeVault{ttl: 60, logins: func() (int, string) { return 400, fmt.Sprintf(`{"errors":[%q]}`, c.says) }}
+				p := f.provider(t, WithAuth(c.method(func() (string, error) { return credential, nil })))
 				for range 1800 {
-					require.ErrorIs(t, fetch(p), secrets.ErrUnauthenticated)
+					err := fetch(p)
+					require.ErrorIs(t, err, secrets.ErrUnauthenticated)
+					require.ErrorContains(t, err, "it is not sent again until it changes")
+					var refused *api.ResponseError
+					require.ErrorAs(t, err, &refused)
 					time.Sleep(time.Second)
 				}
-				logins := f.times("/login/app")
-				if name == "approle" {
-					logins = f.times("/login")
-				}
-				assert.LessOrEqual(t, len(logins), c.most)
-				assert.GreaterOrEqual(t, len(logins), 3)
-				if locks(c.method) { // Vault locks after 5 within 15 minutes of one another
-					for i := 4; i < len(logins); i++ {
-						assert.Greater(t, logins[i].Sub(logins[i-4]), 15*time.Minute)
-					}
-				}
+				assert.Equal(t, 1, f.count("/login"))
+				credential = "another"
+				require.ErrorIs(t, fetch(p), secrets.ErrUnauthenticated)
+				assert.Equal(t, 2, f.count("/login"), "another one is sent at once")
+				credential = "right"
+				f.set(func() { f.logins = nil })
+				require.NoError(t, fetch(p))
 				require.NoError(t, p.Close())
 			})
 		})
 	}
+}
+
+// What is refused for another reason, or cannot be told from another, is tried
+// again by the steps of a read.
+func TestALoginThatIsRefusedForAnotherReasonIsTriedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		method api.AuthMethod
+		status int
+		says   string
+		class  error
+	}{
+		"a locked user":                {&Userpass{Username: "app", Password: Text("right")}, 403, "permission denied", secrets.ErrUnauthenticated},
+		"a locked role":                {&AppRole{RoleID: Text("role"), SecretID: Text("right")}, 403, "permission denied", secrets.ErrUnauthenticated},
+		"a directory that is down":     {&LDAP{Username: "app", Password: Text("right")}, 400, `error connecting to host "ldap://x": timeout`, secrets.ErrUnavailable},
+		"a service account not bound":  {&Kubernetes{Role: "app", JWT: Text("jwt")}, 403, "service account name not authorized", secrets.ErrUnauthenticated},
+		"a role that is not there yet": {&JWT{Role: "app", JWT: Text("jwt")}, 400, `role "app" could not be found`, secrets.ErrUnauthenticated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fakeVault{ttl: 60, logins: func() (int, string) { return c.status, fmt.Sprintf(`{"errors":[%q]}`, c.says) }}
+				p := f.provider(t, WithAuth(c.method))
+				for range 60 {
+					require.ErrorIs(t, fetch(p), c.class)
+					time.Sleep(time.Second)
+				}
+				assert.Greater(t, f.count("/login"), 8)
+				assert.Less(t, f.count("/login"), 25)
+				f.set(func() { f.logins = nil })
+				require.Eventually(t, func() bool { return fetch(p) == nil }, 7*time.Second, 100*time.Millisecond)
+				require.NoError(t, p.Close())
+			})
+		})
+	}
+}
+
+// A method of the user's own, or one of vault/api/auth's, does not tell whether
+// it has another credential by now.
+func TestAMethodOfAnothersThatIsRefusedWaitsForTheEndOfALockout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeVault{ttl: 60, logins: func() (int, string) { return 400, `{"errors":["invalid username or password"]}` }}
+		p := f.provider(t, WithAuth(foreignMethod{}))
+		for range 3600 {
+			require.ErrorIs(t, fetch(p), secrets.ErrUnauthenticated)
+			time.Sleep(time.Second)
+		}
+		logins := f.times("/login")
+		assert.LessOrEqual(t, len(logins), 7)
+		for i := 4; i < len(logins); i++ { // Vault locks after 5 within 15 minutes of one another
+			assert.Greater(t, logins[i].Sub(logins[i-4]), 15*time.Minute)
+		}
+		require.NoError(t, p.Close())
+	})
+}
+
+type foreignMethod struct{}
+
+func (foreignMethod) Login(ctx context.Context, client *api.Client) (*api.Secret, error) {
+	return client.Logical().WriteWithContext(ctx, "auth/userpass/login/app", map[string]any{"password": "wrong"})
 }
 
 func TestAServerThatIsDownIsTriedAgainSoon(t *testing.T) {
@@ -314,7 +432,7 @@ func TestOneLoginLooksIntoARefusalThatDoesNotNameTheToken(t *testing.T) {
 			require.ErrorIs(t, fetch(p), secrets.ErrPermission)
 			time.Sleep(time.Second)
 		}
-		assert.Equal(t, 2, f.count("/login"), "the new token was looked into already")
+		assert.Equal(t, 3, f.count("/login"), "the path was answered before, so that its refusal is looked into once; then it is believed")
 		require.NoError(t, p.Close())
 	})
 }

@@ -1,10 +1,15 @@
 package vault
 
 import (
+	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
 // A Source yields a credential. It is asked at every login and before one is
@@ -19,38 +24,68 @@ func Text(credential string) Source {
 }
 
 // File is a Source that reads a file each time it is asked, and drops white
-// space around its content.
-func File(path string) Source {
+// space around its content. A pipe is read once, and what came out of it is
+// yielded from then on. A file that every user can write is refused.
+func File(path string) Source { return fileOf("the file of a credential", path) }
+
+// fileOf is File for what names the file: an option, a variable. A name that
+// is none, such as the credential itself, is not in the errors.
+func fileOf(what, path string) Source {
+	var piped struct {
+		sync.Mutex
+		text string
+	}
 	return func() (string, error) {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			msg := "a credential file cannot be read"
-			if path == ServiceAccountFile {
-				msg = "the service account's token cannot be read (outside a pod, name a file with ?jwt_file=)"
+		fi, err := os.Stat(path)
+		if err == nil && namedfile.IsPipe(fi.Mode()) {
+			piped.Lock()
+			defer piped.Unlock() // who else asks waits for the same pipe
+			if piped.text != "" {
+				return piped.text, nil
 			}
-			return "", unauthenticated(msg, err)
 		}
-		text := strings.TrimSpace(string(data))
-		if text == "" {
-			return "", unauthenticated("the credential file "+path+" is empty", nil)
+		text, err := readCredential(what, path)
+		if err == nil && fi != nil && namedfile.IsPipe(fi.Mode()) {
+			piped.text = text
 		}
-		return text, nil
+		return text, err
 	}
 }
 
+func readCredential(what, path string) (string, error) {
+	data, err := namedfile.Read(context.Background(), path, namedfile.Options{})
+	if err != nil {
+		if path == ServiceAccountFile && errors.Is(err, fs.ErrNotExist) {
+			what = "the service account's token (outside a pod, name a file with ?jwt_file=)"
+		}
+		return "", unauthenticated(what+" cannot be read", err)
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", unauthenticated(what+", "+namedfile.Show(path)+", is empty", nil)
+	}
+	return text, nil
+}
+
+// TokenFile is a [Source] of a token in a file, read again when it changes. The
+// file holds the token as it is, or as JSON: what vault write -format=json
+// prints of a login, or a response-wrapped token, as agents and -wrap-ttl write
+// it, which is unwrapped once.
+func TokenFile(path string) Source { return fileToken("the file of the token", path) }
+
 // fileToken is the source of a token that something else writes to a file: an
 // agent's sink, or vault login. The file is read again when it has changed.
-func fileToken(path string) func() (string, error) {
+func fileToken(what, path string) Source {
 	var (
 		mu   sync.Mutex
 		last os.FileInfo
 		text string
 	)
-	read := File(path)
+	read := fileOf(what, path)
 	return func() (string, error) {
 		info, err := os.Stat(path)
-		if err != nil {
-			return "", unauthenticated("the token file cannot be read", err)
+		if err != nil { // whose text Read knows better, and without what is no name
+			return read()
 		}
 		mu.Lock()
 		defer mu.Unlock() // held across the read of a small local file, so that it is read once
@@ -66,13 +101,17 @@ func fileToken(path string) func() (string, error) {
 	}
 }
 
-// homeToken is where vault login leaves its token.
+// homeToken is where vault login and bao login leave their token, unless
+// BAO_TOKEN_PATH says otherwise.
 func homeToken() (path string, ok bool) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", false
+	path = os.Getenv("BAO_TOKEN_PATH")
+	if path == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", false
+		}
+		path = filepath.Join(home, ".vault-token")
 	}
-	path = filepath.Join(home, ".vault-token")
 	info, err := os.Stat(path)
 	return path, err == nil && info.Mode().IsRegular()
 }

@@ -2,12 +2,14 @@ package vault
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/api"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/endpoint"
 )
 
 // Scheme is the scheme of this backend's URIs.
@@ -23,7 +25,14 @@ const closeTimeout = 2 * time.Second
 // A Provider reads secrets from one Vault server (or cluster) and namespace.
 // It implements [secrets.BatchProvider], [secrets.ListProvider],
 // [secrets.LeaseProvider] and [io.Closer], and is safe for concurrent use.
+//
+// It prints as an address: no printer gets at its tokens.
 type Provider struct {
+	in func() *provider // whatever looks into a Provider ends here
+}
+
+// A provider is what a Provider does its work with.
+type provider struct {
 	caller  *caller
 	session *session
 	mounts  mounts
@@ -31,6 +40,8 @@ type Provider struct {
 	rotated rotations
 	err     error // what is wrong with how it was made; every method returns it
 }
+
+func hide(p *provider) *Provider { return &Provider{in: func() *provider { return p }} }
 
 var (
 	_ secrets.BatchProvider = (*Provider)(nil)
@@ -47,6 +58,8 @@ type options struct {
 	agent     bool
 	plainHTTP bool
 	noRenewal bool
+
+	authorities *authorities // nil: those of the client
 }
 
 // WithAuth has the provider log in, with one of this package's methods, one of
@@ -73,9 +86,6 @@ func WithPlainHTTP() Option { return func(o *options) { o.plainHTTP = true } }
 // background, but replaced by a login when it has lapsed.
 func WithoutRenewal() Option { return func(o *options) { o.noRenewal = true } }
 
-// TokenFile is a [Source] of a token in a file, read again when it changes.
-func TokenFile(path string) Source { return fileToken(path) }
-
 // New makes a provider over your own client, whose address, TLS settings,
 // namespace, headers, retries and timeout (as that of one request) it takes
 // over. The client is not changed, and its later SetNamespace or AddHeader are
@@ -91,7 +101,7 @@ func New(client *api.Client, opts ...Option) *Provider {
 		opt(&o)
 	}
 	if client == nil {
-		return &Provider{err: invalid("vault.New was given no client")}
+		return hide(&provider{err: invalid("vault.New was given no client")})
 	}
 	renew := !o.noRenewal
 	if o.method == nil && o.source == nil && !o.agent {
@@ -112,33 +122,55 @@ func clientToken(client *api.Client) Source {
 }
 
 func newProvider(client *api.Client, retries *int, o options, renew bool) *Provider {
-	if host, plain := plainHTTP(client.Address()); plain && !o.plainHTTP {
-		return &Provider{err: invalid("the address is plain http:// to %s, which would send tokens and secrets in the clear: use https://, or say that it is meant (?allow_http=true, WithPlainHTTP)", host)}
+	p, err := build(client, retries, o, renew)
+	if err != nil {
+		p = &provider{err: err}
+	}
+	return hide(p)
+}
+
+func build(client *api.Client, retries *int, o options, renew bool) (*provider, error) {
+	if err := endpoint.CheckPlain("the client's address", client.Address(), o.plainHTTP); err != nil {
+		return nil, invalid("%v (in code: WithPlainHTTP)", err)
 	}
 	if o.agent && (o.method != nil || o.source != nil) || o.method != nil && o.source != nil {
-		return &Provider{err: invalid("an agent, a login and a token exclude each other")}
+		return nil, invalid("an agent, a login and a token exclude each other")
 	}
-	reads, err := newCaller(client, retries)
+	var over func(http.RoundTripper) http.RoundTripper
+	if o.authorities != nil {
+		var shared *trusting
+		var err error
+		over = func(next http.RoundTripper) http.RoundTripper {
+			if shared == nil && err == nil {
+				shared, err = newTrusting(o.authorities, next.(*http.Transport))
+			}
+			return shared
+		}
+		if over(client.CloneConfig().HttpClient.Transport); err != nil {
+			return nil, err
+		}
+	}
+	reads, err := newCaller(client, retries, maxBody, over)
 	if err != nil {
-		return &Provider{err: err}
+		return nil, err
 	}
 	none := 0
-	logins, err := newCaller(client, &none)
+	logins, err := newCaller(client, &none, maxError, over)
 	if err != nil {
-		return &Provider{err: err}
+		return nil, err
 	}
-	return &Provider{caller: reads, session: newSession(logins, o.method, o.source, renew)}
+	return &provider{caller: reads, session: newSession(logins, o.method, o.source, renew)}, nil
 }
 
 // Fetch reads one document. See the package's page for what a path stands for.
 func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (v secrets.Value, err error) {
-	if err = p.fetch(ctx, ref, &v); err != nil {
+	if err = p.in().fetch(ctx, ref, &v); err != nil {
 		v = secrets.Value{}
 	}
 	return v, err
 }
 
-func (p *Provider) fetch(ctx context.Context, ref secrets.Ref, v *secrets.Value) error {
+func (p *provider) fetch(ctx context.Context, ref secrets.Ref, v *secrets.Value) error {
 	if p.err != nil {
 		return p.err
 	}
@@ -161,8 +193,8 @@ func (p *Provider) fetch(ctx context.Context, ref secrets.Ref, v *secrets.Value)
 	switch {
 	case m.engine != engineKV:
 		return p.fetchEngine(ctx, m, rest, &want, v)
-	case want.cert != nil:
-		return invalid("the options of a certificate mean nothing on a KV mount")
+	case len(want.parameters) > 0:
+		return invalid("the options of what an engine makes (%s …) mean nothing on a KV mount", first(want.parameters))
 	case m.kv == 1:
 		return p.fetchKV1(ctx, m, rest, &want, v)
 	}
@@ -189,10 +221,11 @@ func (p *Provider) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets
 	return results
 }
 
-// send makes a request with the session's token, and once more with another
-// token if that one was refused.
-func (p *Provider) send(ctx context.Context, request func(token string) (*answer, error)) (*answer, *token, error) {
-	t, err := p.session.token(ctx)
+// send makes a request for a path with the session's token, and once more with
+// another token if that one was refused. It needs so many uses of a token that
+// has a number of them.
+func (p *provider) send(ctx context.Context, path string, needs int, request func(token string) (*answer, error)) (*answer, *token, error) {
+	t, err := p.session.token(ctx, needs)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -200,8 +233,8 @@ func (p *Provider) send(ctx context.Context, request func(token string) (*answer
 	if err != nil {
 		return nil, nil, err
 	}
-	if a.status == 403 {
-		next, err := p.session.refused(ctx, t, a.texts().has("invalid token"))
+	if a.status == http.StatusForbidden {
+		next, err := p.session.refused(ctx, t, path, a.texts().has("invalid token"))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -211,21 +244,28 @@ func (p *Provider) send(ctx context.Context, request func(token string) (*answer
 				return nil, nil, err
 			}
 		}
+		if a.status == http.StatusForbidden && !a.texts().has("invalid token") {
+			p.session.stands(t, path)
+		}
 	}
-	if a.status < 300 {
-		p.session.worked(t)
+	if a.status < http.StatusMultipleChoices {
+		p.session.worked(t, path)
 	}
 	return a, t, nil
 }
 
 // get reads a path with the session's token.
-func (p *Provider) get(ctx context.Context, path string, params map[string][]string) (*answer, *token, error) {
-	return p.send(ctx, func(token string) (*answer, error) { return p.caller.get(ctx, token, path, params) })
+func (p *provider) get(ctx context.Context, path string, params map[string][]string) (*answer, *token, error) {
+	return p.send(ctx, path, 1, func(token string) (*answer, error) { return p.caller.get(ctx, token, path, params) })
 }
 
 // Close ends the provider's goroutine and revokes the tokens that it logged in
 // for, and with them what leases are left. It takes at most two seconds.
 func (p *Provider) Close() error {
+	return p.in().close()
+}
+
+func (p *provider) close() error {
 	if p.err != nil {
 		return nil
 	}
@@ -241,6 +281,10 @@ func (p *Provider) Close() error {
 // until its time is over, and so do the leases made under it. It is for a
 // process that is about to become another (exec).
 func (p *Provider) Detach() error {
+	return p.in().detach()
+}
+
+func (p *provider) detach() error {
 	if p.err != nil {
 		return nil
 	}

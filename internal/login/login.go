@@ -23,8 +23,13 @@ const longest = 30 * time.Second
 // ready to use. Its methods are safe for concurrent use.
 type Flight[T any] struct {
 	// Attempt gets the credentials. Its context ends at the latest deadline
-	// among the callers who wait, and at Close.
+	// among the callers who wait, not before Least has passed, and at Close.
 	Attempt func(context.Context) (T, error)
+
+	// Least is how long an attempt may take however soon its callers give up: a
+	// login may spend a credential that is good for one use, and its answer
+	// serves who asks next.
+	Least time.Duration
 
 	// Remember returns for how long the n-th failure in a row is told without
 	// another attempt. nil: policy.Memory with the error's own RetryAfter.
@@ -57,21 +62,26 @@ type attempt[T any] struct {
 // or the remembered failure. If ctx ends first it returns the context's error;
 // the attempt goes on, for those who ask next.
 func (f *Flight[T]) Do(ctx context.Context) (T, error) {
-	a, err := f.join(ctx)
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	select {
-	case <-a.done:
-		return a.value, a.err
-	case <-ctx.Done():
-		var zero T
-		return zero, context.Cause(ctx)
+	var zero T
+	for {
+		a, late, err := f.join(ctx)
+		if err != nil {
+			return zero, err
+		}
+		select {
+		case <-a.done:
+			if !late {
+				return a.value, a.err
+			}
+		case <-ctx.Done():
+			return zero, context.Cause(ctx)
+		}
 	}
 }
 
-func (f *Flight[T]) join(ctx context.Context) (*attempt[T], error) {
+// join returns the attempt to wait for. late: its time was up before, so that
+// its end is no answer to this caller.
+func (f *Flight[T]) join(ctx context.Context) (a *attempt[T], late bool, err error) {
 	var print uint64
 	if f.Print != nil {
 		print = f.Print()
@@ -80,29 +90,37 @@ func (f *Flight[T]) join(ctx context.Context) (*attempt[T], error) {
 	if !ok {
 		end = time.Now().Add(longest)
 	}
+	if least := time.Now().Add(f.Least); least.After(end) {
+		end = least
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
-		return nil, ErrClosed
+		return nil, false, ErrClosed
 	}
 	if a := f.current; a != nil {
-		if end.After(a.end) && a.timer.Reset(time.Until(end)) {
-			a.end = end
+		if !end.After(a.end) {
+			return a, false, nil
 		}
-		return a, nil
+		if !a.timer.Stop() {
+			return a, true, nil
+		}
+		a.timer.Reset(time.Until(end))
+		a.end = end
+		return a, false, nil
 	}
 	if f.failure != nil && f.print == print && time.Now().Before(f.until) {
-		return nil, f.failure
+		return nil, false, f.failure
 	}
 	if f.print != print {
 		f.failures = 0
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	a := &attempt[T]{done: make(chan struct{}), cancel: cancel, end: end}
+	a = &attempt[T]{done: make(chan struct{}), cancel: cancel, end: end}
 	a.timer = time.AfterFunc(time.Until(end), cancel)
 	f.current, f.print = a, print
 	f.running.Go(func() { f.run(run, a) })
-	return a, nil
+	return a, false, nil
 }
 
 // errPanicked stands for what an attempt panicked with, which may be anything.
@@ -112,13 +130,15 @@ func (f *Flight[T]) run(ctx context.Context, a *attempt[T]) {
 	a.err = errPanicked // also where Attempt calls runtime.Goexit
 	defer func() {
 		_ = recover()
-		a.timer.Stop()
-		a.cancel()
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		cut := !a.timer.Stop() && ctx.Err() != nil && !f.closed
+		a.cancel()
 		f.current = nil
 		f.failure = a.err
-		if a.err != nil {
+		if cut && a.err != nil { // says nothing to those who have more time
+			f.failure = nil
+		} else if a.err != nil {
 			f.failures++
 			f.until = time.Now().Add(f.remember(a.err))
 		} else {
