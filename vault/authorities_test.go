@@ -136,7 +136,9 @@ func TestAnAuthorityThatCannotBeReadIsToldAtTheOpening(t *testing.T) {
 		require.ErrorIs(t, err, secrets.ErrInvalid, options)
 		assert.ErrorContains(t, err, "option ca_")
 	}
+	_, err := open(setup{"ca_path": text})
+	assert.ErrorContains(t, err, "say ca_cert=")
 	t.Setenv("VAULT_CACERT", "/nonexistent/ca.pem")
-	_, err := open(nil)
+	_, err = open(nil)
 	assert.ErrorContains(t, err, "VAULT_CACERT")
 }

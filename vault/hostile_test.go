@@ -151,7 +151,7 @@ func TestAnAnswerWithoutMeasureCostsNoMemoryAndEndsInTime(t *testing.T) {
 				if strings.Contains(c.uri, "?") {
 					separator = "&"
 				}
-				const timeout = time.Second
+				const timeout = 500 * time.Millisecond
 				r, err := secrets.Open(t.Context(), c.uri+separator+"address="+server.URL, secrets.WithTimeout(timeout), secrets.WithLogger(nil))
 				require.NoError(t, err)
 				defer r.Close()

@@ -101,6 +101,7 @@ func (p *provider) fetchKV1(ctx context.Context, m mount, rest string, w *wanted
 	if w.version != "" {
 		return invalid("the mount %s is KV version 1, which keeps no versions: drop ?version=", m.path)
 	}
+	asked := time.Now()
 	a, _, err := p.get(ctx, m.path+"/"+rest, nil)
 	if err != nil {
 		return err
@@ -116,7 +117,25 @@ func (p *provider) fetchKV1(ctx context.Context, m mount, rest string, w *wanted
 		return p.wrongVersion(m, rest)
 	}
 	v.Data, v.Default = r.Data, defaultKey(r.Data)
+	if hinted(r.Data) && r.LeaseDuration > 0 {
+		v.RefreshAt = asked.Add(spread(time.Duration(min(r.LeaseDuration, int64(farthest/time.Second)))*time.Second, 0.9, 1))
+	}
 	return nil
+}
+
+// hinted reports whether a secret of KV version 1 says itself when to read it
+// again: it then has a key ttl or lease, of which the server makes the duration
+// of a lease that is none.
+// https://developer.hashicorp.com/vault/docs/secrets/kv/kv-v1#ttls
+func hinted(data json.RawMessage) bool {
+	if !bytes.Contains(data, []byte(`"ttl"`)) && !bytes.Contains(data, []byte(`"lease"`)) {
+		return false
+	}
+	var keys struct {
+		TTL   json.RawMessage `json:"ttl"`
+		Lease json.RawMessage `json:"lease"`
+	}
+	return json.Unmarshal(data, &keys) == nil && (keys.TTL != nil || keys.Lease != nil)
 }
 
 // kvRefusal is refusal, and looks twice where the mount may not be what it was

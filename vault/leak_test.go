@@ -99,6 +99,9 @@ func TestACredentialInThePlaceOfAFileNameIsNeverShown(t *testing.T) {
 				assert.True(t, told, "%s in %s: the option is named: %v", kind, option, errs)
 			}
 		}
+		if kind != "a token" && kind != "a key in PEM" && kind != "one that is long" {
+			continue
+		}
 		for _, variable := range []string{"CACERT", "CAPATH", "CLIENT_CERT", "CLIENT_KEY", "CACERT_BYTES", "TLS_SERVER_NAME", "CLIENT_TIMEOUT", "MAX_RETRIES", "SKIP_VERIFY", "RATE_LIMIT", "HEADERS", "ADDR", "AGENT_ADDR", "PROXY_ADDR", "HTTP_PROXY", "TOKEN_PATH"} {
 			for _, prefix := range []string{"VAULT_", "BAO_"} {
 				t.Run(prefix+variable, func(t *testing.T) {

@@ -167,9 +167,10 @@ func (p *provider) probe(ctx context.Context, path string) (mount, error) {
 			if first, _, _ := strings.Cut(path, "/"); strings.Contains(first, ":") {
 				hint = "; the path starts with a mount, and if " + first + " is the server, it belongs into VAULT_ADDR or ?address="
 			}
+			wanted := forPolicy(path)
 			return mount{}, &fault.Error{
-				Class: secrets.ErrPermission, Err: errorOf(a), Quiet: true, Missing: "read on " + path,
-				Msg: fmt.Sprintf("the token's policies grant nothing at %q, or nothing is mounted there: check the path, add path %q { capabilities = [\"read\"] } (on KV version 2 with data/ after the mount), or name the mount with ?mount=…&kv=1 or 2", path, path) + hint,
+				Class: secrets.ErrPermission, Err: errorOf(a), Quiet: true, Missing: "read on " + wanted,
+				Msg: fmt.Sprintf("the token's policies grant nothing at %q, or nothing is mounted there: check the path, add path %q { capabilities = [\"read\"] } (on KV version 1 %q), or name the mount with ?mount=…&kv=1 or 2", path, wanted, path) + hint,
 			}
 		}
 		return mount{}, err
@@ -188,6 +189,22 @@ func (p *provider) probe(ctx context.Context, path string) (mount, error) {
 		return mount{}, unavailable("the server says that "+path+" is mounted elsewhere", nil)
 	}
 	return m, nil
+}
+
+// forPolicy spells a path as a policy has it, where it is not known what is
+// mounted there: as of KV version 2, unless it looks like that of an engine
+// that makes credentials.
+func forPolicy(path string) string {
+	first, rest, nested := strings.Cut(path, "/")
+	next, _, _ := strings.Cut(rest, "/")
+	switch next {
+	case "data", "creds", "static-creds", "static-cred", "issue", "issuer", "sign", "token", "oidc", "role", "roles":
+		return path
+	}
+	if !nested || first == "auth" || first == "sys" || first == "identity" {
+		return path
+	}
+	return first + "/data/" + rest
 }
 
 // mountInfo is what sys/internal/ui/mounts says of a mount.

@@ -155,7 +155,11 @@ var errNoCertificate = errors.New("no certificate in PEM is in it")
 func (a *authorities) load() (*x509.CertPool, error) {
 	files, err := a.files()
 	if err != nil {
-		return nil, fault.New(secrets.ErrInvalid, a.which+" names a folder that cannot be used", err)
+		msg := a.which + " names a folder that cannot be used"
+		if fi, err := os.Stat(a.dir); err == nil && !fi.IsDir() {
+			msg = a.which + " is for a folder, and names a file: say ca_cert= or VAULT_CACERT"
+		}
+		return nil, fault.New(secrets.ErrInvalid, msg, err)
 	}
 	pool, found := x509.NewCertPool(), false
 	for _, path := range files {

@@ -44,9 +44,8 @@ func vaultRule(path string, options map[string]string) (spelled, rule string) {
 		mount, rest = m, strings.TrimPrefix(strings.TrimPrefix(path, m), "/")
 	}
 	segments := strings.Split(rest, "/")
-	issue := len(segments) == 2 && segments[0] == "issue" || len(segments) == 4 && segments[0] == "issuer" && segments[2] == "issue"
 	switch {
-	case kv == "" && issue && (engine == "" || engine == "pki"):
+	case kv == "" && posted(engine, segments, options):
 		return path, capability(path, "update")
 	case kv == "1", engine != "":
 		return path, capability(path, "read")
@@ -59,6 +58,24 @@ func vaultRule(path string, options map[string]string) (spelled, rule string) {
 		rule += " # if " + mount + " is a mount of KV version 2; on version 1: " + strconv.Quote(path)
 	}
 	return spelled, rule
+}
+
+// posted reports whether a document is read with a POST: what the engines pki,
+// ssh and kubernetes make.
+func posted(engine string, segments []string, options map[string]string) bool {
+	if len(segments) == 4 && segments[0] == "issuer" {
+		segments = segments[2:]
+	}
+	if len(segments) != 2 {
+		return false
+	}
+	switch segments[0] {
+	case "issue", "sign":
+		return engine == "" || engine == "pki" || engine == "ssh"
+	case "creds":
+		return engine == "ssh" || engine == "kubernetes" || options["kubernetes_namespace"] != "" || options["ip"] != ""
+	}
+	return false
 }
 
 func capability(path, what string) string {
