@@ -54,14 +54,18 @@ func WithLogger(log *slog.Logger) Option {
 	return func(p *Provider) { p.log = log }
 }
 
+// largest is the most that an answer may have, in bytes: twenty secrets of
+// 64 KiB, with room for what JSON adds.
+const largest = 4 << 20
+
 // New returns a Provider over the user's own client, whose region,
-// credentials, retries and endpoint it keeps. Two things are set for each call
+// credentials, retries and endpoint it keeps. Three things are set for each call
 // alone: the bodies of requests and responses are never logged, whatever the
-// client's log mode, and each attempt ends after 3 seconds, since the SDK sets
-// no bound.
+// client's log mode; a request that gets no answer in a third of the call's time
+// is sent once more; and an answer is read up to 4 MiB.
 func New(client *secretsmanager.Client, opts ...Option) *Provider {
 	o := client.Options()
-	p := &Provider{session: awsapi.Given(client, new(awsapi.Options), o.Region, o.Credentials, o.HTTPClient)}
+	p := &Provider{session: awsapi.Given(client, new(awsapi.Options), largest, o.Region, o.Credentials, o.HTTPClient)}
 	for _, opt := range opts {
 		opt(p)
 	}
@@ -75,13 +79,14 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Provider{session: awsapi.Open(o, func(cfg aws.Config) any {
-		return secretsmanager.NewFromConfig(cfg, func(c *secretsmanager.Options) {
+	return &Provider{session: awsapi.Open(o, "secrets_manager", largest, func(cfg aws.Config) (any, *string) {
+		client := secretsmanager.NewFromConfig(cfg, func(c *secretsmanager.Options) {
 			c.Retryer = aws.NopRetryer{} // the resolver tries again, for all backends alike
 			if o.Endpoint != "" {
 				c.BaseEndpoint = aws.String(o.Endpoint)
 			}
 		})
+		return client, client.Options().BaseEndpoint
 	})}, nil
 }
 
@@ -94,8 +99,6 @@ type conn = awsapi.Conn
 func client(c *conn) *secretsmanager.Client { return c.Client.(*secretsmanager.Client) }
 
 // callOptions are the options of one call.
-//
-//go:noinline
 func callOptions(c *conn, region string) func(*secretsmanager.Options) {
 	return func(o *secretsmanager.Options) {
 		o.ClientLogMode = awsapi.Quiet(o.ClientLogMode)

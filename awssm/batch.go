@@ -25,20 +25,18 @@ func (p *Provider) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets
 	if p.session.Options.NoBatch {
 		return awsapi.Unbatched(len(refs))
 	}
-	b := batch{Batch: awsapi.NewBatch(refs, p.locate), p: p}
-	c, err := p.session.Conn(ctx)
-	if err != nil {
-		return b.FailAll(err)
-	}
-	b.c = c
-	chunks := b.chunks()
-	awsapi.Each(len(chunks), func(i int) { b.call(ctx, chunks[i]) })
-	return b.ReadLeft(func(d *document) (secrets.Value, error) {
-		v, err := p.read(ctx, c, d)
-		if err == nil {
-			p.gate.Confirm()
-		}
-		return v, err
+	fail := awsapi.NewBatch(refs, p.locate).FailAll
+	return p.session.Batch(ctx, refs, fail, func(c *conn, refs []secrets.Ref) []secrets.Result {
+		b := batch{Batch: awsapi.NewBatch(refs, p.locate), p: p, c: c}
+		chunks := b.chunks()
+		awsapi.Each(len(chunks), func(i int) { b.call(ctx, chunks[i]) })
+		return b.ReadLeft(func(d *document) (secrets.Value, error) {
+			v, err := p.read(ctx, c, d)
+			if err == nil {
+				p.gate.Confirm()
+			}
+			return v, err
+		})
 	})
 }
 
@@ -99,7 +97,7 @@ func (b *batch) call(ctx context.Context, chunk []int) {
 			id := aws.ToString(item.SecretId)
 			if i, ok := open[id]; ok {
 				delete(open, id)
-				b.Fail(call("GetSecretValue", &b.Documents[i], region).FailItem(aws.ToString(item.ErrorCode), aws.ToString(item.Message)), i)
+				b.Fail(call("GetSecretValue", &b.Documents[i], region).FailItem(b.c, aws.ToString(item.ErrorCode), aws.ToString(item.Message)), i)
 			}
 		}
 		for n := range out.SecretValues {
@@ -135,22 +133,18 @@ func (b *batch) take(open map[string]int, e *types.SecretValueEntry) {
 // failed handles a call that failed as a whole. What may be about one secret,
 // or about batches only, is tried singly; the rest would fail again.
 func (b *batch) failed(open map[string]int, region string, err error) {
-	f := call("BatchGetSecretValue", &document{stage: current}, region).Fail(err)
-	singly := false
-	switch f.Class {
-	case secrets.ErrPermission:
+	f, then := call("BatchGetSecretValue", &document{stage: current}, region).FailBatch(b.c, err)
+	switch then {
+	case awsapi.Denied:
 		b.p.gate.Denied(b.p.log, "batch reads from Secrets Manager are denied and off, secrets are read one by one; allow secretsmanager:BatchGetSecretValue on *, or say ?batch=false")
-		singly = true
-	case secrets.ErrInvalid, secrets.ErrNotFound:
-		singly = true
-	case secrets.ErrUnauthenticated:
-		b.p.session.Rejected(b.c)
+	case awsapi.Unknown:
+		b.p.gate.Denied(b.p.log, "the endpoint knows no batch reads (BatchGetSecretValue), secrets are read one by one; say ?batch=false")
 	}
 	for _, i := range open {
-		if singly {
-			b.Leave(i)
-		} else {
+		if then == awsapi.Fails {
 			b.Fail(f, i)
+		} else {
+			b.Leave(i)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package awssm
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
@@ -18,11 +17,11 @@ func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (v secrets.Value,
 	if err != nil {
 		return v, err
 	}
-	c, err := p.session.Conn(ctx)
-	if err != nil {
-		return v, err
-	}
-	if v, err = p.read(ctx, c, &d); err == nil {
+	err = p.session.Call(ctx, func(c *conn) (err error) {
+		v, err = p.read(ctx, c, &d)
+		return err
+	})
+	if err == nil {
 		p.gate.Confirm()
 	}
 	return v, err
@@ -37,7 +36,7 @@ func (p *Provider) read(ctx context.Context, c *conn, d *document) (v secrets.Va
 	for range 2 {
 		out, err := client(c).GetSecretValue(ctx, d.input(), callOptions(c, region))
 		if err != nil {
-			return v, p.fail(c, call("GetSecretValue", d, region), err)
+			return v, call("GetSecretValue", d, region).Fail(c, err)
 		}
 		e := &types.SecretValueEntry{
 			VersionId: out.VersionId, VersionStages: out.VersionStages, CreatedDate: out.CreatedDate,
@@ -51,8 +50,6 @@ func (p *Provider) read(ctx context.Context, c *conn, d *document) (v secrets.Va
 }
 
 // call describes a call for the message of its failure.
-//
-//go:noinline
 func call(operation string, d *document, region string) *awsapi.Call {
 	return &awsapi.Call{
 		Service: "Secrets Manager", Action: "secretsmanager:" + operation,
@@ -68,14 +65,4 @@ func call(operation string, d *document, region string) *awsapi.Call {
 			return code == "DecryptionFailure" || strings.Contains(message, "KMS")
 		},
 	}
-}
-
-// fail gives an error its class and message. If the service refuses the
-// credentials, they are fetched anew for the next call.
-func (p *Provider) fail(c *conn, call *awsapi.Call, err error) error {
-	f := call.Fail(err)
-	if errors.Is(f.Class, secrets.ErrUnauthenticated) {
-		p.session.Rejected(c)
-	}
-	return f
 }

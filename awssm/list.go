@@ -24,36 +24,29 @@ func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, er
 			}
 			return // no secret has such a name
 		}
-		c, err := p.session.Conn(ctx)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		region, err := c.In("", p.session.Options)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		in := &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(100)}
+		var filters []types.Filter
 		if full != "" && full[0] != '!' { // where ! would mean "not"
-			in.Filters = []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{full}}}
+			filters = []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{full}}}
 		}
-		for {
-			out, err := client(c).ListSecrets(ctx, in, callOptions(c, region))
+		err := p.session.Pages(ctx, "Secrets Manager's list", func(c *conn, token *string) (*string, int, bool, error) {
+			region, err := c.In("", p.session.Options)
 			if err != nil {
-				yield("", p.fail(c, call("ListSecrets", &document{id: full, stage: current}, region), err))
-				return
+				return nil, 0, false, err
+			}
+			out, err := client(c).ListSecrets(ctx, &secretsmanager.ListSecretsInput{MaxResults: aws.Int32(100), Filters: filters, NextToken: token}, callOptions(c, region))
+			if err != nil {
+				return nil, 0, false, call("ListSecrets", &document{id: full, stage: current}, region).Fail(c, err)
 			}
 			for _, s := range out.SecretList {
 				name := aws.ToString(s.Name)
 				if s.DeletedDate == nil && strings.HasPrefix(name, full) && !yield(strings.TrimPrefix(name, start), nil) {
-					return
+					return nil, 0, false, nil
 				}
 			}
-			if aws.ToString(out.NextToken) == "" {
-				return
-			}
-			in.NextToken = out.NextToken
+			return out.NextToken, len(out.SecretList), true, nil
+		})
+		if err != nil {
+			yield("", err)
 		}
 	}
 }

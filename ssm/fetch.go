@@ -22,11 +22,11 @@ func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (v secrets.Value,
 	if err != nil {
 		return v, err
 	}
-	c, err := p.session.Conn(ctx)
-	if err != nil {
-		return v, err
-	}
-	return p.read(ctx, c, &d)
+	err = p.session.Call(ctx, func(c *conn) (err error) {
+		v, err = p.read(ctx, c, &d)
+		return err
+	})
+	return v, err
 }
 
 // read reads a document: the parameter of its name, or of its name without
@@ -44,7 +44,7 @@ func (p *Provider) read(ctx context.Context, c *conn, d *document) (v secrets.Va
 		!errors.Is(err, secrets.ErrNotFound) && !errors.Is(err, secrets.ErrPermission) {
 		return v, err
 	}
-	second := p.children(ctx, c, d, &v)
+	second := p.children(ctx, d, &v)
 	if second != nil && (errors.Is(second, secrets.ErrNotFound) || errors.Is(err, secrets.ErrPermission)) {
 		return v, err
 	}
@@ -62,7 +62,7 @@ func (p *Provider) get(ctx context.Context, c *conn, d *document, v *secrets.Val
 		WithDecryption: aws.Bool(true), // else a SecureString comes as ciphertext, and no error
 	}, callOptions(c, region))
 	if err != nil {
-		return p.fail(c, call("GetParameter", d, region), err)
+		return call("GetParameter", d, region).Fail(c, err)
 	}
 	if out.Parameter == nil || !fill(v, out.Parameter) {
 		return fault.New(secrets.ErrUnavailable, call("GetParameter", d, region).Where()+": the answer holds no parameter: a proxy or captive portal?", nil)
@@ -76,8 +76,6 @@ func missing(d *document, region string) error {
 }
 
 // call describes a call for the message of its failure.
-//
-//go:noinline
 func call(operation string, d *document, region string) *awsapi.Call {
 	return &awsapi.Call{
 		Service: "Parameter Store", Action: "ssm:" + operation,
@@ -86,14 +84,4 @@ func call(operation string, d *document, region string) *awsapi.Call {
 			return code == "InvalidKeyId" || strings.Contains(message, "KMS") || strings.Contains(message, "kms:")
 		},
 	}
-}
-
-// fail gives an error its class and message. If the service refuses the
-// credentials, they are fetched anew for the next call.
-func (p *Provider) fail(c *conn, call *awsapi.Call, err error) error {
-	f := call.Fail(err)
-	if errors.Is(f.Class, secrets.ErrUnauthenticated) {
-		p.session.Rejected(c)
-	}
-	return f
 }

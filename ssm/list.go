@@ -22,27 +22,20 @@ func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, er
 			yield("", errors.ErrUnsupported) // the service lists no ARNs by their start
 			return
 		}
-		c, err := p.session.Conn(ctx)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		region, err := c.In("", p.session.Options)
-		if err != nil {
-			yield("", err)
-			return
-		}
 		start := p.session.Options.Prefix
 		full := p.session.Options.Path(prefix)
-		in := &ssm.DescribeParametersInput{MaxResults: aws.Int32(50)}
+		var filters []types.ParameterStringFilter
 		if f := filter(full); f != nil {
-			in.ParameterFilters = []types.ParameterStringFilter{*f}
+			filters = []types.ParameterStringFilter{*f}
 		}
-		for {
-			out, err := client(c).DescribeParameters(ctx, in, callOptions(c, region))
+		err := p.session.Pages(ctx, "Parameter Store's list", func(c *conn, token *string) (*string, int, bool, error) {
+			region, err := c.In("", p.session.Options)
 			if err != nil {
-				yield("", p.fail(c, call("DescribeParameters", &document{name: full}, region), err))
-				return
+				return nil, 0, false, err
+			}
+			out, err := client(c).DescribeParameters(ctx, &ssm.DescribeParametersInput{MaxResults: aws.Int32(50), ParameterFilters: filters, NextToken: token}, callOptions(c, region))
+			if err != nil {
+				return nil, 0, false, call("DescribeParameters", &document{name: full}, region).Fail(c, err)
 			}
 			for _, parameter := range out.Parameters {
 				name := aws.ToString(parameter.Name)
@@ -50,13 +43,13 @@ func (p *Provider) List(ctx context.Context, prefix string) iter.Seq2[string, er
 					name = strings.TrimPrefix(name, "/")
 				}
 				if strings.HasPrefix(name, full) && !yield(strings.TrimPrefix(name, start), nil) {
-					return
+					return nil, 0, false, nil
 				}
 			}
-			if aws.ToString(out.NextToken) == "" { // a page before the last may be empty
-				return
-			}
-			in.NextToken = out.NextToken
+			return out.NextToken, len(out.Parameters), true, nil
+		})
+		if err != nil {
+			yield("", err)
 		}
 	}
 }

@@ -3,14 +3,12 @@ package ssm
 import (
 	"context"
 	"log/slog"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/awsapi"
-	"github.com/go-secrets/secrets/internal/fault"
 )
 
 func init() {
@@ -29,6 +27,7 @@ type Provider struct {
 	session *awsapi.Session
 	tree    bool
 	gate    awsapi.Gate
+	apart   denials      // what a batch must not have
 	log     *slog.Logger // nil: slog.Default
 }
 
@@ -63,14 +62,18 @@ func WithLogger(log *slog.Logger) Option {
 	return func(p *Provider) { p.log = log }
 }
 
+// largest is the most that an answer may have, in bytes: ten parameters of
+// 8 KiB, with room for what JSON adds.
+const largest = 1 << 20
+
 // New returns a Provider over the user's own client, whose region,
-// credentials, retries and endpoint it keeps. Two things are set for each call
+// credentials, retries and endpoint it keeps. Three things are set for each call
 // alone: the bodies of requests and responses are never logged, whatever the
-// client's log mode, and each attempt ends after 3 seconds, since the SDK sets
-// no bound.
+// client's log mode; a request that gets no answer in a third of the call's time
+// is sent once more; and an answer is read up to 1 MiB.
 func New(client *ssm.Client, opts ...Option) *Provider {
 	o := client.Options()
-	p := &Provider{session: awsapi.Given(client, new(awsapi.Options), o.Region, o.Credentials, o.HTTPClient)}
+	p := &Provider{session: awsapi.Given(client, new(awsapi.Options), largest, o.Region, o.Credentials, o.HTTPClient)}
 	for _, opt := range opts {
 		opt(p)
 	}
@@ -85,18 +88,17 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 		return nil, err
 	}
 	p := &Provider{}
-	if s, ok := base.Options["tree"]; ok {
-		if p.tree, err = strconv.ParseBool(s); err != nil {
-			return nil, fault.New(secrets.ErrInvalid, "option tree is true or false", nil)
-		}
+	if err := awsapi.ParseBool(base.Options, "tree", &p.tree); err != nil {
+		return nil, err
 	}
-	p.session = awsapi.Open(o, func(cfg aws.Config) any {
-		return ssm.NewFromConfig(cfg, func(c *ssm.Options) {
+	p.session = awsapi.Open(o, "ssm", largest, func(cfg aws.Config) (any, *string) {
+		client := ssm.NewFromConfig(cfg, func(c *ssm.Options) {
 			c.Retryer = aws.NopRetryer{} // the resolver tries again, for all backends alike
 			if o.Endpoint != "" {
 				c.BaseEndpoint = aws.String(o.Endpoint)
 			}
 		})
+		return client, client.Options().BaseEndpoint
 	})
 	return p, nil
 }
@@ -110,8 +112,6 @@ type conn = awsapi.Conn
 func client(c *conn) *ssm.Client { return c.Client.(*ssm.Client) }
 
 // callOptions are the options of one call.
-//
-//go:noinline
 func callOptions(c *conn, region string) func(*ssm.Options) {
 	return func(o *ssm.Options) {
 		o.ClientLogMode = awsapi.Quiet(o.ClientLogMode)

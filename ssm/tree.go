@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,40 +14,52 @@ import (
 	"github.com/go-secrets/secrets/internal/fault"
 )
 
+// largestTree is the most that the children of a name may hold together, in
+// bytes.
+const largestTree = 4 << 20
+
 // children reads the parameters one level below a name as one JSON object,
 // keyed by the last segment of their names. They have versions of their own
 // and the object has none: the resolver derives it. Parameter Store has no
 // read of several pages at one moment: above ten children, two of them may be
 // from before and after a change.
-func (p *Provider) children(ctx context.Context, c *conn, d *document, v *secrets.Value) error {
-	region, err := c.In(d.region, p.session.Options)
-	if err != nil {
-		return err
-	}
+func (p *Provider) children(ctx context.Context, d *document, v *secrets.Value) error {
 	path := d.name
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	in := &ssm.GetParametersByPathInput{Path: aws.String(path), WithDecryption: aws.Bool(true), MaxResults: aws.Int32(10)}
 	object := make(map[string]string)
-	for {
-		out, err := client(c).GetParametersByPath(ctx, in, callOptions(c, region))
+	where, size := "", 0
+	err := p.session.Pages(ctx, "Parameter Store, the parameters below "+strconv.Quote(path), func(c *conn, token *string) (*string, int, bool, error) {
+		region, err := c.In(d.region, p.session.Options)
 		if err != nil {
-			return p.fail(c, call("GetParametersByPath", &document{name: path}, region), err)
+			return nil, 0, false, err
+		}
+		where = region
+		of := call("GetParametersByPath", &document{name: path}, region)
+		out, err := client(c).GetParametersByPath(ctx, &ssm.GetParametersByPathInput{
+			Path: aws.String(path), WithDecryption: aws.Bool(true), MaxResults: aws.Int32(10), NextToken: token,
+		}, callOptions(c, region))
+		if err != nil {
+			return nil, 0, false, of.Fail(c, err)
 		}
 		for _, child := range out.Parameters {
 			key, below := strings.CutPrefix(aws.ToString(child.Name), path+"/")
 			if below && !strings.Contains(key, "/") && child.Value != nil {
 				object[key] = *child.Value
+				size += len(key) + len(*child.Value)
 			}
 		}
-		if aws.ToString(out.NextToken) == "" { // a page before the last may be empty
-			break
+		if size > largestTree {
+			return nil, 0, false, fault.New(secrets.ErrInvalid, of.Where()+": the parameters below it are more than 4 MiB together; ask for one by its name", nil)
 		}
-		in.NextToken = out.NextToken
+		return out.NextToken, len(out.Parameters), true, nil
+	})
+	if err != nil {
+		return err
 	}
 	if len(object) == 0 {
-		return missing(d, region)
+		return missing(d, where)
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

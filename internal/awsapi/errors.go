@@ -2,6 +2,8 @@ package awsapi
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -11,12 +13,15 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/limit"
 )
 
 // A Call says what was asked of a service, for the message of its failure.
@@ -45,22 +50,34 @@ func AnswerOf(err error) Answer {
 	if errors.As(err, &api) && api.ErrorCode() != "UnknownError" {
 		a.Code, a.Message = api.ErrorCode(), oneLine(api.ErrorMessage())
 	}
-	var response *awshttp.ResponseError
-	if errors.As(err, &response) && response.ResponseError != nil && response.Response != nil && response.Response.Response != nil {
-		a.Status = response.HTTPStatusCode()
-		a.RequestID = response.RequestID
-		a.RetryAfter = retryAfter(response.Response.Header.Get("Retry-After"))
+	var answered *awshttp.ResponseError
+	if errors.As(err, &answered) {
+		a.RequestID = answered.RequestID
+	}
+	var response *smithyhttp.ResponseError
+	var status interface{ HTTPStatusCode() int } // of the container's endpoint
+	switch {
+	case errors.As(err, &response):
+		if response.Response != nil && response.Response.Response != nil {
+			a.Status = response.HTTPStatusCode()
+			a.RetryAfter = retryAfter(response.Response.Header.Get("Retry-After"))
+		}
+	case errors.As(err, &status):
+		a.Status = status.HTTPStatusCode()
 	}
 	return a
 }
 
+// longestRetryAfter is the most that a service is believed to ask for.
+const longestRetryAfter = 24 * time.Hour
+
 // retryAfter reads the header of that name: seconds, or a date.
 func retryAfter(s string) time.Duration {
-	if n, err := strconv.Atoi(s); err == nil && n > 0 {
-		return time.Duration(n) * time.Second
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return time.Duration(min(n, uint64(longestRetryAfter/time.Second))) * time.Second // #nosec G115 -- at most a day
 	}
 	if t, err := http.ParseTime(s); err == nil {
-		return max(0, time.Until(t))
+		return min(max(0, time.Until(t)), longestRetryAfter)
 	}
 	return 0
 }
@@ -111,18 +128,27 @@ func (a Answer) Class() error {
 
 // Fail turns an error of the SDK into one with a class and a message that
 // says what was asked, where, and what to do. The SDK's own error stays
-// within reach of errors.As, without its bodies.
-func (c *Call) Fail(err error) *fault.Error {
-	err = Strip(err)
+// within reach of errors.As, without its bodies and without credentials.
+func (c *Call) Fail(conn *Conn, err error) *fault.Error {
+	err = conn.hide.strip(err)
 	var credential *credentialError
 	if errors.As(err, &credential) {
-		return fault.New(secrets.ErrUnauthenticated, "the AWS credentials could not be renewed", err)
+		var chain []aws.CredentialSource
+		if conn.Credentials != nil {
+			chain = sources(conn.Credentials)
+		}
+		return conn.options.credentialsFailed(credential.err, chain, conn)
 	}
 	a := AnswerOf(err)
+	a.Message, a.RequestID = conn.hide.clean(a.Message), conn.hide.clean(a.RequestID)
 	f := &fault.Error{Class: a.Class(), Err: err, Retry: a.RetryAfter}
-	if a.Code == "" && (a.Status == 0 || broken(err)) {
-		f.Msg = c.unanswered(err)
-		f.Quiet = dialled(err) != nil // the cause is in the message
+	switch {
+	case a.Code == "" && a.Status == 0 && unsent(err):
+		f.Class, f.Quiet = secrets.ErrInvalid, true
+		f.Msg = c.Where() + ": nothing was asked: " + conn.hide.cause(err)
+		return f
+	case a.Code == "" && (a.Status == 0 || broke(err)):
+		f.Msg, f.Quiet = conn.hide.clean(c.unanswered(err)), true
 		return f
 	}
 	f.Quiet = true // the message says it all, and shorter
@@ -131,9 +157,16 @@ func (c *Call) Fail(err error) *fault.Error {
 	return f
 }
 
+// unsent reports whether an error came before anything was sent: something in
+// the configuration, or in what was asked for, is wrong.
+func unsent(err error) bool {
+	return operationOf(err) != "" && !sent(err) &&
+		!errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled)
+}
+
 // FailItem is Fail for one item of a batch, which comes as code and message.
-func (c *Call) FailItem(code, message string) *fault.Error {
-	return c.Fail(&smithy.GenericAPIError{Code: code, Message: message})
+func (c *Call) FailItem(conn *Conn, code, message string) *fault.Error {
+	return c.Fail(conn, &smithy.GenericAPIError{Code: code, Message: message})
 }
 
 // judge applies what only the service's own words tell, and finds the missing
@@ -170,7 +203,7 @@ func (c *Call) Where() string {
 func (c *Call) message(f *fault.Error, a Answer) string {
 	what := a.Code + ": " + a.Message
 	if a.Code == "" {
-		what = "status " + strconv.Itoa(a.Status) + " without an error code, so not from the service itself: a proxy or captive portal?"
+		what = status(a.Status)
 	}
 	mend := ""
 	switch {
@@ -187,10 +220,15 @@ func (c *Call) message(f *fault.Error, a Answer) string {
 	return c.Where() + ": " + what + mend
 }
 
-// broken reports whether a response ended before its end. What there was of it
-// says nothing about who sent it.
-func broken(err error) bool {
-	return errors.Is(err, errCut) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+// status describes an answer that has no error code.
+func status(code int) string {
+	return "status " + strconv.Itoa(code) + " without an error code, so not from the service itself: a proxy or captive portal?"
+}
+
+// broke reports whether a response ended before its end, or was not read to
+// it. What there was of it says nothing about who sent it.
+func broke(err error) bool {
+	return errors.Is(err, errBroken) || errors.Is(err, limit.ErrTooLarge) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // unanswered describes a call to which no response came, or none that was
@@ -201,16 +239,21 @@ func (c *Call) unanswered(err error) string {
 		return c.Where() + ": no answer in time"
 	case errors.Is(err, context.Canceled):
 		return c.Where() + ": not waited for"
-	case errors.Is(err, errCut):
+	case errors.Is(err, limit.ErrTooLarge):
+		return c.Where() + ": " + limit.ErrTooLarge.Error() + ", so not from the service itself"
+	case errors.Is(err, errBroken):
 		return c.Where() + ": the answer broke off"
 	}
 	text := c.Where() + ": no connection"
 	if cause := dialled(err); cause != nil {
-		text += ": " + cause.Error()
+		text += ": " + oneLine(cause.Error())
 	}
 	var unknown *net.DNSError
-	if errors.As(err, &unknown) && unknown.IsNotFound {
+	switch {
+	case errors.As(err, &unknown) && unknown.IsNotFound:
 		text += "; is " + strconv.Quote(c.Region) + " a region, and can this host resolve names of AWS? In a network without internet, it takes a VPC endpoint (?endpoint=)"
+	case distrusts(err):
+		text += "; name its authority's certificate in AWS_CA_BUNDLE"
 	}
 	return text
 }
@@ -218,22 +261,35 @@ func (c *Call) unanswered(err error) string {
 // dialled is what the system said of the connection, without the layers of
 // the SDK over it; nil, if it did not come to that.
 func dialled(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
+	var request *smithyhttp.RequestSendError
+	if !errors.As(err, &request) {
+		return nil
 	}
-	return nil
+	cause := request.Err
+	var u *url.Error
+	if errors.As(cause, &u) {
+		cause = u.Err
+	}
+	return cause
+}
+
+// distrusts reports whether an error is about a certificate that is not
+// trusted here.
+func distrusts(err error) bool {
+	var unknown x509.UnknownAuthorityError
+	var verification *tls.CertificateVerificationError
+	return errors.As(err, &unknown) || errors.As(err, &verification)
 }
 
 // oneLine bounds a service's message and takes out what would break a log
 // line.
 func oneLine(s string) string {
-	const most = 500
+	const longest = 500
 	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= most {
+	if len(s) <= longest {
 		return s
 	}
-	end := most
+	end := longest
 	for !utf8.RuneStart(s[end]) {
 		end--
 	}

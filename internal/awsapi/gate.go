@@ -2,12 +2,45 @@ package awsapi
 
 import (
 	"log/slog"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
 )
 
 // deniedFor is how long a denied batch is not asked for again.
 const deniedFor = 10 * time.Minute
+
+// A Fallback says what becomes of the documents of a batch that failed as a
+// whole.
+type Fallback int
+
+// The ways that a batch can fail.
+const (
+	Fails   Fallback = iota // single reads would, too
+	Singly                  // it may be about one of the documents
+	Denied                  // as Singly, or batches are not allowed
+	Unknown                 // there are no batches at this endpoint: an emulator, or an old service
+)
+
+// FailBatch is Fail for a batch, and tells what becomes of its documents.
+func (c *Call) FailBatch(conn *Conn, err error) (*fault.Error, Fallback) {
+	f, a := c.Fail(conn, err), AnswerOf(err)
+	word := strings.TrimSuffix(a.Code, "Exception")
+	switch {
+	case a.Status == http.StatusNotImplemented, word == "UnknownOperation", word == "InvalidAction", word == "NotImplemented",
+		a.Code == "" && (a.Status == http.StatusNotFound || a.Status == http.StatusMethodNotAllowed):
+		return f, Unknown
+	case f.Class == secrets.ErrPermission:
+		return f, Denied
+	case f.Class == secrets.ErrInvalid, f.Class == secrets.ErrNotFound:
+		return f, Singly
+	}
+	return f, Fails
+}
 
 // A Gate remembers that batches are denied, so that they are not tried, and
 // do not raise an alarm, again and again. The zero Gate is open.

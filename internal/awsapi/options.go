@@ -1,29 +1,22 @@
 // Package awsapi is what the backends on AWS share: how a client is
-// configured and gets its credentials, how a failure is judged and described,
-// and how many calls go side by side.
+// configured and gets its credentials, how requests are sent and bounded, how
+// a failure is judged and described, and how many calls go side by side.
 package awsapi
 
 import (
-	"context"
-	"net/http"
+	"fmt"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go/logging"
-
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/endpoint"
 	"github.com/go-secrets/secrets/internal/fault"
 )
 
 // Names of the provider options that every backend on AWS has.
-var Names = []string{"region", "profile", "role", "external_id", "endpoint", "prefix", "batch"}
+var Names = []string{"region", "profile", "role", "external_id", "endpoint", "allow_http", "prefix", "batch"}
 
 // OperatorNames are those that a reference in a value may not set: where
 // requests go, and whose credentials sign them.
@@ -31,13 +24,12 @@ var OperatorNames = []string{"allow_http", "endpoint", "external_id", "profile",
 
 // Options are the provider options that every backend on AWS has.
 type Options struct {
-	_ notComparable
-
 	Region     string // overrides AWS_REGION and the profile's
 	Profile    string // of the shared configuration files; overrides AWS_PROFILE and keys in the environment
 	Role       string // ARN of a role to assume with the credentials found
 	ExternalID string // that the role's trust policy asks for
 	Endpoint   string // base URL of the service
+	AllowHTTP  bool   // allow_http=true: plain http may leave this machine
 	Prefix     string // put before every path that is no ARN
 	NoBatch    bool   // batch=false
 }
@@ -52,21 +44,27 @@ func ParseOptions(options map[string]string) (*Options, error) {
 		Endpoint:   options["endpoint"],
 		Prefix:     options["prefix"],
 	}
-	if s, ok := options["batch"]; ok {
-		batch, err := strconv.ParseBool(s)
-		if err != nil {
-			return nil, invalid("option batch is true or false")
+	batch := true
+	for name, value := range map[string]*bool{"batch": &batch, "allow_http": &o.AllowHTTP} {
+		if err := ParseBool(options, name, value); err != nil {
+			return nil, err
 		}
-		o.NoBatch = !batch
+	}
+	o.NoBatch = !batch
+	if o.Region != "" && !isRegion(o.Region) {
+		return nil, invalid("option region is " + shown(o.Region) + ", which is none: a region reads eu-west-1")
 	}
 	if o.Endpoint != "" {
-		u, err := url.Parse(o.Endpoint)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, invalid("option endpoint reads http://host:port or https://host:port")
+		if err := o.checkEndpoint("option endpoint", o.Endpoint); err != nil {
+			return nil, err
+		}
+		if u, err := url.Parse(o.Endpoint); err != nil || u.User != nil {
+			return nil, invalid("option endpoint has user information (user:password@), which no URI may hold: AWS services take none")
 		}
 	}
 	if o.Role != "" {
-		if _, err := ParseARN(o.Role, "iam"); err != nil {
+		arn, err := ParseARN(o.Role, "iam")
+		if err != nil || !strings.HasPrefix(arn.Resource, "role/") {
 			return nil, invalid("option role reads arn:aws:iam::ACCOUNT:role/NAME")
 		}
 	}
@@ -74,6 +72,58 @@ func ParseOptions(options map[string]string) (*Options, error) {
 		return nil, invalid("option external_id belongs to option role, which is not set")
 	}
 	return o, nil
+}
+
+// ParseBool sets value from an option that is true or false, if it is there.
+func ParseBool(options map[string]string, name string, value *bool) error {
+	s, ok := options[name]
+	if !ok {
+		return nil
+	}
+	b, err := strconv.ParseBool(s)
+	if err != nil {
+		return invalid("option " + name + " is true or false")
+	}
+	*value = b
+	return nil
+}
+
+// checkEndpoint checks the address of a service. what names the setting that
+// holds it. The error is of class ErrInvalid and shows no credential.
+func (o *Options) checkEndpoint(what, raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return invalid(what + " is " + endpoint.Show(raw) + "; it reads http://host:port or https://host:port")
+	}
+	if err := endpoint.CheckPlain(what, raw, o.AllowHTTP); err != nil {
+		return invalid(err.Error())
+	}
+	return nil
+}
+
+// endpointSetting names the setting that holds the address of a service: what
+// the SDK finds first of the environment and the profile. service is the
+// service's ID as in secrets_manager.
+func (o *Options) endpointSetting(service string) string {
+	for _, name := range []string{"AWS_ENDPOINT_URL_" + strings.ToUpper(service), "AWS_ENDPOINT_URL"} {
+		if os.Getenv(name) != "" {
+			return name
+		}
+	}
+	return "endpoint_url of profile " + o.profile()
+}
+
+// isRegion reports whether a text can be a region: a label of a host's name.
+func isRegion(s string) bool {
+	if s == "" || len(s) > 63 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // Path puts the prefix before a path that is no ARN, with one slash between
@@ -85,38 +135,8 @@ func (o *Options) Path(path string) string {
 	return o.Prefix + path
 }
 
-// load reads the environment and the shared configuration files and prepares
-// the credential chain. It sends nothing.
-func (o *Options) load(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithRegion(o.Region),
-		config.WithSharedConfigProfile(o.Profile),
-		config.WithLogger(logging.Nop{}),                                   // it would write to standard error, whatever the program's log is
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // the Session and the resolver try again
-		// Credentials are fetched once an hour at most: no connection stays
-		// behind that nothing could close.
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-			t.DisableKeepAlives = true
-		})),
-	)
-	if err != nil {
-		return aws.Config{}, err
-	}
-	cfg.ClientLogMode = Quiet(cfg.ClientLogMode)
-	if o.Role != "" {
-		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), o.Role, func(a *stscreds.AssumeRoleOptions) {
-			if o.ExternalID != "" {
-				a.ExternalID = aws.String(o.ExternalID)
-			}
-			a.CredentialSources = sources(cfg.Credentials)
-		})
-		cfg.Credentials = aws.NewCredentialsCache(role)
-	}
-	return cfg, nil
-}
-
-// profile is the name of the profile that the SDK would use.
-func (o *Options) profile() string {
+// profileName is the name of the profile that the SDK would use.
+func (o *Options) profileName() string {
 	for _, name := range []string{o.Profile, os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE")} {
 		if name != "" {
 			return name
@@ -125,12 +145,30 @@ func (o *Options) profile() string {
 	return "default"
 }
 
-// sources tells where a credential provider would get its credentials.
-func sources(p aws.CredentialsProvider) []aws.CredentialSource {
-	if s, ok := p.(aws.CredentialProviderSource); ok {
-		return s.ProviderSources()
+// profile is the same, for a message.
+func (o *Options) profile() string { return plain(o.profileName()) }
+
+// shown quotes what a variable or an option holds. Of what is too long, or has a
+// form, that no region, profile or role has, it tells the length only: it may
+// be a credential in the wrong place.
+func shown(s string) string {
+	if odd(s) {
+		return fmt.Sprintf("something else (%d bytes)", len(s))
 	}
-	return nil
+	return strconv.Quote(s)
 }
 
-func invalid(msg string) error { return fault.New(secrets.ErrInvalid, msg, nil) }
+// plain is shown without the quotes.
+func plain(s string) string {
+	if odd(s) {
+		return shown(s)
+	}
+	return oneLine(s)
+}
+
+func odd(s string) bool {
+	const secretKey = 40 // the length of a secret access key
+	return len(s) > 128 || strings.ContainsAny(s, "{}") || len(s) == secretKey && !strings.ContainsAny(s, "-_.: @")
+}
+
+func invalid(msg string) *fault.Error { return fault.New(secrets.ErrInvalid, msg, nil) }

@@ -2,13 +2,9 @@ package awsapi
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"hash/maphash"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,35 +12,23 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
-)
-
-// notComparable spares programs the code that compares structs, which is
-// linked for each type that can be.
-type notComparable [0]func()
-
-// Budgets of the credential step.
-const (
-	// patience is how long a call waits for credentials. slowPatience applies
-	// where a metadata service answers for them, which may be slow and does
-	// the waiting itself.
-	patience     = 1800 * time.Millisecond
-	slowPatience = 4500 * time.Millisecond
-	// stepTimeout ends a step that nobody waits for any more.
-	stepTimeout = 30 * time.Second
-	// remembered is how long a failure is told to those who ask after it.
-	remembered = 10 * time.Second
+	"github.com/go-secrets/secrets/internal/login"
 )
 
 // A Conn is a client that is ready to call, and what its calls need.
 type Conn struct {
-	_ notComparable
-
 	Client      any                     // of the service: *secretsmanager.Client, *ssm.Client
 	Region      string                  // of the configuration; may be empty
-	HTTP        HTTPClient              // gives every attempt a timeout
+	HTTP        HTTPClient              // divides the time of a call, and bounds its answer
 	Credentials aws.CredentialsProvider // nil: calls are not signed
 
-	expires atomic.Int64 // Unix seconds of the credentials' end; 0: none. Stored before the Conn is handed out, and by later steps.
+	options   *Options
+	own       bool // a user's own client
+	hide      *hidden
+	transport *http.Transport // nil: a user's own client has another
+
+	expires  atomic.Int64  // Unix seconds of the credentials' end; 0: none. Stored before the Conn is handed out, and by later logins.
+	identity atomic.Uint64 // tells credentials apart
 }
 
 // In returns the region to call for a resource whose ARN tells region, or
@@ -54,102 +38,9 @@ func (c *Conn) In(region string, o *Options) (string, error) {
 		region = c.Region
 	}
 	if region == "" {
-		return "", noRegion(o)
+		return "", o.noRegion(c.own)
 	}
 	return region, nil
-}
-
-// A Session makes a Conn when the first call needs one, with a credential
-// step of its own: one at a time, under its own budget, its failure remembered
-// for a while. It is safe for concurrent use.
-type Session struct {
-	Options *Options
-
-	open    func(ctx context.Context) (*Conn, error)
-	mayOpen bool // open reads configuration that may have changed since
-	ctx     context.Context
-	cancel  context.CancelFunc
-
-	ready atomic.Pointer[Conn]
-
-	mu        sync.Mutex // guards what follows; not held while waiting
-	step      *step      // under way; nil: none
-	failure   error      // of the last step, told until forget
-	forget    time.Time
-	seen      uint64 // fingerprint of the environment when it failed
-	transport *http.Transport
-	closed    bool
-	steps     sync.WaitGroup
-}
-
-// A step gets credentials, and a Conn if there is none.
-type step struct {
-	_ notComparable
-
-	done chan struct{}
-	conn *Conn // when done
-	err  error // when done
-
-	chain atomic.Pointer[[]aws.CredentialSource] // where the credentials come from; nil until that is known
-}
-
-// slow reports whether a metadata service is asked.
-func (st *step) slow() bool {
-	chain := st.chain.Load()
-	return chain != nil && has(*chain, aws.CredentialSourceIMDS, aws.CredentialSourceHTTP)
-}
-
-// Open returns a Session that configures itself from the environment, the
-// shared files and o, and makes its client with connect. Nothing is read yet.
-func Open(o *Options, connect func(aws.Config) any) *Session {
-	s := newSession(o)
-	s.mayOpen = true
-	s.open = func(ctx context.Context) (*Conn, error) {
-		cfg, err := o.load(ctx)
-		if err != nil {
-			return nil, configFailed(err, o)
-		}
-		client := plainClient(s.sharedTransport(cfg))
-		cfg.HTTPClient = client
-		c := &Conn{Client: connect(cfg), Region: cfg.Region, HTTP: &bounded{client, client.CloseIdleConnections}}
-		if cfg.Credentials != nil {
-			c.Credentials = &marked{cfg.Credentials}
-		}
-		return c, nil
-	}
-	return s
-}
-
-// Given returns a Session over a user's own client. Its region, credentials
-// and HTTP client are those of the client's options.
-func Given(client any, o *Options, region string, credentials aws.CredentialsProvider, http HTTPClient) *Session {
-	s := newSession(o)
-	c := &Conn{Client: client, Region: region, HTTP: &bounded{next: http}}
-	if credentials != nil {
-		c.Credentials = &marked{credentials}
-	}
-	s.open = func(context.Context) (*Conn, error) { return c, nil }
-	return s
-}
-
-func newSession(o *Options) *Session {
-	s := &Session{Options: o}
-	s.ctx, s.cancel = context.WithCancel(context.Background()) // #nosec G118 -- Close calls it
-	return s
-}
-
-// Conn returns what calls need, with credentials that have not expired. An
-// error is of class ErrUnauthenticated (ErrInvalid for a configuration that
-// cannot be right, ErrUnavailable if ctx ends first).
-func (s *Session) Conn(ctx context.Context) (*Conn, error) {
-	if c := s.ready.Load(); c != nil && !c.expired() {
-		return c, nil
-	}
-	st, err := s.join()
-	if err != nil {
-		return nil, err
-	}
-	return s.wait(ctx, st)
 }
 
 // expired reports whether the credentials have to be renewed before a call.
@@ -158,190 +49,224 @@ func (c *Conn) expired() bool {
 	return end != 0 && time.Now().Unix() >= end
 }
 
-// join returns the step under way, begins one, or tells a remembered failure.
-func (s *Session) join() (*step, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.closed:
-		return nil, fault.New(secrets.ErrClosed, "the provider was closed", nil)
-	case s.failure != nil && time.Now().Before(s.forget) && (!s.mayOpen || s.seen == fingerprint()):
-		return nil, s.failure
-	case s.step != nil:
-		return s.step, nil
+// note keeps what is needed to know of credentials.
+func (c *Conn) note(got aws.Credentials) {
+	c.hide.add(got.SecretAccessKey, got.SessionToken)
+	c.identity.Store(maphash.String(seed, got.AccessKeyID+"\x00"+got.SecretAccessKey+"\x00"+got.SessionToken))
+	end := int64(0)
+	if got.CanExpire {
+		end = got.Expires.Unix()
 	}
-	st := &step{done: make(chan struct{})}
-	s.step = st
-	s.steps.Go(func() { s.run(st) })
-	return st, nil
+	c.expires.Store(end)
 }
 
-// run gets the credentials. It goes on when no caller waits any longer, so
-// that a slow source serves the next one.
-func (s *Session) run(st *step) {
-	ctx, cancel := context.WithTimeout(s.ctx, stepTimeout)
-	defer cancel()
-	seen := fingerprint()
-	st.conn, st.err = s.credentials(ctx, st)
+// A Session makes a Conn when the first call needs one, and gets its
+// credentials as a step of their own: one at a time, within the time of the
+// calls that wait for them, and a failure is told for a moment without another
+// try. It is safe for concurrent use.
+type Session struct {
+	Options *Options
 
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.step = nil
-	s.failure = st.err
-	if st.err != nil {
-		s.remember(st.err, seen)
-		if s.mayOpen {
-			s.ready.Store(nil) // what was configured has failed: read it anew
-		}
-	} else {
-		s.ready.Store(st.conn)
-	}
-	close(st.done)
+	open  func(ctx context.Context) (*Conn, error)
+	own   bool // over a user's own client: there is nothing to read anew
+	login login.Flight[*Conn]
+	ready atomic.Pointer[Conn]
+	chain atomic.Pointer[[]aws.CredentialSource] // of the Conn that was opened last
 }
 
-func (s *Session) remember(err error, seen uint64) {
-	s.failure, s.forget, s.seen = err, time.Now().Add(remembered), seen
-}
-
-// credentials opens a Conn if there is none and gets its credentials.
-func (s *Session) credentials(ctx context.Context, st *step) (*Conn, error) {
-	c := s.ready.Load()
-	if c == nil {
-		var err error
-		if c, err = s.open(ctx); err != nil {
+// Open returns a Session that configures itself from the environment, the
+// shared files and o, and makes its client with connect, which returns the
+// client's own base URL, too, if it has one. serviceID is the service's ID as in
+// secrets_manager, and most the bytes that an answer of it may have. Nothing is
+// read yet.
+func Open(o *Options, serviceID string, most int64, connect func(aws.Config) (client any, base *string)) *Session {
+	s := &Session{Options: o}
+	s.login.Attempt, s.login.Print = s.attempt, fingerprint
+	s.open = func(ctx context.Context) (*Conn, error) {
+		hide := newHidden()
+		send := &sender{options: o}
+		cfg, err := o.load(ctx, hide, send)
+		if err != nil {
 			return nil, err
 		}
+		client, base := connect(cfg)
+		if base != nil && o.Endpoint == "" {
+			if err := o.checkEndpoint(o.endpointSetting(serviceID), *base); err != nil {
+				return nil, err
+			}
+		}
+		t := newTransport(cfg)
+		c := &Conn{
+			Client: client, Region: cfg.Region, hide: hide, transport: t, options: o,
+			HTTP: &service{next: t, max: most, idle: t.CloseIdleConnections, dialling: o.dialing},
+		}
+		if cfg.Credentials != nil {
+			c.Credentials = &marked{cfg.Credentials, hide}
+		}
+		return c, nil
+	}
+	return s
+}
+
+// Given returns a Session over a user's own client. Its region, credentials
+// and HTTP client are those of the client's options.
+func Given(client any, o *Options, most int64, region string, credentials aws.CredentialsProvider, http HTTPClient) *Session {
+	s := &Session{Options: o, own: true}
+	s.login.Attempt = s.attempt
+	c := &Conn{Client: client, Region: region, own: true, options: o, hide: newHidden(), HTTP: &service{next: asRoundTripper{http}, max: most}}
+	if credentials != nil {
+		c.Credentials = &marked{credentials, c.hide}
+	}
+	s.open = func(context.Context) (*Conn, error) { return c, nil }
+	return s
+}
+
+// Conn returns what calls need, with credentials that have not expired.
+func (s *Session) Conn(ctx context.Context) (*Conn, error) {
+	if c := s.ready.Load(); c != nil && !c.expired() {
+		return c, nil
+	}
+	c, err := s.login.Do(withEnd(ctx))
+	var told *fault.Error
+	switch {
+	case err == nil:
+		return c, nil
+	case errors.As(err, &told):
+		return nil, err
+	case errors.Is(err, login.ErrClosed):
+		return nil, fault.New(secrets.ErrClosed, "the provider was closed", nil)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil, fault.New(secrets.ErrUnavailable, "the AWS credentials were not waited for", ctx.Err())
+	case ctx.Err() != nil:
+		return nil, s.late()
+	}
+	return nil, fault.New(secrets.ErrUnavailable, "the AWS credentials were not got", err)
+}
+
+// attempt gets credentials, for a new Conn if there is none.
+func (s *Session) attempt(ctx context.Context) (*Conn, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if c.Credentials == nil {
+		s.ready.Store(c)
 		return c, nil
 	}
 	chain := sources(c.Credentials)
-	st.chain.Store(&chain)
-	start := time.Now()
-	end, err := retrieve(ctx, c.Credentials)
-	// Once more if a service that gives them failed at once: the metadata
-	// service of a machine that just started drops a first request, and the
-	// failure would be remembered. The SDK's own retries wait for seconds.
-	if err != nil && time.Since(start) <= patience/4 && remote(chain) {
-		select {
-		case <-time.After(patience / 10):
-			end, err = retrieve(ctx, c.Credentials)
-		case <-ctx.Done():
-		}
-	}
+	s.chain.Store(&chain)
+	got, err := c.Credentials.Retrieve(ctx)
 	if err != nil {
-		return nil, credentialsFailed(err, s.Options, chain)
+		s.drop(c) // what was configured has failed: read it anew
+		if ctx.Err() != nil {
+			return nil, s.late()
+		}
+		return nil, s.Options.credentialsFailed(err, chain, c)
 	}
-	c.expires.Store(end)
+	c.note(got)
+	s.ready.Store(c)
 	return c, nil
 }
 
-// retrieve gets credentials, for the SDK to find, and returns when they end, in
-// Unix seconds; 0: never.
-func retrieve(ctx context.Context, p aws.CredentialsProvider) (end int64, err error) {
-	got, err := p.Retrieve(ctx)
-	if err == nil && got.CanExpire {
-		end = got.Expires.Unix()
+func (s *Session) connect(ctx context.Context) (*Conn, error) {
+	if c := s.ready.Load(); c != nil {
+		return c, nil
 	}
-	return end, err
+	return s.open(ctx)
 }
 
-// remote reports whether a service gives the credentials, and not a file.
-func remote(chain []aws.CredentialSource) bool {
-	return has(chain, aws.CredentialSourceIMDS, aws.CredentialSourceHTTP, aws.CredentialSourceSTSAssumeRole,
-		aws.CredentialSourceSTSAssumeRoleWebID, aws.CredentialSourceEnvVarsSTSWebIDToken, aws.CredentialSourceProfileSTSWebIDToken)
-}
-
-// wait waits for a step within the caller's context and the budget.
-func (s *Session) wait(ctx context.Context, st *step) (*Conn, error) {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	for waited := patience; ; waited = slowPatience {
-		select {
-		case <-st.done:
-			return st.conn, st.err
-		case <-ctx.Done():
-			return nil, fault.New(secrets.ErrUnavailable, "the AWS credentials were not waited for", ctx.Err())
-		case <-timer.C:
-		}
-		if waited == slowPatience || !st.slow() {
-			return nil, s.late(st, waited)
-		}
-		timer.Reset(slowPatience - patience)
+// drop has the next call open a Conn in place of c.
+func (s *Session) drop(c *Conn) {
+	s.ready.CompareAndSwap(c, nil)
+	if c.transport != nil {
+		c.transport.CloseIdleConnections()
 	}
 }
 
-// late is the error of a step that takes longer than a caller waits. It is
-// remembered, until the step ends.
-func (s *Session) late(st *step, waited time.Duration) error {
+// late is the error of credentials that were waited for as long as the calls
+// that want them may.
+func (s *Session) late() error {
 	var chain []aws.CredentialSource
-	if known := st.chain.Load(); known != nil {
+	if known := s.chain.Load(); known != nil {
 		chain = *known
 	}
-	err := credentialsFailed(fmt.Errorf("waited %s: %w", waited, context.DeadlineExceeded), s.Options, chain)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.step == st {
-		s.remember(err, fingerprint())
+	return &fault.Error{
+		Class: secrets.ErrUnavailable, Err: context.DeadlineExceeded, Quiet: true,
+		Msg: "the AWS credentials did not come in time: no answer from " + s.Options.source(chain),
+	}
+}
+
+// Call calls call with a Conn. If the service refuses its credentials, the
+// environment and the shared files are read again, and if they have others
+// now, call is called once more with these.
+func (s *Session) Call(ctx context.Context, call func(*Conn) error) error {
+	c, err := s.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if err = call(c); err == nil {
+		return nil
+	}
+	if next := s.after(ctx, c, err); next != nil {
+		return call(next)
 	}
 	return err
 }
 
-// Rejected tells that the service does not accept the credentials of c: what
-// the environment and the shared files say is read again for the next call.
-func (s *Session) Rejected(c *Conn) {
-	if s.mayOpen {
-		s.ready.CompareAndSwap(c, nil)
+// Batch reads refs as Call does: read may be called once more, with those that
+// the credentials were refused for. Without a Conn, fail makes the results.
+func (s *Session) Batch(ctx context.Context, refs []secrets.Ref, fail func(error) []secrets.Result, read func(*Conn, []secrets.Ref) []secrets.Result) []secrets.Result {
+	c, err := s.Conn(ctx)
+	if err != nil {
+		return fail(err)
 	}
+	results := read(c, refs)
+	var refused []int
+	var again []secrets.Ref
+	for i, r := range results {
+		if errors.Is(r.Err, secrets.ErrUnauthenticated) {
+			refused, again = append(refused, i), append(again, refs[i])
+		} else if r.Err != nil {
+			s.after(ctx, c, r.Err)
+		}
+	}
+	if len(refused) == 0 {
+		return results
+	}
+	if next := s.after(ctx, c, results[refused[0]].Err); next != nil {
+		for n, r := range read(next, again) {
+			results[refused[n]] = r
+		}
+	}
+	return results
 }
 
-// sharedTransport returns the transport of every Conn that this Session opens.
-func (s *Session) sharedTransport(cfg aws.Config) *http.Transport {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.transport == nil {
-		s.transport = newTransport(cfg)
+// after looks at the failure of a call with c. Where the credentials or the
+// certificates may have been replaced since they were read, c is dropped. It
+// returns a Conn with other credentials than those that were refused; nil, if
+// there is none.
+func (s *Session) after(ctx context.Context, c *Conn, err error) *Conn {
+	refused := errors.Is(err, secrets.ErrUnauthenticated)
+	if s.own || !refused && !distrusts(err) {
+		return nil
 	}
-	return s.transport
+	s.drop(c)
+	if !refused {
+		return nil
+	}
+	next, err := s.Conn(ctx)
+	if err != nil || next.identity.Load() == c.identity.Load() {
+		return nil
+	}
+	return next
 }
 
-// Close ends a step under way, waits for it, and closes idle connections that
+// Close ends a login under way, waits for it, and closes idle connections that
 // the Session has opened. A user's own client is left as it is.
 func (s *Session) Close() error {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.cancel()
-	s.steps.Wait()
-	s.ready.Store(nil)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.transport != nil {
-		s.transport.CloseIdleConnections()
+	s.login.Close()
+	if c := s.ready.Swap(nil); c != nil && c.transport != nil {
+		c.transport.CloseIdleConnections()
 	}
 	return nil
 }
-
-// fingerprint tells one state of the environment and the shared files from
-// another, so that a remembered failure does not hide new credentials.
-func fingerprint() uint64 {
-	text := ""
-	for _, kv := range os.Environ() {
-		if strings.HasPrefix(kv, "AWS_") {
-			text += kv + "\x00"
-		}
-	}
-	files := configFiles()
-	if home, err := os.UserHomeDir(); err == nil {
-		files = append(files, filepath.Join(home, ".aws", "sso", "cache"), filepath.Join(home, ".aws", "login", "cache"))
-	}
-	for _, name := range append(files, os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE")) {
-		if info, err := os.Stat(name); err == nil {
-			text += info.ModTime().String()
-		}
-		text += "\x00"
-	}
-	return maphash.String(seed, text)
-}
-
-var seed = maphash.MakeSeed()

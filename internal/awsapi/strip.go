@@ -4,40 +4,55 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
+	"os/exec"
+	"reflect"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/go-secrets/secrets/internal/endpoint"
+	"github.com/go-secrets/secrets/internal/limit"
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
-// Strip returns an error of the SDK without what may hold a secret: the
+// strip returns an error of the SDK without what may hold a secret: the
 // snapshot of an undecodable body, the decoder's words about it (they quote
 // its tokens), the output of a credential process, the response with its
-// buffers, and the request with the session token among its headers. The
-// error must be fresh: responses are replaced in place.
+// buffers, the request with the session token among its headers, and whatever
+// h hides. The error must be fresh: responses are replaced in place.
 //
 // Where a secret may already stand in the text of a wrapper, the error is
 // built anew from its parts; the SDK's types stay within reach of errors.As.
-func Strip(err error) error {
+func (h *hidden) strip(err error) error {
+	if err == nil {
+		return nil
+	}
 	var process *processcreds.ProviderError
 	if errors.As(err, &process) {
-		return &processcreds.ProviderError{Err: errProcess}
+		return &processcreds.ProviderError{Err: withoutOutput(process)}
 	}
 	var undecoded *smithy.DeserializationError
 	if errors.As(err, &undecoded) {
-		return rebuild(err, &smithy.DeserializationError{Err: withoutBody(undecoded.Err)})
+		return h.rebuild(err, &smithy.DeserializationError{Err: withoutBody(undecoded.Err)})
+	}
+	if h.dirty(err) {
+		return h.rebuild(err, h.bare(err))
 	}
 	walk(err, func(err error) {
 		switch e := err.(type) {
 		case *awshttp.ResponseError:
 			if e.ResponseError != nil {
-				e.Response = withoutContent(e.Response)
+				e.Response = h.withoutContent(e.Response)
 			}
 		case *smithyhttp.ResponseError:
-			e.Response = withoutContent(e.Response)
+			e.Response = h.withoutContent(e.Response)
 		}
 	})
 	return err
@@ -45,24 +60,106 @@ func Strip(err error) error {
 
 var (
 	errBody    = errors.New("the body is not what the service sends")
-	errCut     = errors.New("the connection broke within the body")
-	errProcess = errors.New("credential_process failed or printed no credentials")
+	errBroken  = errors.New("the connection broke within the body")
+	errProcess = errors.New("it printed no credentials")
+	errAddress = errors.New("it cannot be parsed as a URL")
+	errForward = errors.New("the address of a proxy or of a redirect cannot be used")
 )
 
-// rebuild returns cause under the response and operation that err tells of.
-func rebuild(err, cause error) error {
+// rebuild returns cause under the response and the operation that err tells of.
+func (h *hidden) rebuild(err, cause error) error {
+	var sent *smithyhttp.RequestSendError
+	if errors.As(err, &sent) {
+		cause = &smithyhttp.RequestSendError{Err: cause}
+	}
 	var response *awshttp.ResponseError
 	if errors.As(err, &response) && response.ResponseError != nil {
 		cause = &awshttp.ResponseError{
-			ResponseError: &smithyhttp.ResponseError{Response: withoutContent(response.Response), Err: cause},
-			RequestID:     response.RequestID,
+			ResponseError: &smithyhttp.ResponseError{Response: h.withoutContent(response.Response), Err: cause},
+			RequestID:     h.clean(response.RequestID),
 		}
+	}
+	var tried *retry.MaxAttemptsError
+	if errors.As(err, &tried) {
+		cause = &retry.MaxAttemptsError{Attempt: tried.Attempt, Err: cause}
 	}
 	var operation *smithy.OperationError
 	if errors.As(err, &operation) {
 		cause = &smithy.OperationError{ServiceID: operation.ServiceID, OperationName: operation.OperationName, Err: cause}
 	}
 	return cause
+}
+
+// bare returns the innermost thing that an error tells, of a type that can be
+// shown, without what h hides.
+func (h *hidden) bare(err error) error {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return h.withoutEcho(api)
+	}
+	var address *url.Error
+	if errors.As(err, &address) {
+		inner := errAddress
+		if address.Op != "parse" {
+			inner = h.bare(address.Err)
+		}
+		return &url.Error{Op: address.Op, URL: endpoint.Show(address.URL), Err: inner}
+	}
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return namedfile.Scrub(file, file.Path)
+	}
+	last := err
+	for next := err; next != nil; next = errors.Unwrap(next) {
+		last = next
+	}
+	if !h.dirty(last) {
+		return last
+	}
+	text := h.clean(last.Error())
+	if h.dirty(errors.New(text)) {
+		return errForward
+	}
+	return errors.New(text)
+}
+
+// withoutEcho returns an API error of the same type and code, whose message
+// repeats no credential.
+func (h *hidden) withoutEcho(api smithy.APIError) error {
+	clean := &smithy.GenericAPIError{Code: h.clean(api.ErrorCode()), Message: h.clean(api.ErrorMessage()), Fault: api.ErrorFault()}
+	v := reflect.ValueOf(api)
+	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
+		return clean
+	}
+	// The services' types have their message in a field of this name.
+	own := reflect.New(v.Elem().Type())
+	own.Elem().Set(v.Elem())
+	switch field := own.Elem().FieldByName("Message"); {
+	case !field.IsValid() || !field.CanSet():
+		return clean
+	case field.Kind() == reflect.String:
+		field.SetString(clean.Message)
+	case field.Type() == reflect.TypeFor[*string]():
+		field.Set(reflect.ValueOf(&clean.Message))
+	default:
+		return clean
+	}
+	if typed, ok := own.Interface().(error); ok && !h.dirty(typed) {
+		return typed
+	}
+	return clean
+}
+
+// withoutOutput keeps of a credential process how it ended.
+func withoutOutput(err error) error {
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return context.DeadlineExceeded
+	case errors.As(err, &exit):
+		return errors.New("it failed: " + exit.ProcessState.String())
+	}
+	return errProcess
 }
 
 // withoutBody keeps the kind of a failure to read a body, without its words.
@@ -73,20 +170,27 @@ func withoutBody(err error) error {
 		return context.DeadlineExceeded
 	case errors.Is(err, context.Canceled):
 		return context.Canceled
+	case errors.Is(err, limit.ErrTooLarge):
+		return limit.ErrTooLarge
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &netErr):
-		return errCut
+		return errBroken
 	}
 	return errBody
 }
 
-// withoutContent keeps the status and the headers of a response.
-func withoutContent(r *smithyhttp.Response) *smithyhttp.Response {
+// kept are the headers of a response that say something of a failure.
+var kept = []string{"Content-Type", "Date", "Retry-After", "X-Amzn-Requestid", "X-Amzn-Errortype"}
+
+// withoutContent keeps the status of a response, and the headers that matter.
+func (h *hidden) withoutContent(r *smithyhttp.Response) *smithyhttp.Response {
 	bare := &http.Response{Body: http.NoBody, Header: http.Header{}}
 	if r != nil && r.Response != nil {
-		bare.Status, bare.StatusCode = r.Status, r.StatusCode
+		bare.StatusCode, bare.Status = r.StatusCode, http.StatusText(r.StatusCode)
 		bare.Proto, bare.ProtoMajor, bare.ProtoMinor = r.Proto, r.ProtoMajor, r.ProtoMinor
-		if r.Header != nil {
-			bare.Header = r.Header
+		for _, name := range kept {
+			if value := r.Header.Get(name); value != "" {
+				bare.Header.Set(name, h.clean(value))
+			}
 		}
 	}
 	return &smithyhttp.Response{Response: bare}
