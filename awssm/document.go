@@ -69,6 +69,14 @@ func unspellable(msg string) error {
 	return &fault.Error{Class: secrets.ErrInvalid, Msg: msg, CannotSpell: true}
 }
 
+// lacksSuffix reports whether an ARN ends without what the service appends.
+// A name may end alike, so this is a guess.
+func (d *document) lacksSuffix() bool {
+	const suffix = len("-AbCdEf")
+	at := len(d.id) - suffix
+	return awsapi.IsARN(d.id) && (d.id[at] != '-' || !foreign.Only(d.id[at+1:], foreign.Lower+foreign.Upper+foreign.Digits))
+}
+
 // selects reports whether the document is in another version than the
 // current one, which a batch cannot ask for.
 func (d *document) selects() bool { return d.version != "" || d.stage != current }

@@ -36,7 +36,11 @@ func (p *Provider) read(ctx context.Context, c *conn, d *document) (v secrets.Va
 	for range 2 {
 		out, err := client(c).GetSecretValue(ctx, d.input(), callOptions(c, region))
 		if err != nil {
-			return v, call("GetSecretValue", d, region).Fail(c, err)
+			f := call("GetSecretValue", d, region).Fail(c, err)
+			if d.lacksSuffix() && (f.Class == secrets.ErrNotFound || f.Class == secrets.ErrPermission) {
+				f.Msg += "; the ARN lacks the hyphen and the six characters that Secrets Manager appends (prod/db-AbCdEf): write it whole"
+			}
+			return v, f
 		}
 		e := &types.SecretValueEntry{
 			VersionId: out.VersionId, VersionStages: out.VersionStages, CreatedDate: out.CreatedDate,

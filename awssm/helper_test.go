@@ -2,6 +2,8 @@ package awssm
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -65,4 +67,15 @@ func fetch(t testing.TB, p *Provider, ref secrets.Ref) (string, error) {
 // answer is a server that always answers the same.
 func answer(t testing.TB, reply awstest.Reply) *awstest.Server {
 	return awstest.NewServer(t, func(awstest.Request) awstest.Reply { return reply })
+}
+
+// again runs a test in a process of its own, with these variables, and returns
+// what it printed.
+func again(t *testing.T, name string, variables ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+name+"$", "-test.v", "-test.count=1")
+	cmd.Env = append(os.Environ(), variables...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
 }

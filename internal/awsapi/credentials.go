@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -378,12 +379,22 @@ func (o *Options) configFailed(err error, hide *hidden, ownAuthorities bool) err
 	case ownAuthorities && strings.Contains(err.Error(), "CA bundle"):
 		return fault.New(secrets.ErrInvalid, "AWS_CA_BUNDLE, or ca_bundle of profile "+profile+", names a file without a certificate in PEM", nil)
 	}
-	err = hide.strip(err)
+	stripped := hide.strip(err)
+	text := stripped.Error()
+	if cut := withoutSettings(text); cut != text {
+		stripped, text = nil, cut
+	}
 	return &fault.Error{
-		Class: secrets.ErrInvalid, Err: err, Quiet: true,
-		Msg: "the AWS configuration (environment, profile " + profile + " in " + shownFiles() + ") does not load: " + hide.clean(oneLine(err.Error())),
+		Class: secrets.ErrInvalid, Err: stripped, Quiet: true,
+		Msg: "the AWS configuration (environment, profile " + profile + " in " + shownFiles() + ") does not load: " + hide.clean(oneLine(text)),
 	}
 }
+
+// settingValue is what the SDK quotes of a setting that it does not understand.
+var settingValue = regexp.MustCompile(`=[^\s,]+|(unknown [^,]+|invalid value[^,]*), .*`)
+
+// withoutSettings takes the values of settings out of a text.
+func withoutSettings(text string) string { return settingValue.ReplaceAllString(text, "$1") }
 
 // withoutFiles returns an error about a profile without what is no file name.
 func (h *hidden) withoutFiles(e config.SharedConfigProfileNotExistError) error {
@@ -413,5 +424,5 @@ func (o *Options) noSuchRegion(region string) error {
 			setting = name
 		}
 	}
-	return invalid(setting + " is " + shown(region) + ", which is no region: one reads eu-west-1, without white space or a line break")
+	return invalid(setting + " is " + shownRegion(region) + ", which is no region: one reads eu-west-1, without white space or a line break")
 }

@@ -52,7 +52,7 @@ func ParseOptions(options map[string]string) (*Options, error) {
 	}
 	o.NoBatch = !batch
 	if o.Region != "" && !isRegion(o.Region) {
-		return nil, invalid("option region is " + shown(o.Region) + ", which is none: a region reads eu-west-1")
+		return nil, invalid("option region is " + shownRegion(o.Region) + ", which is none: a region reads eu-west-1")
 	}
 	if o.Endpoint != "" {
 		if err := o.checkEndpoint("option endpoint", o.Endpoint); err != nil {
@@ -168,7 +168,17 @@ func plain(s string) string {
 
 func odd(s string) bool {
 	const secretKey = 40 // the length of a secret access key
-	return len(s) > 128 || strings.ContainsAny(s, "{}") || len(s) == secretKey && !strings.ContainsAny(s, "-_.: @")
+	return len(s) > 128 || strings.ContainsAny(s, "{}=\r\n") || strings.Contains(s, "-----") || len(s) == secretKey && !strings.ContainsAny(s, "-_.: @")
+}
+
+// shownRegion quotes what should be a region, if it is one but for white space
+// around it.
+func shownRegion(s string) string {
+	const longest = 32 // of real ones, with room
+	if trimmed := strings.TrimSpace(s); len(s) <= longest && isRegion(trimmed) {
+		return strconv.Quote(s)
+	}
+	return fmt.Sprintf("something else (%d bytes)", len(s))
 }
 
 func invalid(msg string) *fault.Error { return fault.New(secrets.ErrInvalid, msg, nil) }
