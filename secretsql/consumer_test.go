@@ -3,6 +3,9 @@ package secretsql_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -78,4 +81,46 @@ func TestPoolsOfTwoDatabases(t *testing.T) {
 		require.NoError(t, second.PingContext(t.Context()))
 		assert.Equal(t, 1, b.tried("app", "one"), "the second was never refused")
 	}))
+}
+
+func TestWhatPanicsOrEndsItsGoroutineWhileConnectingHoldsNobodyUp(t *testing.T) {
+	for name, breaks := range map[string]func(){"a panic": func() { panic("a driver") }, "Goexit": runtime.Goexit} {
+		for _, place := range []string{"the driver", "the judgement of an error"} {
+			t.Run(name+" in "+place, in(func(t *testing.T) {
+				db := newDatabase("app", "one")
+				r, p := secretstest.New(t, map[string]string{"db": document("app", "one")}, secrets.WithLogger(nil))
+				p.Disable(secretstest.Watch)
+				broken := true
+				pool := sql.OpenDB(secretsql.New(r, "db", nil, func(ctx context.Context, c secretsql.Credentials) (driver.Conn, error) {
+					switch {
+					case broken && place == "the driver":
+						breaks()
+					case broken:
+						return nil, errors.New("no")
+					}
+					return db.connect(ctx, c)
+				}, func(err error) bool {
+					if broken {
+						breaks()
+					}
+					return isRefused(err)
+				}))
+				t.Cleanup(func() { _ = pool.Close() })
+				for range 3 {
+					ended := make(chan struct{})
+					go func() {
+						defer close(ended)
+						defer func() { _ = recover() }()
+						c, err := pool.Conn(t.Context())
+						t.Error("it did not break", c, err)
+					}()
+					<-ended
+				}
+				broken = false
+				begun := time.Now()
+				require.NoError(t, pool.PingContext(t.Context()))
+				assert.Less(t, time.Since(begun), time.Second)
+			}))
+		}
+	}
 }

@@ -147,6 +147,8 @@ func TestAPasswordIsRedactedWhereItStandsAsAValue(t *testing.T) {
 		"hunter2": {
 			"host=db user=app password=HERE dbname=d", "app:HERE@tcp(db:3306)/d", `"HERE"`, "'HERE'", "use HERE.", "HERE", "HERE: no", "(HERE)", "{user:app HERE}",
 			"password: HERE", "a=HERE&b", "<HERE>", "[HERE]", "`HERE`", "pw HERE, user app", "PWD=HERE;", "was HERE",
+			"params={{myuser HERE MYSERVICE false  Local} {1 1000}} extAuth=0: ORA-12154", "port=5432 password=HERE: could not connect to server",
+			`parse "sqlserver://username:HERE@[foo].bar:1433?encrypt=true": invalid port`, `authentication failed for user "password=HERE" (SQLSTATE 28P01)`,
 		},
 		"x":                  {"app:HERE@db", "password=HERE host=max", `"HERE"`, "password 'HERE' is short"},
 		"p@:/%ü":             {"app:HERE@db", "fooHEREbar"},

@@ -57,6 +57,7 @@ func refusedByPgBouncer(message string) bool {
 		"sasl authentication failed",     // SCRAM
 		"password authentication failed", // MD5, plain, and of a server
 		"auth failed",
+		"empty password returned by client",
 		"no such user",
 		"is not permitted to log in",
 	}, func(text string) bool { return strings.Contains(message, text) })

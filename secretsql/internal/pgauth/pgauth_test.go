@@ -73,6 +73,7 @@ func TestRejected(t *testing.T) {
 		{pgconn.PgError{Code: "08P01", Message: "password authentication failed"}, true},
 		{pgconn.PgError{Code: "08P01", Message: `server login failed: FATAL password authentication failed for user "app"`}, true},
 		{pgconn.PgError{Code: "08P01", Message: "no such user: app"}, true},
+		{pgconn.PgError{Code: "08P01", Message: "empty password returned by client"}, true},
 		{pgconn.PgError{Code: "08P01", Message: "server login has been failing, try again later (server_login_retry)"}, false},
 		{pgconn.PgError{Code: "08P01", Message: "no such database: d"}, false},
 		{pgconn.PgError{Code: "08P01", Message: "invalid message format"}, false},
