@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,8 +21,9 @@ type StatusOption func(*statusHandler)
 
 // AllowRefresh has the handler take POST ?refresh=NAME, which reads that secret
 // now. NAME is one that Status shows: others are not found, for who may refresh
-// need not be who may read. A read of a lease makes a new one. Requests that a
-// browser sends from another site are refused.
+// need not be who may read. A read of a lease makes a new one, so a lease is
+// read once in a minute (429, with Retry-After). Requests that a browser sends
+// from another site are refused.
 func AllowRefresh() StatusOption {
 	return func(h *statusHandler) { h.refresh = true }
 }
@@ -66,8 +68,7 @@ func (h *statusHandler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	switch {
 	case req.Method == http.MethodGet || req.Method == http.MethodHead:
 	case req.Method == http.MethodPost && h.refresh && query.Get("refresh") != "":
-		if !h.shows(query.Get("refresh")) {
-			http.Error(w, "the status shows no secret of that name", http.StatusNotFound)
+		if !h.mayRefresh(w, query.Get("refresh")) {
 			return
 		}
 		if _, err := h.resolver.Refresh(req.Context(), query.Get("refresh")); err != nil {
@@ -115,9 +116,26 @@ func (h *statusHandler) isAsked(host string) bool {
 	return host == "" || name == "localhost" || err == nil || has(h.hosts, hostPort(&u))
 }
 
-// shows reports whether a name is one of those in the status.
-func (h *statusHandler) shows(name string) bool {
-	return slices.ContainsFunc(h.resolver.Status(), func(s secrets.Status) bool { return slices.Contains(s.Names, name) })
+// leaseEvery is how often a lease is refreshed: each read makes a new one, a
+// user of a database for instance, and the one before it lives on to its end.
+const leaseEvery = time.Minute
+
+// mayRefresh reports whether a name is one that the status shows, and is no
+// lease that was read just now; if not, it answers why.
+func (h *statusHandler) mayRefresh(w http.ResponseWriter, name string) bool {
+	all := h.resolver.Status()
+	i := slices.IndexFunc(all, func(s secrets.Status) bool { return slices.Contains(s.Names, name) })
+	if i < 0 {
+		http.Error(w, "the status shows no secret of that name", http.StatusNotFound)
+		return false
+	}
+	s := all[i]
+	if wait := leaseEvery - time.Since(s.FetchedAt); !s.Expires.IsZero() && s.State == secrets.StateFresh && wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+		http.Error(w, "each read of this secret makes a new lease, and it has just been read", http.StatusTooManyRequests)
+		return false
+	}
+	return true
 }
 
 func wantsPage(req *http.Request) bool {

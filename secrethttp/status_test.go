@@ -1,11 +1,13 @@
 package secrethttp_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -125,6 +127,25 @@ func TestStatusHandler(t *testing.T) {
 		assert.Equal(t, 502, ask(h, "POST", "/?refresh=db").Code)
 		assert.Contains(t, ask(h, "GET", "/", "Accept", "text/html").Body.String(), `class="stale"`)
 	})
+
+	t.Run("makes no more than one new lease in a minute", in(func(t *testing.T) {
+		r, p := polled(t, nil)
+		p.SetFunc("db", func(context.Context) (secrets.Value, error) {
+			return secrets.Value{Data: []byte("x"), Expires: time.Now().Add(time.Hour), Lease: "id"}, nil
+		})
+		_, err := r.Get(t.Context(), "db")
+		require.NoError(t, err)
+		h := secrethttp.StatusHandler(r, secrethttp.AllowRefresh())
+		for range 20 {
+			w := ask(h, "POST", "/?refresh=db")
+			assert.Equal(t, 429, w.Code)
+			assert.Equal(t, "61", w.Header().Get("Retry-After"))
+		}
+		assert.Equal(t, 1, p.Reads("db"))
+		time.Sleep(2 * time.Minute)
+		assert.Equal(t, 200, ask(h, "POST", "/?refresh=db").Code)
+		assert.Equal(t, 429, ask(h, "POST", "/?refresh=db").Code)
+	}))
 
 	t.Run("answers for addresses, localhost and the hosts that are allowed alone", func(t *testing.T) {
 		t.Parallel()
