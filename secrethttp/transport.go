@@ -120,6 +120,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.refused.note(r, t.name, req, s)
 		return first, nil
 	}
+	first.Body = readEarly(first.Body)
 	other, ok := t.another(req, r, s)
 	if !ok {
 		return first, nil
@@ -133,7 +134,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if sent, err = t.with(req, other, body); err != nil {
 		return first, nil // the new version is no header: this answer is what there is
 	}
-	discard(first.Body)
+	_ = first.Body.Close() // so that its connection is free before the next request needs one
 	return t.send(req, sent)
 }
 
@@ -172,29 +173,6 @@ func (t *Transport) refuses(resp *http.Response) bool {
 	refusal := t.isRefusal(resp)
 	judged = true
 	return refusal
-}
-
-const (
-	drainBytes = 64 << 10
-	drainTime  = 100 * time.Millisecond
-)
-
-// discard closes the body of an answer, so that its connection is free before
-// the next request needs one. The connection can be used again only if the
-// rest of the body is read: a little of it, which is there at once.
-func discard(body io.ReadCloser) {
-	read := make(chan struct{})
-	go func() { // ends when the body is closed, at the latest
-		defer close(read)
-		_, _ = io.CopyN(io.Discard, body, drainBytes)
-	}()
-	timer := time.NewTimer(drainTime)
-	defer timer.Stop()
-	select {
-	case <-read:
-	case <-timer.C:
-	}
-	_ = body.Close()
 }
 
 func closeBody(req *http.Request, err error) error {
