@@ -78,7 +78,7 @@ func (c *chain) FetchBatch(ctx context.Context, refs []Ref) []Result {
 		if !ok || len(asked) == 1 {
 			b = nil
 		}
-		answers, _ := fetchAll(ctx, p, b, asked)
+		answers, _ := fetchAll(ctx, guard, p, b, asked)
 		for i, res := range answers {
 			at := open[i]
 			if res.Err == nil {

@@ -58,7 +58,7 @@ func (r *Resolver) close(detach bool) error {
 	}()
 	var errs []error
 	if !within(ctx, r.work.Wait) {
-		errs = append(errs, &Error{Op: "close", Err: withClass(errors.New("a provider did not return when its context ended"))})
+		errs = append(errs, &Error{Op: "close", Err: freeze(errors.New("a provider did not return when its context ended"))})
 	}
 	within(ctx, func() {
 		<-revoked
@@ -87,7 +87,7 @@ func closeProviders(ctx context.Context, opened []*provider, detach bool) []erro
 	say := func(p *provider, err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		errs = append(errs, &Error{Op: "close", Provider: p.scheme, Err: withClass(err)})
+		errs = append(errs, &Error{Op: "close", Provider: p.scheme, Err: freeze(err)})
 	}
 	done := within(ctx, func() {
 		parallel(len(opened), len(opened), func(i int) {
@@ -99,7 +99,7 @@ func closeProviders(ctx context.Context, opened []*provider, detach bool) []erro
 	mu.Lock()
 	defer mu.Unlock()
 	if !done {
-		return append(errs[:len(errs):len(errs)], &Error{Op: "close", Err: withClass(errors.New("a provider did not close in time"))})
+		return append(errs[:len(errs):len(errs)], &Error{Op: "close", Err: freeze(errors.New("a provider did not close in time"))})
 	}
 	return errs
 }

@@ -2,13 +2,13 @@ package secrets
 
 import "time"
 
-// linger is how long a goroutine that has read waits for the next read. Its
-// stack has grown to what an SDK needs, and growing another one costs more
-// than everything else that the resolver adds to a read.
+// linger is how long a goroutine that has called a provider waits for the next
+// call. Its stack has grown to what an SDK needs, and growing another one costs
+// more than everything else that the resolver adds to a read.
 const linger = 2 * time.Second
 
-// spawnReader runs f, which reads, on a goroutine that waits for work, or on a
-// new one. It is called as spawn is.
+// spawnReader runs f, which calls a provider and may end its goroutine, on one
+// that waits for work, or on a new one. It is called as spawn is.
 func (r *Resolver) spawnReader(f func()) {
 	select {
 	case r.reads <- f:
@@ -23,7 +23,7 @@ func (r *Resolver) spawnReader(f func()) {
 	})
 }
 
-// readMore runs what is to be read until nothing has been for a while.
+// readMore runs what is to be called until nothing has been for a while.
 func (r *Resolver) readMore() {
 	timer := time.NewTimer(linger)
 	defer timer.Stop()

@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -92,33 +91,6 @@ func quote(s string) string {
 	}
 	return strconv.Quote(s)
 }
-
-// withClass returns err as an error of a class: err itself if it has one,
-// otherwise err marked unavailable.
-//
-//go:noinline
-func withClass(err error) error {
-	if err == nil || classOf(err) != nil {
-		return err
-	}
-	return &classed{class: ErrUnavailable, err: err}
-}
-
-// classed is an error that was given its class by the resolver.
-type classed struct {
-	_ notComparable
-
-	class, err error
-}
-
-func (c *classed) Error() string {
-	if errors.Is(c.err, context.DeadlineExceeded) {
-		return c.class.Error() + ": no answer in time: " + c.err.Error()
-	}
-	return c.class.Error() + ": " + c.err.Error()
-}
-
-func (c *classed) Unwrap() []error { return []error{c.class, c.err} }
 
 // invalid returns an error of class ErrInvalid.
 func invalid(format string, args ...any) error {

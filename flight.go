@@ -77,7 +77,7 @@ func (r *Resolver) read(rd *reading, gone <-chan struct{}) {
 				size = maxBatch
 			}
 		case <-ctx.Done():
-			r.settleAll(rd, failed(len(rd.flights), withClass(ctx.Err())))
+			r.settleAll(rd, failed(len(rd.flights), freeze(ctx.Err())))
 			return
 		}
 	}
@@ -158,7 +158,7 @@ func (r *Resolver) settleLate(rd *reading) *time.Timer {
 				continue
 			default:
 			}
-			r.settleAll(rd, failed(len(rd.flights), withClass(context.DeadlineExceeded)))
+			r.settleAll(rd, failed(len(rd.flights), freeze(context.DeadlineExceeded)))
 			if rd.overdue != nil {
 				rd.overdue()
 			}
@@ -173,7 +173,7 @@ func retryAfter(results []Result, try int) (wait time.Duration, again []int) {
 	wait = time.Duration(rand.Int64N(int64(retryBase << (try - 1))))
 	for i := range results {
 		err := results[i].Err
-		if errors.Is(err, errPanic) || !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrThrottled) {
+		if isFault(err) || !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrThrottled) {
 			continue
 		}
 		again = append(again, i)
@@ -237,7 +237,7 @@ func (r *Resolver) settleAll(rd *reading, results []Result) {
 // launch reads a document in the background; it was claimed with the lock held
 // by the caller. Somebody waits for it.
 func (r *Resolver) launch(f *flight) {
-	r.spawnReader(func() {
+	r.spawn(func() {
 		r.read(&reading{provider: f.doc.folder.provider, flights: []*flight{f}, tries: 1}, nil)
 	})
 }

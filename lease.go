@@ -64,14 +64,14 @@ func (r *Resolver) renew(rd *reading) bool {
 	start := r.clock.mono()
 	results := make([]Result, 1)
 	res := &results[0]
-	err := guard(func() (err error) {
+	err := r.guard(func() (err error) {
 		res.Value, err = leaser.Renew(ctx, value)
 		return err
 	})
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
 		return false
 	}
-	res.Err = withClass(err)
+	res.Err = err
 	if r.observer != nil {
 		r.emit(readEvent(rd, results, r.clock.mono()-start))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"strings"
+	"time"
 )
 
 // List yields the names that the providers have, those that start with prefix,
@@ -33,7 +34,7 @@ func (r *Resolver) List(ctx context.Context, prefix string) iter.Seq2[string, er
 			p := s.folder.provider
 			for name, err := range r.listSite(ctx, s, prefix) {
 				if err != nil {
-					if !yield("", &Error{Op: "list", Provider: p.scheme, Err: withClass(err)}) {
+					if !yield("", &Error{Op: "list", Provider: p.scheme, Err: freeze(err)}) {
 						return
 					}
 					break
@@ -65,7 +66,7 @@ func (r *Resolver) listSite(ctx context.Context, s *site, prefix string) iter.Se
 		if base != "" {
 			base = strings.TrimSuffix(base, "/") + "/"
 		}
-		for path, err := range l.List(ctx, base+prefix) {
+		for path, err := range r.listed(ctx, l, base+prefix) {
 			if errors.Is(err, errors.ErrUnsupported) {
 				err = invalid("this provider cannot list")
 			}
@@ -74,4 +75,69 @@ func (r *Resolver) listSite(ctx context.Context, s *site, prefix string) iter.Se
 			}
 		}
 	}
+}
+
+// listed is List of a provider, on a goroutine of its own: what the provider
+// does to that, or that it does not look at its context, is an error at most.
+// It goes on when the caller has taken what it found, and reads no page before
+// that is needed.
+func (r *Resolver) listed(ctx context.Context, l ListProvider, prefix string) iter.Seq2[string, error] {
+	type step struct {
+		path string
+		err  error
+	}
+	return func(yield func(string, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(r.ctx, cancel)()
+		found, more := make(chan step), make(chan struct{})
+		ended := guarded(func() error {
+			for path, err := range l.List(ctx, prefix) {
+				select {
+				case found <- step{path, freeze(err)}:
+				case <-ctx.Done():
+					return nil
+				}
+				select {
+				case <-more:
+				case <-ctx.Done():
+					return nil
+				}
+			}
+			return nil
+		})
+		late := make(chan struct{})
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(overtime, func() { close(late) }) })()
+		for {
+			select {
+			case s := <-found:
+				if !yield(s.path, s.err) {
+					return
+				}
+			case err := <-ended:
+				if err == nil {
+					err = r.ended(ctx) // what it has not told it may not have read
+				}
+				if err != nil {
+					yield("", err)
+				}
+				return
+			case <-late:
+				yield("", r.ended(ctx))
+				return
+			}
+			select {
+			case more <- struct{}{}:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// ended returns why a context is done, or nil: it is not.
+func (r *Resolver) ended(ctx context.Context) error {
+	if r.ctx.Err() != nil {
+		return ErrClosed
+	}
+	return ctx.Err()
 }

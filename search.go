@@ -177,7 +177,7 @@ func (r *Resolver) joinSearch(name string, need freshness) (*search, error) {
 		r.finish(s)
 		return s, nil
 	}
-	r.spawnReader(func() { r.run(s) })
+	r.spawn(func() { r.run(s) })
 	return s, nil
 }
 

@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 )
@@ -90,7 +89,7 @@ func (r *Resolver) open(ctx context.Context, p *provider) (Provider, error) {
 		err = errors.New("the backend's opener returned neither a provider nor an error")
 	}
 	if err != nil {
-		return nil, withClass(err)
+		return nil, freeze(err)
 	}
 	r.lock()
 	defer r.mu.Unlock()
@@ -115,7 +114,7 @@ func (r *Resolver) fetch(ctx context.Context, rd *reading) []Result {
 	p := rd.provider
 	opened, err := r.open(ctx, p)
 	if err != nil {
-		return failed(len(rd.flights), err)
+		return failed(len(rd.flights), freeze(err))
 	}
 	refs := make([]Ref, len(rd.flights))
 	for i, f := range rd.flights {
@@ -123,9 +122,6 @@ func (r *Resolver) fetch(ctx context.Context, rd *reading) []Result {
 	}
 	start := r.clock.mono()
 	results := r.fetchRefs(ctx, p, opened, refs)
-	for i := range results {
-		results[i].Err = withClass(results[i].Err)
-	}
 	if r.observer != nil {
 		r.emit(readEvent(rd, results, r.clock.mono()-start))
 	}
@@ -137,7 +133,7 @@ func (r *Resolver) fetchRefs(ctx context.Context, p *provider, opened Provider, 
 	if len(refs) > 1 {
 		b = r.batcher(p, opened)
 	}
-	results, singly := fetchAll(ctx, opened, b, refs)
+	results, singly := fetchAll(ctx, r.guard, opened, b, refs)
 	if b != nil && singly == len(refs) {
 		r.lock()
 		p.batchAfter = r.now() + noBatchFor
@@ -147,13 +143,13 @@ func (r *Resolver) fetchRefs(ctx context.Context, p *provider, opened Provider, 
 }
 
 // fetchAll reads refs by a batch of b, and one by one, which it counts, what
-// that does not take. b is p, or nil: no batch.
-func fetchAll(ctx context.Context, p Provider, b BatchProvider, refs []Ref) (results []Result, singly int) {
+// that does not take. b is p, or nil: no batch. Each call is made by guard.
+func fetchAll(ctx context.Context, guard func(func() error) error, p Provider, b BatchProvider, refs []Ref) (results []Result, singly int) {
 	var single []int // without a batch all are
 	if b == nil {
 		results, singly = make([]Result, len(refs)), len(refs)
 	} else {
-		results = fetchBatch(ctx, b, refs)
+		results = fetchBatch(ctx, guard, b, refs)
 		for i := range results {
 			if errors.Is(results[i].Err, errors.ErrUnsupported) {
 				single = append(single, i)
@@ -165,7 +161,7 @@ func fetchAll(ctx context.Context, p Provider, b BatchProvider, refs []Ref) (res
 		if b != nil {
 			i = single[i]
 		}
-		fetchOne(ctx, p, refs[i], &results[i])
+		results[i] = fetchOne(ctx, guard, p, refs[i])
 	})
 	return results, singly
 }
@@ -186,18 +182,23 @@ func (r *Resolver) batcher(p *provider, opened Provider) BatchProvider {
 	return b
 }
 
-func fetchOne(ctx context.Context, p Provider, ref Ref, res *Result) {
+func fetchOne(ctx context.Context, guard func(func() error) error, p Provider, ref Ref) (res Result) {
 	res.Err = guard(func() (err error) {
 		res.Value, err = p.Fetch(ctx, ref)
 		return err
 	})
+	return res
 }
 
-func fetchBatch(ctx context.Context, p BatchProvider, refs []Ref) (results []Result) {
+func fetchBatch(ctx context.Context, guard func(func() error) error, p BatchProvider, refs []Ref) (results []Result) {
 	err := guard(func() error {
-		results = p.FetchBatch(ctx, refs)
-		if len(results) != len(refs) {
-			return fmt.Errorf("the provider answered %d of a batch of %d", len(results), len(refs))
+		answers := p.FetchBatch(ctx, refs)
+		if len(answers) != len(refs) {
+			return fmt.Errorf("the provider answered %d of a batch of %d", len(answers), len(refs))
+		}
+		results = slices.Clone(answers)
+		for i := range results {
+			results[i].Err = freeze(results[i].Err)
 		}
 		return nil
 	})
@@ -232,39 +233,6 @@ func parallel(n, limit int, f func(int)) {
 		})
 	}
 	wg.Wait()
-}
-
-// errPanic is a provider's panic, without the panic's value, which may hold
-// anything.
-var errPanic = errors.New("the provider panicked")
-
-// guard calls f and turns a panic into an error that tells where.
-func guard(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %w with a %T at %s", ErrUnavailable, errPanic, p, panicPlace())
-		}
-	}()
-	return f()
-}
-
-// panicPlace returns the function that panicked.
-func panicPlace() string {
-	pcs := make([]uintptr, 16)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
-	for panicking := false; ; {
-		frame, more := frames.Next()
-		switch {
-		case frame.Function == "runtime.gopanic":
-			panicking = true
-		case panicking && !isRuntime(frame.Function), !more:
-			return fmt.Sprintf("%s:%d", frame.Function, frame.Line)
-		}
-	}
-}
-
-func isRuntime(function string) bool {
-	return strings.HasPrefix(function, "runtime.")
 }
 
 func readEvent(rd *reading, results []Result, took time.Duration) *Event {
