@@ -3,6 +3,8 @@ package secrets
 import (
 	"os"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
 // A clock is a pair of clocks: wall time, which may be set and which goes on
@@ -35,8 +37,8 @@ type driftMeter struct {
 // level: at the first call, after a jump, and after a step back, which is taken
 // as it is and changes nothing else. It is 0 while that is within maxDrift.
 func (m *driftMeter) jump(c clock) time.Duration {
-	offset := time.Duration(c.wall().UnixNano()) - c.mono()
-	ahead := offset - m.offset
+	offset := policy.Sub(time.Duration(policy.Nanoseconds(c.wall())), c.mono())
+	ahead := policy.Sub(offset, m.offset)
 	switch {
 	case !m.set || ahead < 0:
 		m.offset, m.set = offset, true

@@ -1,12 +1,12 @@
 package secrets
 
 import (
-	"math"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/go-secrets/secrets/internal/turns"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
 // notComparable spares programs the code that compares structs, which is
@@ -90,7 +90,7 @@ func (d *document) usable(now int64) bool { return d.value != nil && now < d.exp
 func (d *document) expires() int64 {
 	end := d.value.end(d.folder.provider.maxStale)
 	if d.trouble != nil {
-		end -= d.trouble.counted
+		end = policy.Sub(end, d.trouble.counted)
 	}
 	return end
 }
@@ -108,7 +108,7 @@ func (d *document) leased() bool { return d.value != nil && d.value.leased() }
 func (d *document) age(now int64) time.Duration {
 	age := now - d.value.mono
 	if d.trouble != nil {
-		age += d.trouble.counted
+		age = policy.Add(age, d.trouble.counted)
 	}
 	return time.Duration(age)
 }
@@ -135,22 +135,22 @@ func (r *Resolver) setExpiry(d *document) {
 func (r *Resolver) schedule(d *document, spread float64) {
 	d.idle = false
 	ttl := min(d.ttl, int64(r.maxStale)/10*9) // a TTL beyond MaxStale is read in time all the same
-	d.next = satAdd(d.value.mono, int64(float64(ttl)*spread))
+	d.next = policy.Add(d.value.mono, policy.Part(ttl, spread))
 	switch x := d.value.extra(); {
 	case x == nil:
 	case x.refresh > d.value.mono:
 		at := min(x.refresh, d.value.mono+(d.expires()-d.value.mono)/10*9)
 		if d.said > 0 && !d.leased() {
-			at = min(at, satAdd(d.value.mono, int64(float64(d.said)*spread)))
+			at = min(at, policy.Add(d.value.mono, policy.Part(d.said, spread)))
 		}
 		d.next = max(at, d.value.mono+minRefresh)
 	case x.expires != 0: // in time, whatever the TTL; with a TTL of zero a lease is kept, too
-		before := d.value.mono + max((x.expires-d.value.mono)*2/3, minRefresh)
+		before := d.value.mono + max((x.expires-d.value.mono)/3*2, minRefresh)
 		if d.ttl == 0 || before < d.next {
 			d.next = before
 		}
 	case d.ttl == 0:
-		d.next = satAdd(d.value.mono, int64(defaultTTL))
+		d.next = policy.Add(d.value.mono, int64(defaultTTL))
 	}
 	r.enqueue(d)
 }
@@ -167,27 +167,3 @@ func (r *Resolver) enqueue(d *document) {
 // minRefresh is the least time between a read and the next that the backend's
 // own word brings about, however soon that is: clocks differ.
 const minRefresh = int64(time.Second)
-
-// spread draws the part of a TTL after which documents are read again.
-func spread() float64 { return 0.8 + 0.2*rand.Float64() }
-
-// fullJitter draws from zero to base doubled n times, or most.
-func fullJitter(base, most time.Duration, n int) int64 {
-	return rand.Int64N(int64(step(base, most, n)) + 1)
-}
-
-// step returns base doubled n times, at most most.
-func step(base, most time.Duration, n int) time.Duration {
-	if n > 30 || base<<n > most {
-		return most
-	}
-	return base << n
-}
-
-// satAdd adds to a time, which is not negative: at most the last one there is.
-func satAdd(a, b int64) int64 {
-	if c := a + b; b < 0 || c >= a {
-		return c
-	}
-	return math.MaxInt64
-}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
 // A retired lease is one that a newer value has replaced. It is left to end by
@@ -50,7 +52,7 @@ func (d *document) isLeased(r *Resolver) bool {
 // document has to be read again.
 func (r *Resolver) renew(rd *reading) bool {
 	d := rd.flights[0].doc
-	rd.spread = spread()
+	rd.spread = policy.Spread()
 	r.lock()
 	opened, value, alive := rd.provider.opened, d.value.value(), d.usable(r.now())
 	r.unlock()
@@ -60,7 +62,7 @@ func (r *Resolver) renew(rd *reading) bool {
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, r.timeout)
 	defer cancel()
-	defer r.settleLate(rd).Stop()
+	defer r.settleLate(rd, r.timeout).Stop()
 	start := r.clock.mono()
 	results := make([]Result, 1)
 	res := &results[0]

@@ -3,6 +3,8 @@ package secrets
 import (
 	"errors"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
 // Missing documents are remembered in the order in which they were asked for;
@@ -229,5 +231,5 @@ func (r *Resolver) idleAfter(d *document) int64 {
 	if r.idle > 0 {
 		return int64(r.idle)
 	}
-	return 3 * d.ttl
+	return policy.Add(d.ttl, policy.Add(d.ttl, d.ttl))
 }

@@ -76,7 +76,7 @@ func (r *Resolver) gatherNeglected(rd *reading, d *document, now int64) {
 // launchReading reads what was gathered in the background. Somebody waits for
 // it.
 func (r *Resolver) launchReading(rd *reading) {
-	rd.tries = 1
+	rd.searched = false
 	r.spawn(func() { r.refresh(rd) })
 }
 

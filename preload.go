@@ -4,11 +4,18 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
 // Preload reads the named secrets in as few calls as their backends allow and
 // holds them. It returns nil, or every failure, joined and by name. Names that
 // are held already cost nothing.
+//
+// If ctx has a deadline, what is unavailable or throttled is read again until
+// then: this is how a program waits at its start for a manager that is not up
+// yet. Without a deadline it gives up after the timeout of one read
+// ([WithTimeout]).
 func (r *Resolver) Preload(ctx context.Context, names ...string) error {
 	if r.err != nil {
 		return r.err
@@ -21,8 +28,7 @@ func (r *Resolver) Preload(ctx context.Context, names ...string) error {
 // has the failures alone.
 func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret, errs []error) {
 	found = make([]Secret, len(names))
-	var targets []*target
-	var places, held []int // held: of what may be lost, or too old, by the end
+	var absent, held []int // held: of what may be lost, or too old, by the end
 	seen := make(map[string]int)
 	r.lock()
 	if r.closed {
@@ -42,37 +48,145 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 			}
 			continue
 		}
-		t, err := r.newTarget(name)
-		if err != nil {
+		if _, err := r.newTarget(name); err != nil {
 			errs = append(errs, &Error{Op: "get", Name: brief(name), Err: err})
 			continue
 		}
-		targets, places = append(targets, t), append(places, i)
+		absent = append(absent, i)
 	}
-	if len(targets) == 0 {
-		r.unlock()
-	} else {
-		need := needHeld
-		if r.ttl == 0 {
-			need = needRead
+	r.unlock()
+	failures, err := r.findAll(ctx, names, absent, found)
+	if errs = append(errs, failures...); err != nil {
+		return found, append(errs, err)
+	}
+	r.freshen(ctx, names)
+	errs = append(errs, r.level(ctx, names, held, found)...)
+	return r.doubled(found, names, seen), errs
+}
+
+// findAll searches for the names at the places, together, and puts what it
+// finds into found. What fails and may be over soon is searched for again, once
+// its failure is no longer remembered, for as long as ctx has a deadline that
+// leaves time for that: so a program waits for its manager. err is why nothing
+// is known of some names at all, the context having ended first.
+func (r *Resolver) findAll(ctx context.Context, names []string, places []int, found []Secret) (failures []error, err error) {
+	failed := make(map[int]error)
+	for first, left := true, places; len(left) > 0; first = false {
+		s, err := r.searchAll(names, left)
+		if err == nil {
+			err = r.await(ctx, s)
 		}
-		s := r.newSearch(targets, need)
-		r.spawn(func() { r.run(s) })
-		r.unlock()
-		if err := r.await(ctx, s); err != nil {
-			return found, append(errs, &Error{Op: "preload", Err: err})
+		if err != nil {
+			if first {
+				return nil, &Error{Op: "preload", Err: err}
+			}
+			break // what failed before is told
 		}
-		for i, t := range targets {
-			if t.secret == nil {
-				errs = append(errs, &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)})
-			} else {
-				found[places[i]] = *t.secret
+		again := left[:0:0]
+		for i, t := range s.targets {
+			at := left[i]
+			delete(failed, at)
+			switch {
+			case t.secret != nil:
+				found[at] = *t.secret
+				continue
+			case passes(t.err):
+				again = append(again, at)
+			}
+			failed[at] = &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)}
+		}
+		if left = again; len(left) > 0 && !r.waitOut(ctx, s) {
+			break
+		}
+	}
+	for _, at := range places {
+		if err := failed[at]; err != nil {
+			failures = append(failures, err)
+		}
+	}
+	return failures, nil
+}
+
+// searchAll starts a search for the names at the places, which were checked.
+func (r *Resolver) searchAll(names []string, places []int) (*search, error) {
+	need := needHeld
+	if r.ttl == 0 {
+		need = needRead
+	}
+	r.lock()
+	defer r.unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	targets := make([]*target, len(places))
+	for i, at := range places {
+		var err error
+		if targets[i], err = r.newTarget(names[at]); err != nil {
+			return nil, err
+		}
+	}
+	s := r.newSearch(targets, need)
+	r.spawn(func() { r.run(s) })
+	return s, nil
+}
+
+// waitOut waits until the first of the failures of a search is no longer
+// remembered. It reports false if ctx has no deadline, or one before that.
+func (r *Resolver) waitOut(ctx context.Context, s *search) bool {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return false
+	}
+	r.lock()
+	now := r.now()
+	until := int64(0)
+	for _, t := range s.targets {
+		if t.secret == nil && passes(t.err) {
+			if at := r.rememberedUntil(t); at > now && (until == 0 || at < until) {
+				until = at
 			}
 		}
 	}
-	r.freshen(ctx, names)
-	// Names of one document are given as of one version, those that were held
-	// before the others were read included.
+	if until == 0 { // nothing remembers it any more
+		until = now + int64(policy.Memory(1, 0))
+	}
+	r.unlock()
+	wait := time.Duration(until - now)
+	if wait >= time.Until(deadline) {
+		return false
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-r.ctx.Done():
+	}
+	return false
+}
+
+// rememberedUntil returns until when the failure of a target is remembered; 0:
+// it is not.
+func (r *Resolver) rememberedUntil(t *target) (until int64) {
+	if t.at >= len(t.sites) {
+		return 0
+	}
+	exact, parent := t.tries(t.sites[t.at])
+	for _, at := range []*try{exact, parent} {
+		if at == nil {
+			continue
+		}
+		if d := at.site.folder.docs[at.path]; d != nil && d.trouble != nil && d.trouble.err != nil && passes(d.trouble.err) {
+			until = max(until, d.trouble.until)
+		}
+	}
+	return until
+}
+
+// level gives names of one document as of one version, those that were held
+// before the others were read included, and reads what is no longer held.
+func (r *Resolver) level(ctx context.Context, names []string, held []int, found []Secret) (errs []error) {
 	r.lock()
 	for i, name := range names {
 		if e := r.names.find(name); e != nil && e.doc != nil && !found[i].IsZero() {
@@ -80,7 +194,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 		}
 	}
 	var lost []int
-	now = r.now()
+	now := r.now()
 	for _, i := range held {
 		if e := r.names.find(names[i]); e == nil || e.doc == nil || !e.doc.usable(now) || r.outlived(e, now) {
 			lost = append(lost, i)
@@ -93,7 +207,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 			errs = append(errs, err)
 		}
 	}
-	return r.doubled(found, names, seen), errs
+	return errs
 }
 
 // freshen reads those of the names that are held past their TTL with nobody to

@@ -3,6 +3,8 @@ package secrets
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
 const (
@@ -146,7 +148,7 @@ func (r *Resolver) refreshDue(p *provider, now int64) (next int64) {
 // due within a tenth of its TTL. What is idle is left alone from then on.
 func (r *Resolver) gather(rd *reading, first *document, now int64) {
 	p := rd.provider
-	horizon := now + first.ttl/10
+	horizon := policy.Add(now, first.ttl/10)
 	most := (maxRefreshes - p.calls) * maxBatch / maxRefreshes
 	if _, ok := p.opened.(BatchProvider); !ok || p.batchAfter > now {
 		most = 1
@@ -261,7 +263,8 @@ func (r *Resolver) checkClock() {
 				if d.value == nil {
 					continue
 				}
-				d.troubles().jump += jump
+				t := d.troubles()
+				t.jump = policy.Add(t.jump, jump)
 				if d.idle || r.onDemand {
 					d.next = min(d.next, now)
 				} else {

@@ -18,6 +18,7 @@ type search struct {
 	eager   bool // several names: their tries go together
 
 	// Guarded by Resolver.mu.
+	tries   effort
 	waiters int
 	gone    chan struct{} // closed when nobody waits any more
 	waits   []*flight     // for which it waits itself
@@ -30,6 +31,14 @@ const (
 	needHeld  freshness = iota // what is held or remembered
 	needRead                   // what was read since its start, or is leased: a TTL of zero
 	needFresh                  // what was read since its start
+)
+
+// An effort says how often what was never held is tried while it fails.
+type effort bool
+
+const (
+	untilTimeout effort = true
+	once         effort = false // for who looks again by themselves, or has something meanwhile
 )
 
 // look tells what is known of a document: its version, why it has none, or
@@ -161,9 +170,15 @@ func (r *Resolver) searchesOn(t *target, d *document, err error) bool {
 
 // joinSearch returns the search for a name, started if there is none. It is
 // called with the lock held, and the caller counts as waiting.
-func (r *Resolver) joinSearch(name string, need freshness) (*search, error) {
+func (r *Resolver) joinSearch(name string, need freshness, tries effort) (*search, error) {
 	if s, ok := r.searches[name]; ok && s.need >= need {
 		s.waiters++
+		if tries == untilTimeout && s.tries == once {
+			s.tries = untilTimeout
+			for _, f := range s.waits {
+				f.wanted++
+			}
+		}
 		return s, nil
 	}
 	t, err := r.newTarget(name)
@@ -171,6 +186,7 @@ func (r *Resolver) joinSearch(name string, need freshness) (*search, error) {
 		return nil, err
 	}
 	s := r.newSearch([]*target{t}, need)
+	s.tries = tries
 	r.searches[name] = s
 	// What is known already costs no goroutine.
 	if need := r.step(s, t, r.now()); len(need) == 0 {
@@ -188,7 +204,7 @@ func (r *Resolver) newSearch(targets []*target, need freshness) *search {
 	}
 	return &search{
 		targets: targets, start: r.lastRead, need: need, eager: eager,
-		done: make(chan struct{}), gone: make(chan struct{}), waiters: 1,
+		done: make(chan struct{}), gone: make(chan struct{}), tries: untilTimeout, waiters: 1,
 	}
 }
 
@@ -252,6 +268,9 @@ func (s *search) expect(f *flight) {
 	}
 	f.waiter = s
 	s.waits = append(s.waits, f)
+	if s.wants() {
+		f.wanted++
+	}
 	if f.doc.sought < math.MaxUint16 {
 		f.doc.sought++
 	}
@@ -259,12 +278,31 @@ func (s *search) expect(f *flight) {
 
 // looked ends that.
 func (s *search) looked() {
+	wants := s.wants()
 	for _, f := range s.waits {
+		if wants {
+			f.wanted--
+		}
 		if f.doc.sought < math.MaxUint16 {
 			f.doc.sought--
 		}
 	}
 	s.waits = nil
+}
+
+// leave has what the search waits for know that nobody waits for the search.
+func (s *search) leave() {
+	if !s.wants() {
+		return
+	}
+	for _, f := range s.waits {
+		if f.wanted--; f.wanted == 0 && f.deserted != nil {
+			select {
+			case f.deserted <- struct{}{}:
+			default: // one is there
+			}
+		}
+	}
 }
 
 // readInline reads what a search needs on the goroutine of the search, which is
@@ -293,6 +331,10 @@ func (r *Resolver) readInline(s *search, rd *reading) bool {
 	return returned
 }
 
+// wants reports whether somebody waits for the search who has what fails tried
+// again.
+func (s *search) wants() bool { return s.tries == untilTimeout && !s.deserted() }
+
 // deserted reports whether nobody waits for the search any more.
 func (s *search) deserted() bool {
 	select {
@@ -311,7 +353,7 @@ func readingOf(readings []*reading, d *document) ([]*reading, *reading) {
 			return readings, rd
 		}
 	}
-	rd := &reading{provider: d.folder.provider, tries: coldTries}
+	rd := &reading{provider: d.folder.provider, searched: true}
 	return append(readings, rd), rd
 }
 
@@ -366,6 +408,7 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 	if s.waiters == 0 {
 		// What it reads it goes on reading; whoever asks next starts a search
 		// of their own, and finds the flights of this one.
+		s.leave()
 		close(s.gone)
 		for _, t := range s.targets {
 			if r.searches[t.name] == s {
@@ -379,5 +422,5 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 // relocate searches for a name that is gone from its document, or may have
 // moved. It is called with the lock held.
 func (r *Resolver) relocate(e *entry) {
-	_, _ = r.joinSearch(e.name, needHeld) // the name is one that was found before
+	_, _ = r.joinSearch(e.name, needHeld, once) // the name is one that was found before
 }

@@ -212,15 +212,15 @@ func (r *Resolver) Get(ctx context.Context, name string) (Secret, error) {
 			return *s, nil
 		}
 	}
-	return r.get(ctx, name)
+	return r.get(ctx, name, untilTimeout)
 }
 
 // get is Get when the value is not to be had at once.
-func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
+func (r *Resolver) get(ctx context.Context, name string, tries effort) (Secret, error) {
 	if r.err != nil {
 		return Secret{}, r.err
 	}
-	patient := ctx.Err() == nil // a held value is not waited for by a context that is done
+	waits := ctx.Err() == nil // a held value is not waited for by a context that is done
 	for searched := false; ; {
 		r.lock()
 		if r.closed {
@@ -231,32 +231,32 @@ func (r *Resolver) get(ctx context.Context, name string) (Secret, error) {
 		now := r.now()
 		e := r.names.find(name)
 		if e == nil || e.doc == nil || !e.doc.usable(now) || r.outlived(e, now) || e.doc.ttl == 0 && !e.doc.leased() {
-			s, err := r.getSearched(ctx, name)
+			s, err := r.getSearched(ctx, name, tries)
 			if err != nil || searched || !r.foundOverdue(name) {
 				return s, err
 			}
 			searched = true
 			continue
 		}
-		wait, until := r.waitFor(e, now, patient)
+		wait, until := r.waitFor(e, now, waits)
 		if wait == nil {
 			s := r.serve(e, now)
 			r.unlock()
 			return s, nil
 		}
 		r.unlock()
-		patient = waitUntil(ctx, wait, time.Duration(until-now))
+		waits = waitUntil(ctx, wait, time.Duration(until-now))
 	}
 }
 
 // getSearched returns what a search for the name finds. It is called with the
 // lock held, and releases it.
-func (r *Resolver) getSearched(ctx context.Context, name string) (Secret, error) {
+func (r *Resolver) getSearched(ctx context.Context, name string, tries effort) (Secret, error) {
 	need := needHeld
 	if r.ttl == 0 { // only then is a document's own zero
 		need = needRead
 	}
-	s, err := r.joinSearch(name, need)
+	s, err := r.joinSearch(name, need, tries)
 	r.unlock()
 	if err != nil {
 		return Secret{}, &Error{Op: "get", Name: brief(name), Err: err}
@@ -342,7 +342,7 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 		r.unlock()
 		return Secret{}, &Error{Op: "refresh", Name: brief(name), Err: ErrClosed}
 	}
-	s, err := r.joinSearch(name, needFresh)
+	s, err := r.joinSearch(name, needFresh, untilTimeout)
 	r.unlock()
 	if err != nil {
 		return Secret{}, &Error{Op: "refresh", Name: brief(name), Err: err}

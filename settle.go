@@ -3,21 +3,14 @@ package secrets
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
-const (
-	reminderBase = 250 * time.Millisecond // how long a failed blocking read is remembered, doubling
-	reminderMost = 5 * time.Second
-	backoffBase  = time.Second // between refreshes that fail, doubling, full jitter
-	backoffMost  = 30 * time.Second
-	maxObeyed    = time.Hour // the longest Retry-After that keeps refreshes away
-)
-
-// settle tells a document what a read of it said. It is called with the lock
-// held.
-func (r *Resolver) settle(d *document, res *Result, now int64, spread float64) {
+// settle tells a document what a read of it said; memory is for how long a
+// failure of the read is remembered. It is called with the lock held.
+func (r *Resolver) settle(d *document, res *Result, now int64, spread float64, memory time.Duration) {
 	if d.dropped || r.closed {
 		r.retire(d.folder.provider, &res.Value)
 		return
@@ -30,6 +23,7 @@ func (r *Resolver) settle(d *document, res *Result, now int64, spread float64) {
 			return
 		}
 		r.retire(d.folder.provider, &res.Value)
+		memory = policy.Memory(d.failures()+1, 0)
 	}
 	if errors.Is(res.Err, errAbandoned) {
 		if d.value != nil {
@@ -37,7 +31,7 @@ func (r *Resolver) settle(d *document, res *Result, now int64, spread float64) {
 		}
 		return
 	}
-	r.fail(d, res.Err, now)
+	r.fail(d, res.Err, now, memory)
 }
 
 // validate refuses a version that has expired already, and one that cannot take
@@ -145,24 +139,20 @@ func (r *Resolver) clearTrouble(d *document, v *version) {
 }
 
 // fail remembers a failed read.
-func (r *Resolver) fail(d *document, err error, now int64) {
+func (r *Resolver) fail(d *document, err error, now int64, memory time.Duration) {
 	t := d.troubles()
 	t.err, t.at = err, now
-	after := retryAfterOf(err)
 	if errors.Is(err, ErrNotFound) {
-		t.until = satAdd(now, int64(r.negativeTTL))
-	} else {
-		remind := step(reminderBase, reminderMost, t.failures)
-		remind = remind/2 + time.Duration(rand.Int64N(int64(remind/2)+1))
-		t.until = now + int64(max(remind, min(after, maxReminder)))
+		memory = r.negativeTTL
 	}
+	t.until = policy.Add(now, int64(memory))
 	t.failures++
 	if d.value == nil {
 		r.rememberMissing(d)
 		return
 	}
 
-	t.retry = now + max(fullJitter(backoffBase, backoffMost, t.failures-1), int64(min(after, maxObeyed)))
+	t.retry = now + int64(policy.Refresh(t.failures, retryAfterOf(err)))
 	if t.jump > t.counted {
 		t.counted = t.jump
 		r.setExpiry(d)
@@ -219,8 +209,8 @@ func (r *Resolver) judge(rd *reading, results []Result, now int64) {
 		}
 	}
 	if rd.refresh && now >= p.retryAt { // several that were under way together count once
-		p.retryAt = now + max(fullJitter(backoffBase, backoffMost, p.failures), int64(min(retryAfterOf(failed), maxObeyed)))
 		p.failures++
+		p.retryAt = now + int64(policy.Refresh(p.failures, retryAfterOf(failed)))
 	}
 }
 

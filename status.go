@@ -124,14 +124,26 @@ func (r *Resolver) status(d *document, now int64, wall time.Time) Status {
 		next := max(d.next, d.folder.provider.retryAt)
 		s.NextRead = wall.Add(time.Duration(next - now))
 	}
-	s.Created = d.value.createdAt()
+	s.Created = printable(d.value.createdAt())
 	if x := d.value.extra(); x != nil {
-		s.Expires = x.Expires
+		s.Expires = printable(x.Expires)
 	}
 	if d.trouble != nil {
 		s.RejectedAt = d.trouble.ledger.RejectedAt(d.value.version)
 	}
 	return s
+}
+
+// printable returns a time that JSON can say: of the years 1 to 9999.
+func printable(t time.Time) time.Time {
+	last := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	switch {
+	case t.After(last):
+		return last
+	case t.Before(time.Time{}):
+		return time.Time{}
+	}
+	return t
 }
 
 // Healthy returns nil if every secret that is in use can be served: an error

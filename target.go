@@ -3,6 +3,8 @@ package secrets
 import (
 	"errors"
 	"strings"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
 // A target is one name of a search. Its outcome is set when the search is done.
@@ -170,7 +172,7 @@ func (r *Resolver) hasten(d *document, ttl int64) {
 	if d.value == nil || d.stale() || d.leased() {
 		return
 	}
-	if next := satAdd(d.value.mono, int64(float64(ttl)*spread())); next < d.next {
+	if next := policy.Add(d.value.mono, policy.Part(ttl, policy.Spread())); next < d.next {
 		d.next = next
 		if d.due > 0 {
 			r.enqueue(d)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
 // A version is one version of a document as it is held: what one read said,
@@ -49,7 +51,7 @@ type versionExtra struct {
 // those of old are shared with it.
 func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 	wall := r.clock.wall()
-	n := &version{data: string(v.Data), version: v.Version, mono: now, wall: wall.UnixNano()}
+	n := &version{data: string(v.Data), version: v.Version, mono: now, wall: policy.Nanoseconds(wall)}
 	if n.version == "" {
 		n.version = derivedVersion(v.Data)
 	}
@@ -61,15 +63,17 @@ func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 			n.version = old.version
 		}
 	}
+	odd := false // no number of nanoseconds since 1970 tells it
 	if !v.Created.IsZero() {
-		n.created = v.Created.UnixNano()
+		n.created = policy.Nanoseconds(v.Created)
+		odd = n.created == 0 || !time.Unix(0, n.created).Equal(v.Created)
 	}
-	if v.Default != "" || v.Lease != nil || !v.Expires.IsZero() || !v.RefreshAt.IsZero() {
+	if odd || v.Default != "" || v.Lease != nil || !v.Expires.IsZero() || !v.RefreshAt.IsZero() {
 		monotonic := func(t time.Time) int64 {
 			if t.IsZero() {
 				return 0
 			}
-			return max(1, satAdd(now, int64(t.Sub(wall))))
+			return max(1, policy.Add(now, int64(t.Sub(wall))))
 		}
 		x := &versionExtra{Value: *v, expires: monotonic(v.Expires), refresh: monotonic(v.RefreshAt)}
 		x.Data, x.Version = nil, ""
@@ -105,8 +109,11 @@ func (v *version) value() Value {
 
 // createdAt returns when the backend made the version; zero: unknown.
 func (v *version) createdAt() (t time.Time) {
-	if v.created != 0 {
-		t = time.Unix(0, v.created).UTC()
+	switch x := v.extra(); {
+	case x != nil && !x.Created.IsZero():
+		return x.Created.UTC()
+	case v.created != 0:
+		return time.Unix(0, v.created).UTC()
 	}
 	return t
 }
@@ -114,7 +121,7 @@ func (v *version) createdAt() (t time.Time) {
 // end returns until when the version may be served: a given time after it was
 // read, or when the backend says.
 func (v *version) end(maxStale int64) int64 {
-	end := satAdd(v.mono, maxStale)
+	end := policy.Add(v.mono, maxStale)
 	if x := v.extra(); x != nil && x.expires != 0 {
 		end = min(end, x.expires)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
 // A subscription is somebody who is to be woken when a name changes.
@@ -116,7 +118,7 @@ func (r *Resolver) follow(ctx context.Context, s *subscription, name string, las
 	defer func() { stop(unwatch) }() // whichever it is by then
 	woken := false
 	for failures := 0; ; {
-		secret, err := r.Get(ctx, name)
+		secret, err := r.lookAt(ctx, name, told)
 		if woken && unwatch != nil && errors.Is(err, ErrNotFound) {
 			secret, err = r.Refresh(ctx, name) // it may have come since that was remembered
 		}
@@ -158,11 +160,23 @@ func (r *Resolver) follow(ctx context.Context, s *subscription, name string, las
 	}
 }
 
+// lookAt is Get for a follower. Who has been told something looks again by
+// themselves, and has nothing tried again meanwhile.
+func (r *Resolver) lookAt(ctx context.Context, name string, told bool) (Secret, error) {
+	if !told {
+		return r.Get(ctx, name)
+	}
+	return r.get(ctx, name, once)
+}
+
 func stop(cancel context.CancelFunc) {
 	if cancel != nil {
 		cancel()
 	}
 }
+
+// soonest is the least time between two looks of a subscriber.
+const soonest = 100 * time.Millisecond
 
 // pollAfter returns when to ask for a name again; 0: the refresher sees to it.
 func (r *Resolver) pollAfter(s *subscription, name string, err error, failures int) time.Duration {
@@ -178,16 +192,16 @@ func (r *Resolver) pollAfter(s *subscription, name string, err error, failures i
 				}
 			}
 		}
-		return max(time.Duration(float64(ttl)*spread()), r.negativeTTL)
+		return max(policy.Part(ttl, policy.Spread()), r.negativeTTL)
 	case err != nil:
-		return backoffBase/2 + time.Duration(fullJitter(backoffBase, backoffMost, failures-1))
+		return time.Second/2 + policy.Refresh(failures, 0)
 	}
 	d := s.entry.doc
 	switch {
 	case d == nil || d.ttl == 0 && !d.leased():
 		return r.negativeTTL
 	case s.entry.behind():
-		return max(time.Duration(r.outlives(s.entry)-r.now()), retryBase)
+		return max(time.Duration(r.outlives(s.entry)-r.now()), soonest)
 	case !r.onDemand:
 		return 0
 	}
@@ -195,7 +209,7 @@ func (r *Resolver) pollAfter(s *subscription, name string, err error, failures i
 	if d.trouble != nil {
 		next = max(next, d.trouble.retry)
 	}
-	return max(time.Duration(next-r.now()), retryBase)
+	return max(time.Duration(next-r.now()), soonest)
 }
 
 // wait waits for a signal, for at most d unless that is 0. It reports whether
