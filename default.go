@@ -94,7 +94,7 @@ func openDefault() (*Resolver, error) {
 		e.Err = invalid("SECRETS_URL is unset, and so is where to look; set it (file:///run/secrets, vault://secret/prod …), or add: import _ %q", modulePath+"/envfile")
 		return nil, e
 	}
-	r, err := Open(ctx, "env:// envfile://.env")
+	r, err := Open(ctx, "env:// envfile://.env?implicit=true")
 	if err != nil {
 		return nil, err
 	}

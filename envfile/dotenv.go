@@ -22,8 +22,13 @@ type DotenvOptions struct {
 	Perm Perm
 	// MaxSize is the most bytes that a file may have; 0: 1 MiB.
 	MaxSize int64
-	// Logger is given one warning for each file that others can read and that
-	// is not refused; nil: slog.Default().
+	// Implicit says that nobody named this file, as the ./.env that is looked
+	// for where SECRETS_URL is unset. If it belongs to another user and its
+	// directory can be written by every user, it is refused, and no file is
+	// read because a _FILE variable in it says so.
+	Implicit bool
+	// Logger is given one warning for each file that others can read, or that
+	// belongs to another user, and that is not refused; nil: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -58,10 +63,10 @@ func NewDotenv(path string, o DotenvOptions) *Dotenv {
 var errNoDotenv = fault.New(secrets.ErrInvalid, "no dotenv file is given; write envfile://.env, or envfile:///app/.env", nil)
 
 func openDotenv(o DotenvOptions) *Dotenv {
-	files := readerOptions{perm: o.Perm, private: true, maxSize: o.MaxSize, logger: o.Logger}
-	named := readerOptions{perm: o.Perm, trim: true, maxSize: o.MaxSize}
+	files := readerOptions{perm: o.Perm, private: true, strict: o.Implicit, piped: true, maxSize: o.MaxSize, logger: o.Logger}
+	named := readerOptions{perm: o.Perm, piped: true, trim: true, maxSize: o.MaxSize}
 	return &Dotenv{
-		vars:   variables{prefix: o.Prefix, tree: true, files: newReader(named)},
+		vars:   variables{prefix: o.Prefix, tree: true, strict: o.Implicit, files: newReader(named)},
 		dotenv: newReader(files),
 		err:    files.validate(),
 	}

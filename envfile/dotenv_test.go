@@ -76,11 +76,11 @@ func TestDotenvFindsNames(t *testing.T) {
 			}
 			return got
 		}
-		assert.Equal(t, []string{"app_db_user", "db_password", "db_user", "empty", "pw", "pw_file"}, list(p, ""))
+		assert.Equal(t, []string{"app_db_user", "db_password", "db_user", "empty", "lower", "pw", "pw_file"}, list(p, ""))
 		assert.Equal(t, []string{"db/password", "db/user"}, list(p, "db/"))
 		d := openDotenv(DotenvOptions{})
 		assert.Equal(t, []string{file + "/db/password", file + "/db/user"}, list(d, file+"/db/"))
-		assert.Len(t, list(d, file), 6)
+		assert.Len(t, list(d, file), 7)
 		for _, err := range d.List(t.Context(), dir+"/nope.env/db/") {
 			assert.ErrorIs(t, err, secrets.ErrNotFound)
 		}

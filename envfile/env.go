@@ -43,7 +43,7 @@ var (
 // option that cannot be right is an error of class [secrets.ErrInvalid] from
 // every method.
 func NewEnv(o EnvOptions) *Env {
-	files := readerOptions{perm: o.Perm, trim: true}
+	files := readerOptions{perm: o.Perm, piped: true, trim: true}
 	return &Env{
 		vars:        variables{prefix: o.Prefix, tree: o.Tree || o.Prefix != "", files: newReader(files)},
 		err:         files.validate(),
@@ -58,7 +58,7 @@ func (e *Env) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error)
 		return secrets.Value{}, err
 	}
 	if ref.Join() == "" && e.vars.prefix != "" {
-		doc, err := e.vars.children(ctx, e.environment, e.vars.prefix, strings.ToLower)
+		doc, err := e.vars.children(ctx, e.environment, "", strings.ToLower)
 		if err == nil && len(doc) == 0 {
 			err = fault.New(secrets.ErrNotFound, "the environment has no "+e.vars.prefix+"…", nil)
 		}

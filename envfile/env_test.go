@@ -27,7 +27,7 @@ func TestEnvFindsNames(t *testing.T) {
 	vars := map[string]string{
 		"DB_PASSWORD": "hunter2", "EMPTY": "", "APP_DB_PASSWORD": "prefixed",
 		"FILED_FILE": dir + "/pw", "BOTH": "variable", "BOTH_FILE": dir + "/pw", "EMPTY_FILE": dir + "/pw",
-		"GONE_FILE": dir + "/nope", "DIR_FILE": dir, "BLANK_FILE": "", "TLS_CERT_TLS_CRT": "dots",
+		"GONE_FILE": dir + "/nope", "DIR_FILE": dir, "BLANK_FILE": "", "VOID": "", "TLS_CERT_TLS_CRT": "dots",
 	}
 	e := fakeEnv(EnvOptions{}, vars)
 
@@ -37,10 +37,12 @@ func TestEnvFindsNames(t *testing.T) {
 		assert.Equal(t, "dots", get(t, e, name("tls-cert/tls.crt")))
 		assert.Equal(t, "hunter2", get(t, fakeEnv(EnvOptions{}, vars), below("db", "password")))
 	})
-	t.Run("a variable that is set and empty is an empty secret", func(t *testing.T) {
-		v, err := e.Fetch(t.Context(), name("empty"))
-		require.NoError(t, err)
-		assert.Empty(t, v.Data, "its file is not asked")
+	t.Run("a variable that is set and empty is an empty secret, unless its _FILE names a file", func(t *testing.T) {
+		for empty, want := range map[string]string{"empty": "from a file", "void": ""} {
+			v, err := e.Fetch(t.Context(), name(empty))
+			require.NoError(t, err)
+			assert.Equal(t, want, string(v.Data))
+		}
 	})
 	t.Run("one that is not set is not found, and the error tells what was looked for", func(t *testing.T) {
 		msg := refuses(t, e, name("db/user"), secrets.ErrNotFound)
@@ -49,8 +51,9 @@ func TestEnvFindsNames(t *testing.T) {
 	})
 	t.Run("its _FILE names the file, which is read as a mounted one", func(t *testing.T) {
 		assert.Equal(t, "from a file", get(t, e, name("filed")))
-		assert.Equal(t, "variable", get(t, e, name("both")))
-		assert.Contains(t, refuses(t, e, name("gone"), secrets.ErrNotFound), "named by GONE_FILE")
+		msg := refuses(t, e, name("both"), secrets.ErrInvalid)
+		assert.Contains(t, msg, "BOTH and BOTH_FILE")
+		assert.NotContains(t, msg, "variable")
 		refuses(t, e, name("dir"), secrets.ErrInvalid)
 		refuses(t, e, name("blank"), secrets.ErrNotFound)
 	})
@@ -135,7 +138,7 @@ func TestVariablesAsADocument(t *testing.T) {
 	t.Run("keys are in lower case, and what a _FILE names is among them", func(t *testing.T) {
 		assert.Equal(t, map[string]string{"user": "app", "password": "from a file", "password_file": dir + "/pw", "replica_host": "h"}, getFields(t, tree, name("db")))
 		assert.Equal(t, map[string]string{"tls.crt": "CERT"}, getFields(t, tree, name("tls")), "what is no text is left out")
-		assert.Equal(t, map[string]string{"a_file": dir + "/nope", "b": "b"}, getFields(t, tree, name("log")), "a file that does not exist is left out")
+		assert.Contains(t, refuses(t, tree, name("log"), secrets.ErrInvalid), "named by LOG_A_FILE", "a file that does not exist was meant to")
 	})
 	t.Run("files of many places, links and kinds", func(t *testing.T) {
 		write(t, dir, map[string]string{"one/a": "a", "one/b": "b\n", "two/c": "c", "binary": "\xff"})
@@ -143,8 +146,9 @@ func TestVariablesAsADocument(t *testing.T) {
 		require.NoError(t, os.Symlink(dir+"/two", dir+"/three"))
 		e := fakeEnv(EnvOptions{Tree: true}, map[string]string{
 			"X_A_FILE": dir + "/one/a", "X_B_FILE": dir + "/one/b", "X_LINK_FILE": dir + "/one/link", "X_C_FILE": dir + "/three/c",
-			"X_NO_FILE": dir + "/one/no", "X_NODIR_FILE": dir + "/no/no", "X_BINARY_FILE": dir + "/binary", "X_EMPTY_FILE": "",
-			"Y_A_FILE": dir + "/one/a", "Y_DIR_FILE": dir + "/one",
+			"X_BINARY_FILE": dir + "/binary", "X_EMPTY_FILE": "", "X_B": "",
+			"Y_A_FILE": dir + "/one/a", "Y_DIR_FILE": dir + "/one", "N_NODIR_FILE": dir + "/no/no", "N_A_FILE": dir + "/one/a",
+			"S_A_FILE": dir + "/one/a", "S_A": "hunter2",
 		})
 		got := getFields(t, e, name("x"))
 		for key := range got {
@@ -154,6 +158,8 @@ func TestVariablesAsADocument(t *testing.T) {
 		}
 		assert.Equal(t, map[string]string{"a": "a", "b": "b", "link": "c", "c": "c"}, got)
 		assert.Contains(t, refuses(t, e, name("y"), secrets.ErrInvalid), "is a directory")
+		assert.Contains(t, refuses(t, e, name("n"), secrets.ErrInvalid), "named by N_NODIR_FILE")
+		assert.Contains(t, refuses(t, e, name("s"), secrets.ErrInvalid), "both S_A and S_A_FILE")
 	})
 	t.Run("a variable of the name itself comes first", func(t *testing.T) {
 		assert.JSONEq(t, `{"a":1}`, get(t, tree, name("whole")))
@@ -189,7 +195,7 @@ func TestEnvLists(t *testing.T) {
 		}
 		return got
 	}
-	assert.Equal(t, []string{"db_password", "db_password_file", "db_user", "dbx"}, list(""))
+	assert.Equal(t, []string{"db_password", "db_password_file", "db_user", "dbx", "lower"}, list(""))
 	assert.Equal(t, []string{"db/password", "db/password_file", "db/user"}, list("db/"))
 	assert.Equal(t, []string{"db_password", "db_password_file", "db_user", "dbx"}, list("db"))
 	assert.Empty(t, list("nöpe/"))

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/go-secrets/secrets"
@@ -44,11 +45,14 @@ func (r *reader) permit(path string, f *os.File, fi, dataDir fs.FileInfo) error 
 	if v.refuse == "" {
 		return nil
 	}
-	what := strconv.Quote(path)
-	mode := fi.Mode()
+	what, mode := strconv.Quote(path), fi.Mode()
 	if v.directory {
 		what, mode = "the directory that ..data leads to from "+what, dataDir.Mode()
 	}
+	return refusal(what, v, mode)
+}
+
+func refusal(what string, v judgement, mode fs.FileMode) error {
 	return fault.New(secrets.ErrInvalid, what+" "+v.refuse+" (mode "+namedfile.Octal(mode)+"); run chmod "+v.mend+" on it, or set option perm=any", nil)
 }
 
@@ -83,14 +87,47 @@ func verdict(perm Perm, private bool, fi, dataDir fs.FileInfo, mount func() name
 	return judgement{warn: true}
 }
 
+// trust decides whether a dotenv of another user is believed. One that nobody
+// named, in a directory that every user can write, may be anybody's bait.
+// Elsewhere the directory's owner let it be there: one warning is logged.
+func (r *reader) trust(path string, fi fs.FileInfo) error {
+	if !namedfile.HasModes || !r.private || r.perm == PermAny {
+		return nil
+	}
+	foreign := isForeign(fi)
+	if link, err := os.Lstat(path); err == nil && isForeign(link) {
+		foreign = true
+	}
+	if !foreign {
+		return nil
+	}
+	dir := filepath.Dir(path)
+	if in, err := os.Stat(dir); r.strict && (err != nil || in.Mode().Perm()&namedfile.OthersWrite != 0) {
+		return fault.New(secrets.ErrInvalid, strconv.Quote(path)+" belongs to another user, and "+strconv.Quote(dir)+" can be written by every user, so it is not read unasked; set SECRETS_URL=\"env:// envfile://.env\" if you trust it", nil)
+	}
+	uid, _ := namedfile.Owner(fi)
+	r.warnOnce("secrets: a dotenv file belongs to another user", path, "owner", strconv.Itoa(uid))
+	return nil
+}
+
+// isForeign reports whether a file belongs to neither this user nor root.
+func isForeign(fi fs.FileInfo) bool {
+	uid, ok := namedfile.Owner(fi)
+	return ok && uid != 0 && uid != os.Geteuid()
+}
+
 // warn writes one warning for each file.
 func (r *reader) warn(path string, mode fs.FileMode) {
-	if _, again := r.warned.LoadOrStore(path, true); again {
+	r.warnOnce("secrets: a dotenv file can be read by others than its owner", path, "mode", namedfile.Octal(mode))
+}
+
+func (r *reader) warnOnce(message, path, key, value string) {
+	if _, again := r.warned.LoadOrStore(message+path, true); again {
 		return
 	}
 	logger := r.logger
 	if logger == nil {
 		logger = slog.Default()
 	}
-	logger.Warn("secrets: a dotenv file can be read by others than its owner", "path", path, "mode", namedfile.Octal(mode))
+	logger.Warn(message, "path", path, key, value)
 }

@@ -12,6 +12,8 @@ type place struct {
 	// whole says that the whole path was given, not only its name: a link may
 	// lead out of dir.
 	whole bool
+	// file says that a directory is not wanted.
+	file bool
 	// only are the files of a directory that are wanted; nil: all.
 	only []string
 }

@@ -29,6 +29,10 @@ const (
 // system is between two states.
 var settling = []time.Duration{0, 0, 0, 0, time.Millisecond, 2 * time.Millisecond, 4 * time.Millisecond, 8 * time.Millisecond, 16 * time.Millisecond, 32 * time.Millisecond}
 
+// grace is how long a read waits, after its time is up, for what ends by
+// itself.
+const grace = 100 * time.Millisecond
+
 // truncated is how long an empty file is taken for one whose writer has
 // emptied it and is about to fill it.
 const truncated = 50 * time.Millisecond
@@ -36,6 +40,8 @@ const truncated = 50 * time.Millisecond
 type readerOptions struct {
 	perm    Perm
 	private bool  // a dotenv: refused if it is ours and others can read it
+	strict  bool  // a dotenv that nobody named: refused if another user can have put it there
+	piped   bool  // a pipe that is given by its whole path is read, once
 	trim    bool  // drop one trailing newline
 	maxSize int64 // bytes; 0: defaultMaxSize
 	logger  *slog.Logger
@@ -56,7 +62,8 @@ func (o readerOptions) validate() error {
 type reader struct {
 	readerOptions
 	slots  chan struct{} // one for each read under way, hanging ones included
-	warned sync.Map      // paths that one warning was written for
+	warned sync.Map      // what one warning was written for
+	pipes  pipes
 }
 
 func newReader(o readerOptions) *reader {
@@ -98,13 +105,21 @@ func (r *reader) read(ctx context.Context, p place) (content, error) {
 				done <- result{error: fault.New(secrets.ErrUnavailable, "reading "+strconv.Quote(p.path())+" ended in a panic", nil)}
 			}
 		}()
-		c, err := r.settle(ctx, p)
+		c, piped, err := r.pipe(ctx, p)
+		if !piped {
+			c, err = r.settle(ctx, p)
+		}
 		done <- result{c, err}
 	}()
 	select {
 	case res := <-done:
 		return res.content, res.error
 	case <-ctx.Done():
+	}
+	select { // a pipe says more of why it is late
+	case res := <-done:
+		return res.content, res.error
+	case <-time.After(grace):
 		return content{}, hanging()
 	}
 }
@@ -121,7 +136,7 @@ func (r *reader) settle(ctx context.Context, p place) (c content, err error) {
 			// Links of a path that was given whole are part of what was given.
 			if real, e := filepath.EvalSymlinks(p.path()); e == nil {
 				at := placeOf(real)
-				at.only = p.only
+				at.only, at.file = p.only, p.file
 				c, unsettled, err = r.once(at)
 			}
 		}
@@ -172,6 +187,8 @@ func (r *reader) once(p place) (c content, unsettled, err error) {
 		if isNotFound(err) && v.dangling() {
 			unsettled = errWriting
 		}
+	case fi.IsDir() && p.file:
+		err = fault.New(secrets.ErrInvalid, strconv.Quote(path)+" is a directory, not a file", nil)
 	case fi.IsDir():
 		c, unsettled, err = r.directory(v, p)
 	default:
@@ -286,6 +303,9 @@ func (r *reader) file(v *view, rel, path, base string, limit int64) (data []byte
 	if !fi.Mode().IsRegular() {
 		return fail(notRegular(path, fi.Mode()))
 	}
+	if err := r.trust(path, fi); err != nil {
+		return fail(err)
+	}
 	if err := r.permit(path, f, fi, v.dataDir); err != nil {
 		return fail(err)
 	}
@@ -332,7 +352,7 @@ func trimNewline(data []byte) []byte {
 }
 
 func notRegular(path string, mode fs.FileMode) error {
-	e := fault.New(secrets.ErrInvalid, strconv.Quote(path)+" is "+namedfile.Kind(mode)+"; only regular files are read", errNotRegular)
+	e := fault.New(secrets.ErrInvalid, strconv.Quote(path)+" is "+namedfile.Kind(mode)+"; only regular files are read (envfile:// and _FILE variables read a pipe, too)", errNotRegular)
 	e.Quiet = true
 	return e
 }

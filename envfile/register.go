@@ -10,7 +10,7 @@ import (
 
 func init() {
 	secrets.Register("env", secrets.Backend{Open: openEnv, Options: []string{"perm", "prefix", "tree"}, OperatorOptions: []string{"perm"}})
-	secrets.Register("envfile", secrets.Backend{Open: openEnvfile, Options: []string{"max", "perm", "prefix"}, OperatorOptions: []string{"perm"}})
+	secrets.Register("envfile", secrets.Backend{Open: openEnvfile, Options: []string{"implicit", "max", "perm", "prefix"}, OperatorOptions: []string{"perm"}})
 	secrets.Register("file", secrets.Backend{Open: openFile, Options: []string{"format", "max", "perm", "trim"}, OperatorOptions: []string{"perm"}})
 }
 
@@ -18,13 +18,12 @@ func init() {
 func openEnv(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 	o := EnvOptions{Prefix: base.Options["prefix"], Perm: Perm(base.Options["perm"])}
 	e := NewEnv(o)
-	if tree, given := base.Options["tree"]; given {
-		var err error
-		// Unlike the struct, a URI can say false next to a prefix.
-		if e.vars.tree, err = strconv.ParseBool(tree); err != nil {
-			return nil, fault.New(secrets.ErrInvalid, "option tree is true or false, not "+strconv.Quote(tree), nil)
-		}
+	// Unlike the struct, a URI can say false next to a prefix.
+	tree, err := boolOption(base.Options, "tree", e.vars.tree)
+	if err != nil {
+		return nil, err
 	}
+	e.vars.tree = tree
 	return e, e.err
 }
 
@@ -33,6 +32,9 @@ func openEnvfile(_ context.Context, base secrets.Ref) (secrets.Provider, error) 
 	o := DotenvOptions{Prefix: base.Options["prefix"], Perm: Perm(base.Options["perm"])}
 	var err error
 	if o.MaxSize, err = sizeOption(base.Options); err != nil {
+		return nil, err
+	}
+	if o.Implicit, err = boolOption(base.Options, "implicit", false); err != nil {
 		return nil, err
 	}
 	d := openDotenv(o)
@@ -50,4 +52,17 @@ func sizeOption(options map[string]string) (int64, error) {
 		return 0, fault.New(secrets.ErrInvalid, "option max is a number of bytes above 0 and below 1 TiB, not "+strconv.Quote(text), nil)
 	}
 	return n, nil
+}
+
+// boolOption reads an option that is true or false.
+func boolOption(options map[string]string, option string, otherwise bool) (bool, error) {
+	text, given := options[option]
+	if !given {
+		return otherwise, nil
+	}
+	value, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fault.New(secrets.ErrInvalid, "option "+option+" is true or false, not "+strconv.Quote(text), nil)
+	}
+	return value, nil
 }

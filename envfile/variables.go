@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
@@ -63,6 +61,7 @@ type source interface {
 type variables struct {
 	prefix string // put before every variable
 	tree   bool   // variables with a common start are a document
+	strict bool   // no _FILE variable is followed: nobody named the source
 	files  *reader
 	claims claims
 }
@@ -79,33 +78,40 @@ func (v *variables) fetch(ctx context.Context, src source, name string, isName b
 	if err != nil {
 		return secrets.Value{}, err
 	}
-	variable := v.prefix + spelled
-	value, err := v.find(ctx, src, variable)
+	value, err := v.find(ctx, src, name, spelled)
 	if err != nil {
 		return secrets.Value{}, err
 	}
 	if !isName && spelled == name {
 		return value, nil
 	}
-	if err := v.claims.claim(src.String(), variable, name); err != nil {
+	if err := v.claims.claim(src.String(), v.prefix+spelled, name); err != nil {
 		return secrets.Value{}, err
 	}
 	return value, nil
 }
 
-func (v *variables) find(ctx context.Context, src source, variable string) (secrets.Value, error) {
-	if value, ok := src.lookup(variable); ok {
-		return secrets.Value{Data: []byte(value)}, nil
+func (v *variables) find(ctx context.Context, src source, name, spelled string) (secrets.Value, error) {
+	at, err := v.look(src, name, spelled)
+	if err != nil {
+		return secrets.Value{}, err
 	}
-	if file, ok := src.lookup(variable + fileSuffix); ok && file != "" {
-		data, changed, err := v.readFile(ctx, variable+fileSuffix, file)
+	switch {
+	case at.file.names():
+		data, changed, err := v.readFile(ctx, src, at.file)
 		return secrets.Value{Data: data, Created: changed}, err
+	case at.value.set:
+		return secrets.Value{Data: []byte(at.value.text)}, nil
 	}
+	variable := v.prefix + spelled
 	missing := src.String() + " has neither " + variable + " nor " + variable + fileSuffix
 	if !v.tree {
+		if v.hasBelow(src, spelled) {
+			missing += "; it has " + variable + "_…, which are a document of that name with ?tree=true"
+		}
 		return secrets.Value{}, fault.New(secrets.ErrNotFound, missing, nil)
 	}
-	doc, err := v.children(ctx, src, variable+"_", strings.ToLower)
+	doc, err := v.children(ctx, src, spelled+"_", strings.ToLower)
 	if err != nil {
 		return secrets.Value{}, err
 	}
@@ -115,90 +121,94 @@ func (v *variables) find(ctx context.Context, src source, variable string) (secr
 	return secrets.Value{Data: jsonObject(doc)}, nil
 }
 
-// children returns the variables that start with prefix as a document: keys
-// without the prefix, as fold writes them. A variable whose _FILE names a file
-// that exists is among them.
-func (v *variables) children(ctx context.Context, src source, prefix string, fold func(string) string) (map[string]string, error) {
-	doc, owner := make(map[string]string), make(map[string]string)
-	files := make(map[string]string)
-	for variable, value := range src.all {
-		key := fold(strings.TrimPrefix(variable, prefix))
-		if !strings.HasPrefix(variable, prefix) || key == "" {
-			continue
-		}
-		if other, taken := owner[key]; taken {
-			a, b := min(variable, other), max(variable, other)
-			return nil, fault.New(secrets.ErrInvalid, src.String()+" has both "+a+" and "+b+", which are one key ("+strconv.Quote(key)+"); rename one", nil)
-		}
-		owner[key], doc[key] = variable, value
-		if stem := strings.TrimSuffix(variable, fileSuffix); stem != variable && len(stem) > len(prefix) && value != "" {
-			files[fold(stem[len(prefix):])] = value
-		}
-	}
-	maps.DeleteFunc(files, func(key, _ string) bool { _, set := doc[key]; return set })
-	if len(files) > 0 {
-		contents, err := v.readFiles(ctx, files)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(doc, contents)
-	}
-	return doc, nil
+// A setting is one variable of a source.
+type setting struct {
+	variable, text string
+	set            bool
 }
 
-// readFiles reads the files of one document, by key. Those of one directory
-// are swapped together, and so they are read together. A file that does not
-// exist is left out.
-func (v *variables) readFiles(ctx context.Context, files map[string]string) (map[string]string, error) {
-	dirs := make(map[string][]string) // directory → keys
-	for key, file := range files {
-		dir := placeOf(file).dir
-		dirs[dir] = append(dirs[dir], key)
-	}
-	contents := make(map[string]string, len(files))
-	for dir, keys := range dirs {
-		p := placeOf(dir)
-		for _, key := range keys {
-			p.only = append(p.only, placeOf(files[key]).name)
+// names reports whether a _FILE variable names a file.
+func (s setting) names() bool { return s.set && s.text != "" }
+
+// found are the two variables that a name may be in.
+type found struct{ value, file setting }
+
+// look finds the variables of a name. Both may not hold something: which of
+// them is meant, nobody can know.
+func (v *variables) look(src source, name, spelled string) (found, error) {
+	value, file := v.lookup(src, name, spelled), v.lookup(src, name+fileSuffix, spelled+fileSuffix)
+	if !value.set || !file.set {
+		if err := v.lookAround(src, spelled, name, &value); err != nil {
+			return found{}, err
 		}
-		c, err := v.files.read(ctx, p)
-		if err == nil {
-			for i, key := range keys {
-				if data, ok := c.files[p.only[i]]; ok {
-					contents[key] = data
-				}
-			}
-			continue
-		}
-		if isNotFound(err) {
-			continue
-		}
-		if !isEscape(err) {
-			return nil, &named{variable: "a " + fileSuffix + " variable", err: err}
-		}
-		// A link that leads elsewhere: these files are not swapped together.
-		for _, key := range keys {
-			data, _, err := v.readFile(ctx, "a "+fileSuffix+" variable", files[key])
-			if err == nil {
-				contents[key] = string(data)
-			} else if !isNotFound(err) {
-				return nil, err
-			}
+		if err := v.lookAround(src, spelled+fileSuffix, name, &file); err != nil {
+			return found{}, err
 		}
 	}
-	return contents, nil
+	if value.text != "" && file.names() {
+		return found{}, bothSet(src, value.variable, file.variable)
+	}
+	return found{value, file}, nil
 }
 
-// readFile reads the file that a variable names, as file:// would.
-func (v *variables) readFile(ctx context.Context, variable, file string) ([]byte, time.Time, error) {
-	c, err := v.files.read(ctx, placeOf(file))
-	if err == nil && c.dir {
-		err = fault.New(secrets.ErrInvalid, strconv.Quote(c.path)+" is a directory, not a file", nil)
+func bothSet(src source, variable, file string) error {
+	return fault.New(secrets.ErrInvalid, src.String()+" has both "+variable+" and "+file+"; unset one (which of them is meant cannot be told)", nil)
+}
+
+// lookup finds the variable of a name that is written in capitals, or as the
+// name is.
+func (v *variables) lookup(src source, name, spelled string) setting {
+	for _, variable := range []string{v.prefix + spelled, v.prefix + name} {
+		if text, ok := src.lookup(variable); ok {
+			return setting{variable, text, true}
+		}
 	}
-	if err != nil {
-		return nil, time.Time{}, &named{variable: variable, err: err}
+	return setting{}
+}
+
+// lookAround finds a variable that is written in another way and stands for
+// the same name, unless one was found already: the keys of a Secret become
+// variables as they are by envFrom (DB_root-password).
+func (v *variables) lookAround(src source, spelled, name string, at *setting) error {
+	if at.set {
+		return nil
 	}
-	return c.data, c.modTime, nil
+	for variable, text := range src.all {
+		rest, ok := strings.CutPrefix(variable, v.prefix)
+		if !ok || len(rest) != len(spelled) {
+			continue
+		}
+		if folded, ok := variableOf(rest); !ok || folded != spelled {
+			continue
+		}
+		if at.set {
+			a, b := min(variable, at.variable), max(variable, at.variable)
+			return fault.New(secrets.ErrInvalid, src.String()+" has both "+a+" and "+b+", and "+strconv.Quote(name)+" may be either; rename one", nil)
+		}
+		*at = setting{variable, text, true}
+	}
+	return nil
+}
+
+// hasBelow reports whether a variable starts with that of a name and a _.
+func (v *variables) hasBelow(src source, spelled string) bool {
+	for variable := range src.all {
+		if _, ok := v.below(variable, spelled+"_"); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// below returns what follows start in a variable, as it is written; start is
+// as variableOf writes it.
+func (v *variables) below(variable, start string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(variable, v.prefix)
+	if !ok || len(rest) <= len(start) {
+		return "", false
+	}
+	folded, ok := variableOf(rest[:len(start)])
+	return rest[len(start):], ok && folded == start || start == ""
 }
 
 // list yields the names below prefix that variables stand for. A variable does
@@ -208,86 +218,52 @@ func (v *variables) list(src source, prefix string, yield func(string, error) bo
 	if !ok && prefix != "" {
 		return
 	}
-	found := make(map[string]bool)
+	listed := make(map[string]bool)
 	for variable := range src.all {
-		rest, ok := strings.CutPrefix(variable, v.prefix+start)
+		rest, ok := v.below(variable, start)
 		if !ok || strings.ContainsFunc(rest, notInVariable) {
 			continue
 		}
-		found[strings.ToLower(rest)] = true
-		if stem, ok := strings.CutSuffix(rest, fileSuffix); ok {
-			found[strings.ToLower(stem)] = true
+		rest = strings.ToLower(rest)
+		listed[rest] = true
+		if stem, ok := strings.CutSuffix(rest, strings.ToLower(fileSuffix)); ok {
+			listed[stem] = true
 		}
 	}
-	for _, rest := range slices.Sorted(maps.Keys(found)) {
+	for _, rest := range slices.Sorted(maps.Keys(listed)) {
 		if prefix+rest != "" && !yield(prefix+rest, nil) {
 			return
 		}
 	}
 }
 
-// notInVariable reports what variableOf never puts out.
+// notInVariable reports what no variable has that stands for a name.
 func notInVariable(r rune) bool {
-	return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z')
+	return !strings.ContainsRune("_-.", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
 
 // targets returns the files that the document of a name may come from, next to
 // the source itself.
 func (v *variables) targets(src source, name string) []place {
-	variable, ok := variableOf(name)
-	if !ok {
+	spelled, ok := variableOf(name)
+	if !ok || v.strict {
 		return nil
 	}
-	variable = v.prefix + variable
-	if _, set := src.lookup(variable); set {
+	at, err := v.look(src, name, spelled)
+	if err != nil {
 		return nil
 	}
 	var places []place
-	if file, ok := src.lookup(variable + fileSuffix); ok && file != "" {
-		return append(places, placeOf(file))
+	switch {
+	case at.file.names():
+		return append(places, placesOf(at.file.text)...)
+	case at.value.set || !v.tree:
+		return nil
 	}
-	if v.tree {
-		for key, file := range src.all {
-			if strings.HasPrefix(key, variable+"_") && strings.HasSuffix(key, fileSuffix) && file != "" {
-				places = append(places, placeOf(file))
-			}
+	for variable, file := range src.all {
+		if rest, ok := v.below(variable, spelled+"_"); ok && strings.HasSuffix(strings.ToUpper(rest), fileSuffix) && file != "" {
+			places = append(places, placesOf(file)...)
 		}
 	}
 	return places
 }
-
-// claims remembers which name each variable was found by. Two names on one
-// variable would be two secrets on any other backend, so the later is refused.
-// Only variables that exist are claimed, so names that are mere input do not
-// fill the map.
-type claims struct {
-	mu    sync.Mutex
-	names map[[2]string]string // by source and variable
-}
-
-func (c *claims) claim(source, variable, name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	key := [2]string{source, variable}
-	first, taken := c.names[key]
-	if !taken {
-		if c.names == nil {
-			c.names = make(map[[2]string]string)
-		}
-		c.names[key] = name
-		return nil
-	}
-	if first == name {
-		return nil
-	}
-	return fault.New(secrets.ErrInvalid, "the names "+strconv.Quote(first)+" and "+strconv.Quote(name)+" both stand for the variable "+variable+"; use one of them only", nil)
-}
-
-// named puts a variable's name before the error about its file.
-type named struct {
-	variable string
-	err      error
-}
-
-func (n *named) Error() string { return n.err.Error() + " (named by " + n.variable + ")" }
-func (n *named) Unwrap() error { return n.err }

@@ -40,7 +40,7 @@ func (a *app) source() (source, error) {
 		dotenv = ".env"
 	}
 	return source{
-		Config: secrets.Config{Providers: []string{"env://", "envfile://.env"}},
+		Config: secrets.Config{Providers: []string{"env://", "envfile://.env?implicit=true"}},
 		hint:   "SECRETS_URL is unset; looked in the environment and " + dotenv,
 	}, nil
 }
