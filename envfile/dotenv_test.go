@@ -60,7 +60,7 @@ func TestDotenvFindsNames(t *testing.T) {
 		refuses(t, openDotenv(DotenvOptions{}), name("a\x00"), secrets.ErrInvalid)
 	})
 	t.Run("a malformed or repeated line is told by its number, and nothing else of it", func(t *testing.T) {
-		write(t, dir, map[string]string{"bad.env": "A=1\nhunter2\n", "twice.env": "A=1\n\nA=hunter2\n"})
+		write(t, dir, map[string]string{"bad.env": "A=1\nhunter2 x\n", "twice.env": "A=1\n\nA=hunter2\n"})
 		for file, line := range map[string]string{"bad.env": "line 2", "twice.env": "line 3"} {
 			msg := refuses(t, NewDotenv(filepath.Join(dir, file), DotenvOptions{}), name("a"), secrets.ErrInvalid)
 			assert.Contains(t, msg, line)

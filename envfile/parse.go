@@ -16,10 +16,12 @@ func (e *syntaxError) Error() string { return "line " + strconv.Itoa(e.line) + "
 
 const (
 	whyNUL         = "holds a NUL byte"
-	whyKey         = "does not read KEY=value: a key is letters, digits, _, . and -, and starts with a letter or _"
-	whyEquals      = "has no = after its key"
+	whyKey         = "does not read KEY=value: a key is letters, digits, _, . and -, and does not start with -"
 	whyUnclosed    = "opens a quote that nothing closes"
 	whyAfterQuote  = "has text after its closing quote"
+	whyReturn      = "has a carriage return in it, which ends the line for some readers and not for others"
+	whyBackslash   = "has a backslash before a single quote, which readers take differently; use double quotes, with \\\\ and \\\" in them"
+	whyBacktick    = "has a # in backticks, which quote for some readers and not for others; use single or double quotes"
 	whyDuplicate   = "has the key of an earlier line"
 	whyColon       = "does not read key: value"
 	whyGoMap       = "is Go's map[…], what the Agent Injector's default template makes of KV version 2; have a template print {{ .Data.data | toJSON }}"
@@ -32,16 +34,18 @@ const (
 
 // parseDotenv reads KEY=value lines:
 //
-//   - blank lines and lines that start with # are skipped; export may stand
-//     before a key;
+//   - blank lines and lines that start with # are skipped, and so is a key
+//     alone, which elsewhere stands for the environment's variable; export may
+//     stand before a key;
 //   - a plain value ends with its line, or at a # after a blank, and is
 //     trimmed; every other character is itself, $ and \ too;
 //   - in single quotes everything is itself, line ends too;
 //   - in double quotes, \n, \r, \t, \", \\ and \$ are escapes, and any other
 //     backslash is itself.
 //
-// Nothing is expanded, and a key that comes twice is an error. The error is a
-// *syntaxError.
+// Nothing is expanded, and a key that comes twice is an error; so is a line
+// that joho/godotenv and compose-go read as two different values. The error is
+// a *syntaxError.
 func parseDotenv(text string) (map[string]string, error) {
 	text = strings.TrimPrefix(text, byteOrderMark)
 	p := dotenvParser{text: text, line: 1}
@@ -52,7 +56,7 @@ func parseDotenv(text string) (map[string]string, error) {
 	for p.nextLine() {
 		start := p.line
 		key, value, why := p.assignment()
-		if why == "" {
+		if why == "" && key != "" {
 			if _, twice := vars[key]; twice {
 				why = whyDuplicate
 			}
@@ -60,7 +64,9 @@ func parseDotenv(text string) (map[string]string, error) {
 		if why != "" {
 			return nil, &syntaxError{start, why}
 		}
-		vars[key] = value
+		if key != "" {
+			vars[key] = value
+		}
 	}
 	return vars, nil
 }
@@ -99,7 +105,8 @@ func (p *dotenvParser) restOfLine() string {
 	return rest
 }
 
-// assignment takes one assignment; why says what is wrong with it.
+// assignment takes one assignment; why says what is wrong with it. Of a key
+// alone it returns nothing.
 func (p *dotenvParser) assignment() (key, value, why string) {
 	if rest, ok := strings.CutPrefix(p.text, exportKeyword); ok && rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
 		if trimmed := strings.TrimLeft(rest, " \t"); trimmed != "" && trimmed[0] != '=' {
@@ -115,10 +122,10 @@ func (p *dotenvParser) assignment() (key, value, why string) {
 	}
 	key, p.text = p.text[:n], strings.TrimLeft(p.text[n:], " \t")
 	if p.text == "" || p.text[0] != '=' {
-		if p.text == "" || p.text[0] == '\n' || p.text[0] == '\r' {
-			return "", "", whyEquals
+		if rest := p.restOfLine(); strings.Trim(rest, "\r") != "" {
+			return "", "", whyKey
 		}
-		return "", "", whyKey
+		return "", "", ""
 	}
 	p.text = p.text[1:]
 	if trimmed := strings.TrimLeft(p.text, " \t"); trimmed != "" {
@@ -131,38 +138,51 @@ func (p *dotenvParser) assignment() (key, value, why string) {
 			return p.quoted(key, p.doubleQuoted)
 		}
 	}
-	return key, plainValue(p.restOfLine()), ""
+	value, why = plainValue(p.restOfLine())
+	return key, value, why
 }
 
-// plainValue drops the comment and the blanks around an unquoted value.
-func plainValue(s string) string {
+// plainValue drops the comment and the blanks around an unquoted value; why
+// says what is wrong with it.
+func plainValue(s string) (value, why string) {
+	s = strings.TrimRight(s, blanks)
+	if strings.IndexByte(s, '\r') >= 0 {
+		return "", whyReturn
+	}
 	for i := 1; i < len(s); i++ {
 		if s[i] == '#' && (s[i-1] == ' ' || s[i-1] == '\t') {
+			if before := strings.TrimLeft(s[:i], blanks); strings.HasPrefix(before, "`") && strings.Count(before, "`")%2 == 1 && strings.Contains(s[i:], "`") {
+				return "", whyBacktick
+			}
 			s = s[:i]
 			break
 		}
 	}
-	return strings.Trim(s, blanks)
+	return strings.TrimSpace(s), ""
 }
 
 // quoted takes a quoted value, and makes sure that nothing comes after it.
-func (p *dotenvParser) quoted(key string, take func() (string, bool)) (string, string, string) {
-	value, closed := take()
-	if !closed {
-		return "", "", whyUnclosed
+func (p *dotenvParser) quoted(key string, take func() (value, why string)) (string, string, string) {
+	value, why := take()
+	if why != "" {
+		return "", "", why
 	}
-	rest := p.restOfLine()
-	after := strings.TrimLeft(rest, blanks)
-	if after != "" && (after[0] != '#' || len(after) == len(rest)) {
+	if after := strings.Trim(p.restOfLine(), blanks); after != "" && after[0] != '#' {
 		return "", "", whyAfterQuote
 	}
 	return key, value, ""
 }
 
-func (p *dotenvParser) singleQuoted() (string, bool) {
+func (p *dotenvParser) singleQuoted() (value, why string) {
 	value, rest, closed := strings.Cut(p.text, "'")
+	switch {
+	case !closed:
+		return "", whyUnclosed
+	case strings.HasSuffix(value, `\`):
+		return "", whyBackslash
+	}
 	p.take(value, rest)
-	return value, closed
+	return value, ""
 }
 
 // take moves on to rest, past the raw text of a value.
@@ -171,21 +191,21 @@ func (p *dotenvParser) take(raw, rest string) {
 	p.text = rest
 }
 
-func (p *dotenvParser) doubleQuoted() (string, bool) {
+func (p *dotenvParser) doubleQuoted() (value, why string) {
 	var b strings.Builder
 	for i := 0; ; {
 		n := strings.IndexAny(p.text[i:], `"\`)
 		if n < 0 {
-			return "", false
+			return "", whyUnclosed
 		}
 		b.WriteString(p.text[i : i+n])
 		i += n
 		if p.text[i] == '"' {
 			p.take(p.text[:i], p.text[i+1:])
-			return b.String(), true
+			return b.String(), ""
 		}
 		if i+1 == len(p.text) {
-			return "", false
+			return "", whyUnclosed
 		}
 		b.WriteString(unescape(p.text[i+1]))
 		i += 2
@@ -211,7 +231,9 @@ func keyByte(c byte, first bool) bool {
 	switch {
 	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', c == '_':
 		return true
-	case '0' <= c && c <= '9', c == '.', c == '-':
+	case '0' <= c && c <= '9', c == '.':
+		return true
+	case c == '-':
 		return !first
 	}
 	return false

@@ -34,6 +34,11 @@ func TestParseDotenv(t *testing.T) {
 		{"double quotes do not expand", `A="$HOME ${HOME}"`, map[string]string{"A": "$HOME ${HOME}"}},
 		{"quoted values span lines", "A='1\n2'\nB=\"3\n4\"\nC=5", map[string]string{"A": "1\n2", "B": "3\n4", "C": "5"}},
 		{"keys may have dots and dashes", "tls.crt=1\na-b=2\n_=3", map[string]string{"tls.crt": "1", "a-b": "2", "_": "3"}},
+		{"a key alone is passed over", "VAR\nA=1\nexport OTHER \r\n12\nlast", map[string]string{"A": "1"}},
+		{"a key may start with a digit or a dot", "1=a\n2FA=b\n.c=d", map[string]string{"1": "a", "2FA": "b", ".c": "d"}},
+		{"a comment may follow a quote at once", "A='x'#c\nB=\"y\"#c\nC='z'#", map[string]string{"A": "x", "B": "y", "C": "z"}},
+		{"blanks of any kind around a plain value are dropped", "A=\u00a0b\u00a0\nB=\vc\f", map[string]string{"A": "b", "B": "c"}},
+		{"a backtick is itself", "A=`x`\nB=`\nC=`a b` # c\nD=`a # b", map[string]string{"A": "`x`", "B": "`", "C": "`a b`", "D": "`a"}},
 		{"what is no UTF-8 stays", "A=\xff", map[string]string{"A": "\xff"}},
 	} {
 		got, err := parseDotenv(c.text)
@@ -53,9 +58,16 @@ func TestParseDotenvTellsTheLine(t *testing.T) {
 		line int
 		why  string
 	}{
-		{"A=1\nhunter2\n", 2, whyEquals},
+		{"A=1\nhunter2 hunter2\n", 2, whyKey},
+		{"A=1\nB=b\rC=hunter2", 2, whyReturn},
+		{"A=\"x\"\rB=hunter2", 1, whyAfterQuote},
+		{"VAR\rA=hunter2", 1, whyKey},
+		{"A='x\\' # hunter2'", 1, whyBackslash},
+		{"A='x\\'", 1, whyBackslash},
+		{"A='C:\\dir\\\\'", 1, whyBackslash},
+		{"A=`hunter2 # y`", 1, whyBacktick},
+		{"-A=hunter2", 1, whyKey},
 		{"A=1\n\n=hunter2", 3, whyKey},
-		{"1A=hunter2", 1, whyKey},
 		{"A B=hunter2", 1, whyKey},
 		{"A: hunter2", 1, whyKey},
 		{"hunter2$", 1, whyKey},
@@ -63,7 +75,6 @@ func TestParseDotenvTellsTheLine(t *testing.T) {
 		{"A=\"hunter2", 1, whyUnclosed},
 		{"A=\"hunter2\\", 1, whyUnclosed},
 		{"A=\"1\n2\"\nB='a'hunter2", 3, whyAfterQuote},
-		{"A='a'#hunter2", 1, whyAfterQuote},
 		{"A=\"a\" hunter2", 1, whyAfterQuote},
 		{"A=hunter2\nB=2\nA=hunter2", 3, whyDuplicate},
 		{"A=1\nB='x\ny'\nC=hunter2\x00", 4, whyNUL},
@@ -99,8 +110,8 @@ func TestParseLines(t *testing.T) {
 
 // allWhys is every reason that a parser may give: none has room for content.
 var allWhys = strings.Join([]string{
-	regexp.QuoteMeta(whyNUL), regexp.QuoteMeta(whyKey), regexp.QuoteMeta(whyEquals), regexp.QuoteMeta(whyUnclosed),
-	regexp.QuoteMeta(whyAfterQuote), regexp.QuoteMeta(whyDuplicate), regexp.QuoteMeta(whyColon), regexp.QuoteMeta(whyGoMap),
+	regexp.QuoteMeta(whyNUL), regexp.QuoteMeta(whyKey), regexp.QuoteMeta(whyUnclosed),
+	regexp.QuoteMeta(whyAfterQuote), regexp.QuoteMeta(whyReturn), regexp.QuoteMeta(whyBackslash), regexp.QuoteMeta(whyBacktick), regexp.QuoteMeta(whyDuplicate), regexp.QuoteMeta(whyColon), regexp.QuoteMeta(whyGoMap),
 }, "|")
 
 var onlyLineAndWhy = regexp.MustCompile(`^line [1-9][0-9]* (` + allWhys + `)$`)
