@@ -35,9 +35,13 @@ type watcher struct {
 		mailbox
 	}
 
-	// These belong to the loop.
+	// These belong to the loop. Whatever happens costs in proportion to what it
+	// touches, never to how much is watched.
 	watches map[*watch]bool
-	dirs    map[string]os.FileInfo // what is watched, and its identity then
+	dirs    map[string]os.FileInfo     // what is watched, and its identity then
+	within  map[string]map[string]bool // of dirs: those in a directory
+	needing map[string]map[*watch]bool // by directory: the watches that depend on it
+	loose   map[string]bool            // directories that a watch has stopped to depend on
 }
 
 // A mailbox holds what the loop has to do.
@@ -54,6 +58,7 @@ func newWatcher(system *fsnotify.Watcher) *watcher {
 		system: system, ctx: ctx, stop: stop,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 		watches: make(map[*watch]bool), dirs: make(map[string]os.FileInfo),
+		within: make(map[string]map[string]bool), needing: make(map[string]map[*watch]bool), loose: make(map[string]bool),
 	}
 }
 
@@ -125,12 +130,13 @@ func (w *watcher) loop() {
 		}
 		for _, watch := range box.removed {
 			delete(w.watches, watch)
+			w.depend(watch, nil)
 		}
 		for _, watch := range box.added {
 			w.start(watch)
 		}
-		for watch := range w.watches {
-			if w.ctx.Err() == nil && (box.overflow || touches(box.touched, watch.dirs)) {
+		for watch := range w.touched(&box) {
+			if w.ctx.Err() == nil {
 				w.check(watch)
 			}
 		}
@@ -199,13 +205,49 @@ func (m *mailbox) merge(o mailbox) {
 	}
 }
 
-func touches(touched, dirs map[string]bool) bool {
-	for dir := range dirs {
-		if touched[dir] {
-			return true
+// touched returns the watches that depend on a directory with events.
+func (w *watcher) touched(box *mailbox) map[*watch]bool {
+	if box.overflow {
+		return maps.Clone(w.watches)
+	}
+	found := make(map[*watch]bool)
+	for dir := range box.touched {
+		for watch := range w.needing[dir] {
+			if w.watches[watch] {
+				found[watch] = true
+			}
 		}
 	}
-	return false
+	return found
+}
+
+// depend notes which directories a watch depends on from now on.
+func (w *watcher) depend(watch *watch, dirs map[string]bool) {
+	for dir := range watch.dirs {
+		if !dirs[dir] {
+			drop(w.needing, dir, watch)
+			w.loose[dir] = true
+		}
+	}
+	for dir := range dirs {
+		insert(w.needing, dir, watch)
+	}
+	watch.dirs = dirs
+}
+
+// insert and drop are for sets in a map.
+func insert[K, V comparable](sets map[K]map[V]bool, key K, value V) {
+	if sets[key] == nil {
+		sets[key] = make(map[V]bool)
+	}
+	sets[key][value] = true
+}
+
+func drop[K, V comparable](sets map[K]map[V]bool, key K, value V) {
+	delete(sets[key], value)
+	if len(sets[key]) == 0 {
+		delete(sets, key)
+	}
 }
 
 // start begins a watch, and tells its caller.
@@ -215,6 +257,7 @@ func (w *watcher) start(watch *watch) {
 		return
 	}
 	if watch.failed = w.follow(watch); watch.failed != nil {
+		w.depend(watch, nil)
 		return
 	}
 	watch.last = w.read(watch)
@@ -248,7 +291,7 @@ func (w *watcher) follow(watch *watch) error {
 			t := trail{dirs: dirs}
 			t.follow(p)
 		}
-		watch.dirs = dirs
+		w.depend(watch, dirs)
 		news, watched := false, false
 		var failure error
 		for _, dir := range slices.Sorted(maps.Keys(dirs)) { // each after the one above it
@@ -285,6 +328,7 @@ func (w *watcher) ensure(dir string) (added bool, err error) {
 		return false, err
 	}
 	w.dirs[dir] = fi
+	insert(w.within, filepath.Dir(dir), dir)
 	w.doubt(dir)
 	return true, nil
 }
@@ -294,8 +338,8 @@ func (w *watcher) ensure(dir string) (added bool, err error) {
 // and it may have gone just before, so that nothing told. Made again, it may
 // even have its identity from before, and look as if it were still watched.
 func (w *watcher) doubt(dir string) {
-	for below := range w.dirs {
-		if filepath.Dir(below) == dir && below != dir {
+	for below := range w.within[dir] {
+		if below != dir {
 			w.mail(func(m *mailbox) { m.touch(below, true) })
 		}
 	}
@@ -306,19 +350,17 @@ func (w *watcher) doubt(dir string) {
 func (w *watcher) forget(dir string) {
 	if _, ok := w.dirs[dir]; ok {
 		delete(w.dirs, dir)
+		drop(w.within, filepath.Dir(dir), dir)
 		_ = w.system.Remove(dir) // gone already, most often
 	}
 }
 
 // prune drops the directories that no document depends on any more.
 func (w *watcher) prune() {
-	for dir := range w.dirs {
-		needed := false
-		for watch := range w.watches {
-			needed = needed || watch.dirs[dir]
-		}
-		if !needed {
+	for dir := range w.loose {
+		if len(w.needing[dir]) == 0 {
 			w.forget(dir)
 		}
 	}
+	clear(w.loose)
 }
