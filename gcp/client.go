@@ -2,10 +2,9 @@ package gcp
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,11 +13,15 @@ import (
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/attempt"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/limit"
 )
 
 const globalHost = "secretmanager.googleapis.com"
@@ -28,79 +31,124 @@ const globalHost = "secretmanager.googleapis.com"
 // their location's endpoint only.
 type clients struct {
 	users        *connection // over the user's client, not ours to close; nil: we make them
-	endpoint     string      // host:port in place of Google's; may be empty
+	target       target
 	quotaProject string
-	login        login
+	login        *login
 
-	mu      sync.Mutex
-	open    map[string]*connection      // by location
-	retired map[*connection]*time.Timer // out of use, and when they are closed
-	closed  bool
+	mu     sync.Mutex
+	open   map[string]*connection // by location
+	calls  map[*connection]int    // under way
+	out    map[*connection]bool   // out of use; closed when their last call ends
+	closed bool
 }
 
-// get returns the client for a location, with credentials at hand.
-func (c *clients) get(ctx context.Context, location string) (*connection, error) {
+// call makes a request, which must be idempotent, over the connection for a
+// location, with credentials at hand. One that gets no answer in a third of
+// the time is made once more, over another connection; and one whose
+// credentials are refused, if they were not fresh, with new ones.
+func call[T any](ctx context.Context, c *clients, location string, request func(context.Context, *connection) (T, error)) (T, error) {
 	if c.users != nil {
-		return c.users, nil
+		return attempt.Twice(ctx, func(ctx context.Context) (T, error) { return request(ctx, c.users) })
 	}
-	c.mu.Lock()
-	conn, closed := c.open[location], c.closed
-	c.mu.Unlock()
-	if closed {
-		return nil, errClosed()
+	before := c.login.session()
+	v, used, err := callOnce(ctx, c, location, request)
+	if used != nil && used == before && status.Code(err) == codes.Unauthenticated {
+		c.login.forget(used)
+		v, used, err = callOnce(ctx, c, location, request)
 	}
-	if !c.plaintext() {
+	if used != nil && status.Code(err) == codes.Unauthenticated {
+		c.login.forget(used)
+	}
+	return v, err
+}
+
+// callOnce returns with the answer the session whose token was used.
+func callOnce[T any](ctx context.Context, c *clients, location string, request func(context.Context, *connection) (T, error)) (v T, used *session, err error) {
+	if !c.target.plain {
 		// Within the call a failure would come as a status whose text hides
 		// what was tried, and a metadata server that hangs as its timeout.
 		if _, err := c.login.Token(ctx); err != nil {
-			return nil, err
+			return v, nil, err
 		}
+		used = c.login.session()
 	}
-	if conn != nil {
-		return conn, nil
-	}
-	return c.dial(ctx, location)
+	v, err = attempt.Twice(ctx, func(ctx context.Context) (T, error) {
+		conn, err := c.take(ctx, location)
+		if err != nil {
+			var zero T
+			return zero, err
+		}
+		defer c.give(conn)
+		began, ready := time.Now(), conn.ready()
+		v, err := request(ctx, conn)
+		// One that is still being made is gRPC's to give up: on a slow network
+		// the next call may find it ready.
+		if ready && status.Code(err) == codes.DeadlineExceeded && time.Since(began) >= silence {
+			c.discard(location, conn)
+		}
+		return v, err
+	})
+	return v, used, err
 }
 
-// dial makes the client for a location, unless another goroutine was faster.
-func (c *clients) dial(ctx context.Context, location string) (*connection, error) {
-	client, err := c.newClient(ctx, location)
-	if err != nil {
-		return nil, fault.New(secrets.ErrUnavailable, "the client for "+c.host(location)+" cannot be made", err)
-	}
+// take returns the connection for a location, for one call. give takes it back.
+func (c *clients) take(ctx context.Context, location string) (*connection, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if first := c.open[location]; first != nil || c.closed {
-		_ = client.Close()
-		if c.closed {
-			return nil, errClosed()
+	if c.open[location] == nil && !c.closed {
+		c.mu.Unlock()
+		client, err := c.newClient(ctx, location)
+		c.mu.Lock()
+		if err != nil {
+			return nil, fault.New(secrets.ErrUnavailable, "the client for "+c.target.host(location)+" cannot be made: "+whyNoClient(err), nil)
 		}
-		return first, nil
+		c.keep(location, client)
 	}
-	if c.open == nil {
-		c.open = make(map[string]*connection)
+	conn := c.open[location]
+	if conn == nil {
+		return nil, errClosed()
 	}
-	conn := connect(client)
-	c.open[location] = conn
+	c.calls[conn]++
 	return conn, nil
 }
 
-// host returns the endpoint of a location, without the default port.
-func (c *clients) host(location string) string {
-	switch {
-	case c.endpoint != "":
-		return c.endpoint
-	case location != "":
-		return "secretmanager." + location + ".rep.googleapis.com"
+// keep puts a client into use, unless another goroutine was faster. It needs
+// the lock.
+func (c *clients) keep(location string, client *secretmanager.Client) {
+	if c.closed || c.open[location] != nil {
+		_ = client.Close() // it has not connected yet
+		return
 	}
-	return globalHost
+	if c.open == nil {
+		c.open, c.calls, c.out = make(map[string]*connection), make(map[*connection]int), make(map[*connection]bool)
+	}
+	c.open[location] = connect(client)
 }
 
-// plaintext reports whether the endpoint is on this machine: an emulator,
-// which gets no credentials.
-func (c *clients) plaintext() bool {
-	host, _, err := net.SplitHostPort(c.endpoint)
-	return err == nil && loopback(host)
+// whyNoClient says what the library says, if that can hold no credential: its
+// errors quote proxies and files.
+func whyNoClient(err error) string {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return "no time is left"
+	}
+	return "check HTTPS_PROXY, GOOGLE_API_CERTIFICATE_CONFIG, GOOGLE_API_USE_CLIENT_CERTIFICATE and GOOGLE_CLOUD_UNIVERSE_DOMAIN"
+}
+
+func (c *clients) give(conn *connection) {
+	c.mu.Lock()
+	c.calls[conn]--
+	last := c.calls[conn] == 0
+	if last {
+		delete(c.calls, conn)
+	}
+	done := last && c.out[conn]
+	if done {
+		delete(c.out, conn)
+	}
+	c.mu.Unlock()
+	if done {
+		_ = conn.close()
+	}
 }
 
 func (c *clients) newClient(ctx context.Context, location string) (*secretmanager.Client, error) {
@@ -108,19 +156,26 @@ func (c *clients) newClient(ctx context.Context, location string) (*secretmanage
 		// GOOGLE_SDK_GO_LOGGING_LEVEL=debug would log payloads and tokens.
 		option.WithLogger(slog.New(slog.DiscardHandler)),
 	}
-	if c.plaintext() {
-		conn, err := grpc.NewClient(c.endpoint, append(dialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	var client *secretmanager.Client
+	var err error
+	switch {
+	case c.target.rest:
+		opts = append(opts, option.WithEndpoint(c.restURL(location)), option.WithHTTPClient(c.restClient()))
+		client, err = secretmanager.NewRESTClient(ctx, opts...)
+	case c.target.plain:
+		var conn *grpc.ClientConn
+		conn, err = grpc.NewClient(c.target.address, append(dialOptions(), grpc.WithContextDialer(c.dial), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, option.WithGRPCConn(conn), option.WithoutAuthentication())
-	} else {
-		host := c.host(location)
+		client, err = secretmanager.NewClient(ctx, append(opts, option.WithGRPCConn(conn), option.WithoutAuthentication())...)
+	default:
+		host := c.target.host(location)
 		if _, _, err := net.SplitHostPort(host); err != nil {
 			host += ":443"
 		}
 		opts = append(opts, option.WithEndpoint(host), option.WithAuthCredentials(auth.NewCredentials(&auth.CredentialsOptions{
-			TokenProvider:          &c.login,
+			TokenProvider:          c.login,
 			QuotaProjectIDProvider: auth.CredentialsPropertyFunc(c.login.quotaProject),
 			UniverseDomainProvider: auth.CredentialsPropertyFunc(c.login.universeDomain),
 		})))
@@ -130,8 +185,8 @@ func (c *clients) newClient(ctx context.Context, location string) (*secretmanage
 		for _, o := range dialOptions() {
 			opts = append(opts, option.WithGRPCDialOption(o))
 		}
+		client, err = secretmanager.NewClient(ctx, opts...)
 	}
-	client, err := secretmanager.NewClient(ctx, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -141,18 +196,33 @@ func (c *clients) newClient(ctx context.Context, location string) (*secretmanage
 	return client, nil
 }
 
-// dialOptions keep gRPC from holding on to an outage longer than it lasts.
+// dial connects without TLS, directly.
+func (c *clients) dial(ctx context.Context, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.target.checkDialed(conn); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// dialOptions keep gRPC from holding on to an outage longer than it lasts, and
+// bound what it reads.
 func dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		// By default gRPC waits up to two minutes between attempts to connect,
 		// and fails every call in between without trying.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
-			MinConnectTimeout: attemptTimeout,
+			MinConnectTimeout: 20 * time.Second, // gRPC's own; a call waits for its time only
 		}),
 		// Sets TCP_USER_TIMEOUT, so that a connection whose peer vanished is
 		// replaced after seconds. Pings are as rare as servers tolerate.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 5 * time.Second}),
+		grpc.WithMaxHeaderListSize(limit.Header),
 	}
 }
 
@@ -163,8 +233,7 @@ const silence = time.Second
 // discard takes a connection of ours out of use, on which a call got no answer
 // in time: its peer may have vanished behind something that still acknowledges
 // what it is sent (a proxy, a sidecar), and gRPC would notice at the next
-// keepalive only, minutes later, with every call until then in vain. Calls that
-// are under way on it go on, for as long as one lasts at most.
+// keepalive only, minutes later. Calls that are under way on it go on.
 func (c *clients) discard(location string, conn *connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,29 +241,17 @@ func (c *clients) discard(location string, conn *connection) {
 		return
 	}
 	delete(c.open, location)
-	if c.retired == nil {
-		c.retired = make(map[*connection]*time.Timer)
-	}
-	c.retired[conn] = time.AfterFunc(pageTimeout, func() {
-		c.mu.Lock()
-		_, mine := c.retired[conn]
-		delete(c.retired, conn)
-		c.mu.Unlock()
-		if mine {
-			_ = conn.close()
-		}
-	})
+	c.out[conn] = true // the caller's call is under way, and closes it at its end at the earliest
 }
 
-// close closes what get has opened.
+// close closes what was opened. A client of the user's stays.
 func (c *clients) close() error {
 	c.mu.Lock()
-	open, retired := c.open, c.retired
-	c.open, c.retired, c.closed = nil, nil, true
+	open, out := c.open, c.out
+	c.open, c.out, c.closed = nil, nil, true
 	c.mu.Unlock()
 	c.login.close()
-	for conn, timer := range retired {
-		timer.Stop()
+	for conn := range out {
 		_ = conn.close()
 	}
 	var first error
@@ -208,30 +265,6 @@ func (c *clients) close() error {
 
 func errClosed() error {
 	return fault.New(secrets.ErrClosed, "the gcp provider was closed", nil)
-}
-
-// parseEndpoint checks the option endpoint. Its error quotes it, for a URI
-// with a credential in it never comes this far.
-func parseEndpoint(s string) (string, error) {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil && !strings.ContainsAny(s, ":/[] ") {
-		host, port, err = s, "443", nil
-	}
-	number, portErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || host == "" || portErr != nil || number == 0 || strings.ContainsAny(host, "/ @?#%") {
-		return "", invalid(
-			"option endpoint reads host:port, without http:// or a path, not %s; it is dialled without TLS on a loopback host, with TLS elsewhere", quote(s))
-	}
-	return net.JoinHostPort(host, port), nil
-}
-
-// loopback reports whether a host can be nowhere but on this machine.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 func (c *clients) isClosed() bool {

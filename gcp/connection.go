@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
@@ -20,10 +19,10 @@ import (
 //
 // It is made of funcs because a Provider is looked at through interfaces: with
 // the client in it, the linker would have to keep every method of the client,
-// its IAM and location services included.
+// its IAM and location services included. Nor can a printer look into a func.
 type connection struct {
-	// access reads a version. Each attempt of the client has the time attempt.
-	access func(ctx context.Context, resource string, attempt time.Duration) (*secretmanagerpb.AccessSecretVersionResponse, error)
+	// access reads a version.
+	access func(ctx context.Context, resource string) (*secretmanagerpb.AccessSecretVersionResponse, error)
 	// newestEnabled returns the number of a secret's newest enabled version;
 	// 0: none is.
 	newestEnabled func(ctx context.Context, secret string) (int, error)
@@ -37,8 +36,8 @@ type connection struct {
 
 func connect(client *secretmanager.Client) *connection {
 	return &connection{
-		access: func(ctx context.Context, resource string, attempt time.Duration) (*secretmanagerpb.AccessSecretVersionResponse, error) {
-			return access(ctx, client, resource, attempt)
+		access: func(ctx context.Context, resource string) (*secretmanagerpb.AccessSecretVersionResponse, error) {
+			return access(ctx, client, resource)
 		},
 		newestEnabled: func(ctx context.Context, secret string) (int, error) {
 			return newestEnabled(ctx, client, secret)
@@ -54,18 +53,20 @@ func connect(client *secretmanager.Client) *connection {
 	}
 }
 
+// bounded has gRPC refuse a larger answer before it is read. The client's own
+// bound is 2 GiB.
+var bounded = grpc.MaxCallRecvMsgSize(maxAnswer)
+
 // access calls AccessSecretVersion with the client's connection, credentials
 // and call options.
 //
 // It goes around the client's method, whose logger would print the payload
 // where the environment or the client's options say so, and which forgets the
 // cause when the time for its retries is up.
-func access(ctx context.Context, client *secretmanager.Client, resource string, attempt time.Duration) (*secretmanagerpb.AccessSecretVersionResponse, error) {
+func access(ctx context.Context, client *secretmanager.Client, resource string) (*secretmanagerpb.AccessSecretVersionResponse, error) {
 	req := &secretmanagerpb.AccessSecretVersionRequest{Name: resource}
 	conn := grpcConn(client)
 	if conn == nil {
-		ctx, cancel := context.WithTimeout(ctx, attempt)
-		defer cancel()
 		return client.AccessSecretVersion(ctx, req)
 	}
 	stub := secretmanagerpb.NewSecretManagerServiceClient(conn)
@@ -74,9 +75,7 @@ func access(ctx context.Context, client *secretmanager.Client, resource string, 
 	var answer *secretmanagerpb.AccessSecretVersionResponse
 	var cause error // of the last attempt
 	err := gax.Invoke(ctx, func(ctx context.Context, settings gax.CallSettings) error {
-		ctx, cancel := context.WithTimeout(ctx, attempt)
-		defer cancel()
-		answer, cause = stub.AccessSecretVersion(ctx, req, settings.GRPC...)
+		answer, cause = stub.AccessSecretVersion(ctx, req, append(settings.GRPC, bounded)...)
 		return cause
 	}, client.CallOptions.AccessSecretVersion...)
 	if err != nil && cause != nil && !errors.Is(err, cause) {
@@ -99,7 +98,7 @@ func (e *interrupted) Unwrap() []error { return []error{e.cause, e.err} }
 
 func newestEnabled(ctx context.Context, client *secretmanager.Client, secret string) (int, error) {
 	newest := 0
-	it := client.ListSecretVersions(ctx, &secretmanagerpb.ListSecretVersionsRequest{Parent: secret, Filter: "state:ENABLED"})
+	it := client.ListSecretVersions(ctx, &secretmanagerpb.ListSecretVersionsRequest{Parent: secret, Filter: "state:ENABLED"}, gax.WithGRPCOptions(bounded))
 	for {
 		v, err := it.Next()
 		if errors.Is(err, iterator.Done) {
@@ -117,7 +116,7 @@ func newestEnabled(ctx context.Context, client *secretmanager.Client, secret str
 }
 
 func page(ctx context.Context, client *secretmanager.Client, parent, token string) (ids []string, next string, err error) {
-	it := client.ListSecrets(ctx, &secretmanagerpb.ListSecretsRequest{Parent: parent, PageSize: pageSize, PageToken: token})
+	it := client.ListSecrets(ctx, &secretmanagerpb.ListSecretsRequest{Parent: parent, PageSize: pageSize, PageToken: token}, gax.WithGRPCOptions(bounded))
 	for {
 		s, err := it.Next()
 		if errors.Is(err, iterator.Done) {

@@ -2,237 +2,139 @@ package gcp
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
-	"os/user"
-	"path/filepath"
-	"regexp"
-	"runtime"
+	"os/exec"
 	"strings"
-	"time"
 
 	"cloud.google.com/go/auth"
-	"cloud.google.com/go/auth/credentials"
-	"cloud.google.com/go/compute/metadata"
-	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
-// https://cloud.google.com/docs/authentication/application-default-credentials
-// is the chain that this file follows: the file that
-// GOOGLE_APPLICATION_CREDENTIALS names, the file that gcloud writes, the
-// metadata server.
-//
-// The first two are the client library's. The third is not: the library
-// remembers for the life of the process that there is no metadata server, and
-// that may only have been true while the network came up.
-
-const (
-	credentialsEnv = "GOOGLE_APPLICATION_CREDENTIALS" // #nosec G101 -- the name of a variable
-	howToLogIn     = "run gcloud auth application-default login, set " + credentialsEnv + ", or attach a service account to the workload"
-)
-
-// A source is where the chain finds credentials: a file, or, if that is
-// empty, the metadata server.
-type source struct {
-	file   string
-	chosen bool // by GOOGLE_APPLICATION_CREDENTIALS
+// A session is what a login has brought.
+type session struct {
+	token    *auth.Token
+	quota    string // the project that is charged; may be empty
+	universe string
 }
 
-// findSource walks the chain. It opens no connection.
-func findSource() source {
-	if file := os.Getenv(credentialsEnv); file != "" {
-		return source{file: file, chosen: true}
-	}
-	if file := gcloudFile(); file != "" {
-		if _, err := os.Stat(file); err == nil {
-			return source{file: file}
-		}
-	}
-	return source{}
-}
-
-// gcloudFile is where gcloud auth application-default login leaves its result.
-func gcloudFile() string {
-	const name = "application_default_credentials.json"
-	if runtime.GOOS == "windows" {
-		return filepath.Join(os.Getenv("APPDATA"), "gcloud", name)
-	}
-	home := os.Getenv("HOME")
-	if home == "" {
-		if u, err := user.Current(); err == nil {
-			home = u.HomeDir
-		}
-	}
-	if home == "" {
-		return ""
-	}
-	return filepath.Join(home, ".config", "gcloud", name)
-}
-
-func (s source) budget() time.Duration {
+// begin gets an access token from the source, and says in its error what to do.
+// It calls asks with the address of each request that it makes.
+func (s source) begin(ctx context.Context, allowHTTP bool, asks func(url string)) (*session, error) {
 	if s.file == "" {
-		return metadataBudget
-	}
-	return exchangeBudget
-}
-
-// credentials reads the file. What the library says of its content is not
-// passed on: it may quote it.
-func (s source) credentials() (*auth.Credentials, error) {
-	if s.file == "" {
-		return auth.NewCredentials(&auth.CredentialsOptions{TokenProvider: metadataTokens{}}), nil
-	}
-	creds, err := credentials.DetectDefault(&credentials.DetectOptions{
-		Scopes:           secretmanager.DefaultAuthScopes(),
-		UseSelfSignedJWT: true,
-		// It would log tokens.
-		Logger: slog.New(slog.DiscardHandler),
-	})
-	if err == nil {
-		return creds, nil
-	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return nil, fault.New(secrets.ErrUnauthenticated, s.String()+" cannot be read; "+howToLogIn, path)
-	}
-	return nil, fault.New(secrets.ErrUnauthenticated, s.String()+" holds no credentials that can be used; "+howToLogIn, nil)
-}
-
-func (s source) String() string {
-	if s.chosen {
-		return fmt.Sprintf("the file %s that %s names", quote(s.file), credentialsEnv)
-	}
-	return fmt.Sprintf("the file %s of gcloud", quote(s.file))
-}
-
-// token gets an access token and says in its error what to do.
-func (s source) token(ctx context.Context, creds *auth.Credentials) (*auth.Token, error) {
-	token, err := creds.Token(ctx)
-	if err == nil {
-		return token, nil
-	}
-	if s.file == "" {
-		return nil, absent(err)
-	}
-	var refused *auth.Error
-	var network net.Error
-	switch {
-	case errors.As(err, &refused) && refused.Response != nil:
-		return nil, s.refusal(refused)
-	case errors.As(err, &network), ctx.Err() != nil:
-		return nil, &fault.Error{Class: secrets.ErrUnavailable,
-			Msg: "no access token for " + s.String() + ": its token endpoint does not answer", Err: networkCause(err, ctx)}
-	}
-	return nil, fault.New(secrets.ErrUnauthenticated, "no access token for "+s.String()+"; "+howToLogIn, nil)
-}
-
-// refusal is the error for an answer of a token endpoint that is no token. The
-// answer's body is dropped, but for the code that OAuth defines.
-func (s source) refusal(e *auth.Error) error {
-	status := e.Response.StatusCode
-	kept := &auth.Error{Response: &http.Response{StatusCode: status, Status: http.StatusText(status)}}
-	if status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout {
-		return &fault.Error{Class: secrets.ErrUnavailable, Quiet: true, Err: kept,
-			Msg: fmt.Sprintf("no access token for %s: its token endpoint answers HTTP %d", s, status)}
-	}
-	var body struct {
-		Error string `json:"error"`
-	}
-	reason := fmt.Sprintf("HTTP %d", status)
-	if json.Unmarshal(e.Body, &body) == nil && oauthCode.MatchString(body.Error) {
-		reason = body.Error
-	}
-	return &fault.Error{Class: secrets.ErrUnauthenticated, Quiet: true, Err: kept,
-		Msg: fmt.Sprintf("the credentials in %s were refused (%s); %s", s, reason, howToLogIn)}
-}
-
-var oauthCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
-
-// absent is the error when the chain ends at the metadata server.
-func absent(err error) error {
-	var status *metadata.Error
-	var undefined metadata.NotDefinedError
-	why := "metadata server unreachable"
-	e := &fault.Error{Class: secrets.ErrUnauthenticated, Quiet: true}
-	switch {
-	case errors.As(err, &undefined):
-		why = "metadata server has no service account"
-		e.Err = undefined
-	case errors.As(err, &status):
-		why = fmt.Sprintf("metadata server answers HTTP %d", status.Code)
-		e.Err = &metadata.Error{Code: status.Code}
-		if status.Code >= 500 || status.Code == http.StatusTooManyRequests {
-			e.Class = secrets.ErrUnavailable
+		m := &metadataSource{allowHTTP: allowHTTP, onGoogle: onGoogle(), asks: asks}
+		token, err := m.token(ctx)
+		if err != nil {
+			return nil, err
 		}
-	case errors.Is(err, errNoToken):
-		why = "metadata server answers something else than a token"
-	default:
-		e.Err = networkCause(err, nil)
+		return propertiesOf(ctx, auth.NewCredentials(&auth.CredentialsOptions{}), token)
 	}
-	e.Msg = fmt.Sprintf("no Google Cloud credentials: %s unset, gcloud's %s absent, %s; %s",
-		credentialsEnv, gcloudFile(), why, howToLogIn)
-	return e
-}
-
-// networkCause returns what of err says no more than where and why a
-// connection failed.
-func networkCause(err error, ctx context.Context) error {
-	var op *net.OpError
-	switch {
-	case errors.As(err, &op):
-		return op
-	case ctx != nil && ctx.Err() != nil:
-		return ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded):
-		return context.DeadlineExceeded
-	}
-	return nil
-}
-
-// rememberFor returns how long a failure to log in is told again.
-func rememberFor(err error) time.Duration {
-	if errors.Is(err, secrets.ErrUnavailable) {
-		return rememberOutage
-	}
-	return rememberRefused
-}
-
-// metadataTokens gets the tokens of the service account that is attached to
-// the workload: https://cloud.google.com/compute/docs/access/authenticate-workloads.
-type metadataTokens struct{}
-
-var errNoToken = errors.New("no token")
-
-func (metadataTokens) Token(ctx context.Context) (*auth.Token, error) {
-	query := url.Values{"scopes": {strings.Join(secretmanager.DefaultAuthScopes(), ",")}}
-	client := metadata.NewWithOptions(&metadata.Options{UseDefaultClient: true})
-	text, err := client.GetWithContext(ctx, "instance/service-accounts/default/token?"+query.Encode())
+	x, client, closeIdle := newExchange(allowHTTP, asks)
+	defer closeIdle()
+	creds, err := s.credentials(ctx, client)
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Token   string `json:"access_token"`
-		Type    string `json:"token_type"`
-		Seconds int    `json:"expires_in"`
+	token, err := creds.Token(ctx)
+	if err != nil {
+		return nil, s.failure(ctx, err, x)
 	}
-	if json.Unmarshal([]byte(text), &answer) != nil || answer.Token == "" || answer.Seconds <= 0 {
-		return nil, errNoToken
+	return propertiesOf(ctx, creds, token)
+}
+
+// propertiesOf makes the session of credentials: with the quota project and the
+// universe that the environment or the file says.
+func propertiesOf(ctx context.Context, creds *auth.Credentials, token *auth.Token) (*session, error) {
+	quota, err := creds.QuotaProjectID(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return &auth.Token{
-		Value:  answer.Token,
-		Type:   answer.Type,
-		Expiry: time.Now().Add(time.Duration(answer.Seconds) * time.Second),
-		// So that the transport does not ask for the account's universe.
-		Metadata: map[string]any{"auth.google.tokenSource": "compute-metadata"},
-	}, nil
+	universe, err := creds.UniverseDomain(ctx)
+	return &session{token: token, quota: quota, universe: universe}, err
+}
+
+// failure is the error for a token that was not got. Of the library's error it
+// keeps the type and nothing that the file or an answer may have in it.
+func (s source) failure(ctx context.Context, err error, x *exchange) error {
+	o, sent := x.hop()
+	e := &fault.Error{Quiet: true}
+	msg := "no access token for " + s.String() + ": "
+	switch {
+	case o.refused != nil:
+		e.Class, e.Msg = secrets.ErrInvalid, msg+o.refused.Error()
+	case o.status != 0 && (o.status < 200 || o.status > 299):
+		s.answered(e, o, sent)
+	case o.status != 0:
+		e.Class, e.Msg = secrets.ErrUnavailable, msg+o.url+" answers something else than a token: a captive portal, or another service at its address?"
+		if cause := networkCause(ctx, err); cause != nil {
+			e.Err, e.Msg = cause, msg+o.url+" gave no whole answer: "+cause.Error()
+		}
+	case o.url != "":
+		e.Class, e.Msg, e.Err = secrets.ErrUnavailable, msg+o.url+" does not answer", networkCause(ctx, o.err)
+		if e.Err != nil {
+			e.Msg += ": " + e.Err.Error()
+		}
+	default:
+		s.unsent(ctx, e, err)
+	}
+	return e
+}
+
+// answered fills in the error for an answer that is no token.
+func (s source) answered(e *fault.Error, o hop, sent []string) {
+	e.Err = &auth.Error{Response: &http.Response{StatusCode: o.status, Status: http.StatusText(o.status)}}
+	e.Retry = o.retry
+	said := fmt.Sprintf("HTTP %d", o.status)
+	if w := words(o.answer, sent); w != "" {
+		said += ", " + w
+	}
+	if e.Class = outage(o.status); e.Class != nil {
+		e.Msg = fmt.Sprintf("no access token for %s: %s answers %s", s, o.url, said)
+		return
+	}
+	e.Class = secrets.ErrUnauthenticated
+	e.Msg = fmt.Sprintf("the credentials in %s were refused by %s (%s); %s", s, o.url, said, s.advice(o.url))
+}
+
+// advice says what to look at after a refusal, by who refused.
+func (s source) advice(url string) string {
+	switch {
+	case strings.Contains(url, ":generateAccessToken"):
+		return "grant what it names on that service account: roles/iam.serviceAccountTokenCreator, or roles/iam.workloadIdentityUser to identities of a pool"
+	case strings.Contains(url, "//sts."):
+		return "compare the token with the audience and the attribute condition of the pool's provider"
+	case s.chosen:
+		return "replace the file, or " + howToLogIn
+	}
+	return howToLogIn
+}
+
+// unsent fills in the error for a token that no request was made for.
+func (s source) unsent(ctx context.Context, e *fault.Error, err error) {
+	msg := "no access token for " + s.String() + ": "
+	var ended *exec.ExitError
+	var command *exec.Error
+	var path *fs.PathError
+	// The library has no type for the command's own answer.
+	_, said, refused := strings.Cut(err.Error(), "response contains unsuccessful response: ")
+	switch {
+	case refused:
+		e.Class, e.Msg = secrets.ErrUnauthenticated, msg+"its command refuses one: "+discreet(said, nil)
+	case errors.As(err, &ended):
+		e.Class, e.Msg = secrets.ErrUnavailable, msg+"its command failed: "+ended.ProcessState.String()
+	case errors.As(err, &command):
+		e.Class, e.Msg = secrets.ErrUnauthenticated, msg+"its command "+namedfile.Show(command.Name)+" cannot be run: "+why(command.Err)
+	case errors.As(err, &path):
+		e.Class, e.Err = secrets.ErrUnauthenticated, &fs.PathError{Op: path.Op, Path: namedfile.Show(path.Path), Err: path.Err}
+		e.Msg = msg + e.Err.Error()
+	case ctx.Err() != nil:
+		e.Class, e.Msg, e.Err = secrets.ErrUnavailable, msg+"not in the time there was", context.DeadlineExceeded
+	default:
+		e.Class, e.Msg = secrets.ErrUnauthenticated, msg+"a field of the file, or what its credential_source gives, cannot be used; "+howToLogIn
+	}
 }

@@ -1,6 +1,7 @@
 package gcp
 
 import (
+	"context"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,12 @@ import (
 // any more, in either direction.
 func sidecar(t *testing.T, to string) (addr string, conns func() int64, vanish func()) {
 	t.Helper()
+	return sidecarAfter(t, to, 0)
+}
+
+// sidecarAfter is a sidecar that takes its time to make a connection.
+func sidecarAfter(t *testing.T, to string, wait time.Duration) (addr string, conns func() int64, vanish func()) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var made, dead atomic.Int64
@@ -34,6 +41,10 @@ func sidecar(t *testing.T, to string) (addr string, conns func() int64, vanish f
 			here, err := listener.Accept()
 			if err != nil {
 				return
+			}
+			select {
+			case <-time.After(wait):
+			case <-t.Context().Done():
 			}
 			there, err := net.Dial("tcp", to)
 			if err != nil {
@@ -72,29 +83,34 @@ func sidecar(t *testing.T, to string) (addr string, conns func() int64, vanish f
 	return listener.Addr().String(), made.Load, func() { dead.Store(made.Load()) }
 }
 
-func TestAConnectionThatSwallowsCallsIsReplaced(t *testing.T) {
+// within returns a context with so much time.
+func within(t testing.TB, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestAConnectionThatSwallowsCallsCostsAThirdOfTheTime(t *testing.T) {
 	t.Parallel()
 	s := server(t)
 	s.Put(global("db"), []byte("v"))
 	addr, conns, vanish := sidecar(t, s.Addr())
 	p := openURI(t, "gcp://"+project+"?endpoint="+addr)
-	p.attempt = silence + 100*time.Millisecond
 	_, err := p.Fetch(soon(t), named("db"))
 	require.NoError(t, err)
 	require.Equal(t, int64(1), conns())
 
 	vanish()
-	_, err = p.Fetch(soon(t), named("db"))
-	require.ErrorIs(t, err, secrets.ErrUnavailable)
-	p.attempt = time.Minute // a machine that is busy takes its time to connect
-	v, err := p.Fetch(soon(t), named("db"))
-	require.NoError(t, err, "the next call has a connection of its own")
+	began := time.Now()
+	v, err := p.Fetch(within(t, 12*time.Second), named("db"))
+	require.NoError(t, err, "the second attempt has a connection of its own")
 	assert.Equal(t, "v", string(v.Data))
 	assert.Equal(t, int64(2), conns())
-
+	assert.GreaterOrEqual(t, time.Since(began), 4*time.Second)
 	p.clients.mu.Lock()
 	defer p.clients.mu.Unlock()
-	assert.Len(t, p.clients.retired, 1, "the old one is closed once no call can be under way on it, or with the provider")
+	assert.Empty(t, p.clients.out, "the old one is closed")
+	assert.Empty(t, p.clients.calls)
 }
 
 func TestACallThatIsGivenUpEarlyCostsNoConnection(t *testing.T) {
@@ -106,12 +122,32 @@ func TestACallThatIsGivenUpEarlyCostsNoConnection(t *testing.T) {
 	_, err := p.Fetch(soon(t), named("db"))
 	require.NoError(t, err)
 	s.SetLatency(time.Minute)
-	p.attempt = 50 * time.Millisecond
-	_, err = p.Fetch(soon(t), named("db"))
+	_, err = p.Fetch(within(t, 150*time.Millisecond), named("db"))
 	require.ErrorIs(t, err, secrets.ErrUnavailable)
 	s.SetLatency(0)
-	p.attempt = attemptTimeout
 	_, err = p.Fetch(soon(t), named("db"))
 	require.NoError(t, err)
+	assert.Equal(t, int64(1), conns())
+}
+
+func TestAServiceThatTakesLongerThanAThirdOfTheTimeIsRead(t *testing.T) {
+	t.Parallel()
+	s := server(t)
+	s.Put(global("db"), []byte("v"))
+	s.SetLatency(1200 * time.Millisecond)
+	v, err := provider(t, s).Fetch(within(t, 3*time.Second), named("db"))
+	require.NoError(t, err)
+	assert.Equal(t, "v", string(v.Data))
+	assert.Equal(t, 2, s.Calls("AccessSecretVersion"), "the first call was cut")
+}
+
+func TestAConnectionThatComesUpLaterThanAThirdOfTheTimeIsUsed(t *testing.T) {
+	t.Parallel()
+	s := server(t)
+	s.Put(global("db"), []byte("v"))
+	addr, conns, _ := sidecarAfter(t, s.Addr(), 3500*time.Millisecond)
+	v, err := openURI(t, "gcp://"+project+"?endpoint="+addr).Fetch(within(t, 10*time.Second), named("db"))
+	require.NoError(t, err)
+	assert.Equal(t, "v", string(v.Data))
 	assert.Equal(t, int64(1), conns())
 }

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/googleapis/gax-go/v2/apierror"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/limit"
 )
 
 // The permissions of the calls, https://cloud.google.com/secret-manager/docs/access-control.
@@ -47,56 +46,82 @@ func unspellable(format string, args ...any) error {
 
 // failure turns the error of a call into one of a class. ctx is the caller's.
 func (p *Provider) failure(ctx context.Context, err error, at place, permission string) error {
-	sdk := sdkError(err)
-	e := &fault.Error{Quiet: true, Err: sdk}
-	code, text := codes.Unknown, ""
-	if sdk != nil {
-		code, text = sdk.GRPCStatus().Code(), oneLine(sdk.GRPCStatus().Message())
-		e.Retry = sdk.Details().RetryInfo.GetRetryDelay().AsDuration()
-	} else {
-		e.Err = err
+	var own *fault.Error // nothing was called
+	if errors.As(err, &own) {
+		return own
 	}
-	host := p.clients.host(at.location)
+	a := answerOf(err)
+	e := &fault.Error{Quiet: true, Err: a.sdk}
+	if a.sdk != nil {
+		e.Retry = a.sdk.Details().RetryInfo.GetRetryDelay().AsDuration()
+	} else if e.Err = networkCause(context.Background(), err); e.Err != nil {
+		a.text = oneLine(e.Err.Error())
+	}
+	host := p.clients.target.host(at.location)
 	if p.clients.users != nil {
 		host = "Secret Manager"
 	}
 	where := at.describe(permission)
 
 	switch {
-	case notGRPC(text):
-		e.Class = secrets.ErrUnavailable
-		e.Msg = fmt.Sprintf("%s: what answers at %s is not Secret Manager but some other HTTP server, such as a proxy or a captive portal", where, host)
-		return e
-	case code == codes.Canceled && p.clients.isClosed():
+	case a.code == codes.Canceled && p.clients.isClosed():
 		return errClosed()
+	case tooLarge(err, a.text):
+		e.Class, e.Msg = secrets.ErrUnavailable, where+": the answer of "+host+" is larger than any of Secret Manager's"
+		return e
+	case a.foreign:
+		e.Class = secrets.ErrUnavailable
+		e.Msg = fmt.Sprintf("%s: what answers at %s is not Secret Manager but some other HTTP server, such as a proxy or a captive portal%s", where, host, p.clients.target.orREST())
+		return e
+	case a.code == codes.Unauthenticated && strings.Contains(a.text, "per-RPC creds failed"):
+		if _, err := p.clients.login.Token(ctx); errors.As(err, &own) {
+			return own
+		}
 	}
+	p.classify(e, a, at, permission, host)
+	if reason := expiry(ctx, err, a.code); reason != nil {
+		e.Err = errors.Join(e.Err, reason)
+	}
+	return e
+}
 
-	switch code {
+// classify fills in the class and the message by the code of the answer.
+func (p *Provider) classify(e *fault.Error, a reply, at place, permission, host string) {
+	where, text := at.describe(permission), a.text
+	switch a.code {
 	case codes.NotFound:
 		e.Class, e.Msg = secrets.ErrNotFound, "no "+where
+		// The service says so of a secret that it has, too.
+		if permission == permAccess && strings.Contains(text, "or has no versions") {
+			e.Msg += ", or it has no version yet (gcloud secrets versions add)"
+		}
 	case codes.FailedPrecondition:
 		precondition(e, where, text)
 	case codes.PermissionDenied:
-		denied(e, at, where, permission, text, sdk.Reason())
+		denied(e, a, at, permission)
 	case codes.Unauthenticated:
 		e.Class = secrets.ErrUnauthenticated
-		e.Msg = sentence(where+": "+host+" does not accept the credentials", text) + "; " + howToLogIn
-		p.clients.login.forget()
+		e.Msg = sentence(where+": "+host+" does not accept the credentials", a.withReason()) + "; " + howToLogIn
 	case codes.ResourceExhausted:
 		e.Class = secrets.ErrThrottled
 		e.Msg = sentence(where+": the project's quota is used up; see its quotas for secretmanager.googleapis.com", text)
 	case codes.InvalidArgument:
-		e.Class, e.Msg = secrets.ErrInvalid, sentence(where+": refused as malformed", text)
+		e.Class, e.Msg = secrets.ErrInvalid, sentence(where+": refused as malformed", a.withReason())
 	case codes.DeadlineExceeded:
 		e.Class = secrets.ErrUnavailable
-		e.Msg = sentence(where+": no answer from "+host+" in time", text)
+		e.Msg = sentence(where+": no answer from "+host+" in time", text) + p.clients.target.hint()
 	default:
-		e.Class, e.Msg = secrets.ErrUnavailable, sentence(where+": "+host+" gave no answer", text)
+		e.Class, e.Msg = secrets.ErrUnavailable, sentence(where+": "+host+" gave no answer", a.withReason())
+		if a.code == codes.Unavailable || a.code == codes.Unknown {
+			e.Msg += p.clients.target.hint()
+		}
 	}
-	if reason := expiry(ctx, err, code); reason != nil {
-		e.Err = errors.Join(e.Err, reason)
-	}
-	return e
+}
+
+// tooLarge reports whether an answer was larger than what is read of one.
+// gRPC says so with the code of a used-up quota.
+func tooLarge(err error, text string) bool {
+	return errors.Is(err, limit.ErrTooLarge) || strings.Contains(text, "larger than max") || strings.Contains(text, limit.ErrTooLarge.Error())
 }
 
 // precondition classifies the answer for a version that exists and cannot be
@@ -117,67 +142,6 @@ func precondition(e *fault.Error, where, text string) {
 	default:
 		e.Msg = sentence(where+" is disabled or destroyed", text)
 	}
-}
-
-// denied says which of the reasons for PERMISSION_DENIED it is. Reasons are
-// those of https://cloud.google.com/apis/docs/reference/rest/google.api.ErrorReason.
-func denied(e *fault.Error, at place, where, permission, text, reason string) {
-	e.Class = secrets.ErrPermission
-	switch reason {
-	case "SERVICE_DISABLED":
-		e.Msg = where + ": the Secret Manager API is not enabled (SERVICE_DISABLED); run gcloud services enable secretmanager.googleapis.com --project " + at.project
-	case "BILLING_DISABLED":
-		e.Msg = where + ": billing is not enabled for the project (BILLING_DISABLED)"
-	case "USER_PROJECT_DENIED":
-		e.Missing = "serviceusage.services.use"
-		e.Msg = where + ": the quota project may not be charged (USER_PROJECT_DENIED); grant roles/serviceusage.serviceUsageConsumer on it, or set ?quota_project="
-	case "ACCESS_TOKEN_SCOPE_INSUFFICIENT":
-		e.Msg = where + ": the credentials lack the scope https://www.googleapis.com/auth/cloud-platform (ACCESS_TOKEN_SCOPE_INSUFFICIENT); give the instance that scope"
-	case "SECURITY_POLICY_VIOLATED":
-		e.Msg = sentence(where+": refused by VPC Service Controls (SECURITY_POLICY_VIOLATED)", text)
-	default:
-		e.Missing = permission
-		e.Msg = fmt.Sprintf("%s: %s is missing, or there is no such thing; grant %s", where, permission, roles[permission])
-	}
-}
-
-// describe says what a call with a permission was about.
-func (at place) describe(permission string) string {
-	switch permission {
-	case permListSecrets:
-		return "list of secrets in " + at.parent()
-	case permListVersions:
-		return "list of versions of " + at.String()
-	}
-	return at.String()
-}
-
-// sdkError returns the client's error, without the body of an answer that is
-// not gRPC's: gRPC appends its first kilobyte to the message. Nil: there is
-// none.
-func sdkError(err error) *apierror.APIError {
-	var sdk *apierror.APIError
-	st, ok := status.FromError(err)
-	if !ok || st.Code() == codes.OK {
-		return nil
-	}
-	if message, _, cut := strings.Cut(st.Message(), "\ndata: "); cut {
-		sdk, _ = apierror.FromError(status.Error(st.Code(), message))
-		return sdk
-	}
-	if errors.As(err, &sdk) {
-		return sdk
-	}
-	sdk, _ = apierror.FromError(err)
-	return sdk
-}
-
-// notGRPC reports whether gRPC's text is about an answer that is not gRPC. Its
-// code was made from an HTTP status, which says nothing about a secret.
-func notGRPC(text string) bool {
-	return strings.Contains(text, "unexpected HTTP status code received from server") ||
-		strings.Contains(text, "received unexpected content-type") ||
-		strings.Contains(text, "malformed header: missing HTTP")
 }
 
 // expiry returns the context's error for a call that ran out of time or was

@@ -8,11 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
@@ -45,14 +42,10 @@ func (p *Provider) prepare(ref secrets.Ref) (at place, done func(found bool), er
 }
 
 func (p *Provider) read(ctx context.Context, at place) (secrets.Value, error) {
-	conn, err := p.clients.get(ctx, at.location)
-	if err != nil {
-		return secrets.Value{}, err
-	}
-	answer, err := p.access(ctx, conn, at)
+	answer, err := p.access(ctx, at)
 	if at.enabled && errors.Is(err, errNotEnabled) {
-		if at.version, err = p.newestEnabled(ctx, conn, at); err == nil {
-			answer, err = p.access(ctx, conn, at)
+		if at.version, err = p.newestEnabled(ctx, at); err == nil {
+			answer, err = p.access(ctx, at)
 		}
 	}
 	if err != nil {
@@ -65,16 +58,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // access reads a version and verifies its checksum, which the client does not.
 // A mismatch is read once more, for it may have happened on the way.
-func (p *Provider) access(ctx context.Context, conn *connection, at place) (*secretmanagerpb.AccessSecretVersionResponse, error) {
+func (p *Provider) access(ctx context.Context, at place) (*secretmanagerpb.AccessSecretVersionResponse, error) {
 	for range 2 {
-		began, ready := time.Now(), conn.ready()
-		answer, err := conn.access(ctx, at.resource(), p.attempt)
+		answer, err := call(ctx, &p.clients, at.location, func(ctx context.Context, conn *connection) (*secretmanagerpb.AccessSecretVersionResponse, error) {
+			return conn.access(ctx, at.resource())
+		})
 		if err != nil {
-			// One that is still being made is gRPC's to give up: on a slow
-			// network the next call may find it ready.
-			if ready && status.Code(err) == codes.DeadlineExceeded && time.Since(began) >= silence {
-				p.clients.discard(at.location, conn)
-			}
 			return nil, p.failure(ctx, err, at, permAccess)
 		}
 		payload := answer.GetPayload()
@@ -89,10 +78,10 @@ func (p *Provider) access(ctx context.Context, conn *connection, at place) (*sec
 }
 
 // newestEnabled finds the newest version that is enabled.
-func (p *Provider) newestEnabled(ctx context.Context, conn *connection, at place) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.attempt)
-	defer cancel()
-	newest, err := conn.newestEnabled(ctx, at.secret)
+func (p *Provider) newestEnabled(ctx context.Context, at place) (string, error) {
+	newest, err := call(ctx, &p.clients, at.location, func(ctx context.Context, conn *connection) (int, error) {
+		return conn.newestEnabled(ctx, at.secret)
+	})
 	if err != nil {
 		return "", p.failure(ctx, err, at, permListVersions)
 	}

@@ -55,7 +55,7 @@ func TestFetchReadsTheVersionThatWasAskedFor(t *testing.T) {
 		"what stands behind the project goes in front":  {secrets.Ref{Base: "my-project/db", Path: "password"}, "three", "3"},
 		"latest=enabled is latest while it is enabled":  {named("db/password", "latest=enabled"), "three", "3"},
 		"a field plays no part in the read":             {secrets.Ref{Base: project, Path: "db/password", Field: "user"}, "three", "3"},
-		"an empty base leaves the project to the name":  {secrets.Ref{Path: "my-project/db/password"}, "three", "3"},
+		"a reference is no name, and has a project":     {secrets.Ref{Path: "my-project/db/password"}, "three", "3"},
 		"a version option may repeat that of the name":  {reference(t, "gcp://projects/my-project/secrets/db-password/versions/1?version=1"), "one", "1"},
 		"the alias is read in a full name as elsewhere": {reference(t, "gcp://projects/my-project/secrets/db-password/versions/prod"), "two", "2"},
 	} {

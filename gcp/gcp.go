@@ -2,7 +2,6 @@ package gcp
 
 import (
 	"context"
-	"time"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 
@@ -10,14 +9,10 @@ import (
 	"github.com/go-secrets/secrets/internal/foreign"
 )
 
-// attemptTimeout bounds one call: the client has no timeout of its own that is
-// shorter than a minute.
-const attemptTimeout = 3 * time.Second
-
 func init() {
 	secrets.Register("gcp", secrets.Backend{
 		Open:            open,
-		Options:         []string{"separator", "location", "endpoint", "quota_project"},
+		Options:         []string{"separator", "location", "endpoint", "quota_project", "allow_http", "transport"},
 		DocumentOptions: []string{"version", "latest"},
 		OperatorOptions: []string{"allow_http", "endpoint", "quota_project"},
 		Translate:       translate,
@@ -29,7 +24,6 @@ func init() {
 type Provider struct {
 	separator string
 	location  string
-	attempt   time.Duration
 	invalid   error // what is wrong with the options; every method returns it
 
 	clients clients
@@ -82,11 +76,9 @@ func New(client *secretmanager.Client, opts ...Option) *Provider {
 }
 
 func newProvider() *Provider {
-	return &Provider{
-		separator: "-",
-		attempt:   attemptTimeout,
-		slots:     make(chan struct{}, maxParallel),
-	}
+	p := &Provider{separator: "-", slots: make(chan struct{}, maxParallel)}
+	p.clients.login = newLogin()
+	return p
 }
 
 // open makes the provider of a URI. It only looks at the options: credentials
@@ -104,12 +96,11 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if endpoint, ok := base.Options["endpoint"]; ok {
-		var err error
-		if p.clients.endpoint, err = parseEndpoint(endpoint); err != nil {
-			return nil, err
-		}
+	var err error
+	if p.clients.target, err = targetOf(base.Options); err != nil {
+		return nil, err
 	}
+	p.clients.login.allowHTTP = base.Options["allow_http"] == "true"
 	if q, ok := base.Options["quota_project"]; ok {
 		if !validProject(q) {
 			return nil, invalid("option quota_project is no project id: lower-case letters, digits and hyphens")

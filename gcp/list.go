@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	pageSize    = 500
-	pageTimeout = 10 * time.Second
+	pageSize    = 250
+	maxPages    = 4000             // a million secrets
+	pageTimeout = 10 * time.Second // where the context has no deadline
 )
 
 // List yields the paths of the secrets of a project that start with prefix,
@@ -37,15 +38,15 @@ func (p *Provider) list(ctx context.Context, prefix string, yield func(string, e
 		return err
 	}
 	wanted := strings.ReplaceAll(start, "/", p.separator)
-	conn, err := p.clients.get(ctx, at.location)
-	if err != nil {
-		return err
-	}
-	for token := ""; ; {
-		var ids []string
-		if ids, token, err = p.page(ctx, conn, at, token); err != nil {
+	for token, pages := "", 1; ; pages++ {
+		ids, next, err := p.page(ctx, at, token)
+		if err != nil {
 			return err
 		}
+		if next != "" && (next == token || pages == maxPages) {
+			return unavailable("the list of secrets in %s has no end: page %d leads to another", at.parent(), pages)
+		}
+		token = next
 		for _, id := range ids {
 			rest, ok := strings.CutPrefix(id, wanted)
 			if !ok || (rest == "" && (start == "" || strings.HasSuffix(start, "/"))) {
@@ -80,12 +81,25 @@ func (p *Provider) listing(prefix string) (at place, head, start string, err err
 	return at, head, start, err
 }
 
+// A pageOfIDs is a page of ids, and the token of the next one.
+type pageOfIDs struct {
+	ids  []string
+	next string
+}
+
 // page reads one page of ids.
-func (p *Provider) page(ctx context.Context, conn *connection, at place, token string) (ids []string, next string, err error) {
-	pageCtx, cancel := context.WithTimeout(ctx, pageTimeout)
-	defer cancel()
-	if ids, next, err = conn.page(pageCtx, at.parent(), token); err != nil {
+func (p *Provider) page(ctx context.Context, at place, token string) (ids []string, next string, err error) {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, pageTimeout)
+		defer cancel()
+	}
+	answer, err := call(ctx, &p.clients, at.location, func(ctx context.Context, conn *connection) (pageOfIDs, error) {
+		ids, next, err := conn.page(ctx, at.parent(), token)
+		return pageOfIDs{ids, next}, err
+	})
+	if err != nil {
 		return nil, "", p.failure(ctx, err, at, permListSecrets)
 	}
-	return ids, next, nil
+	return answer.ids, answer.next, nil
 }

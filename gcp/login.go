@@ -2,6 +2,7 @@ package gcp
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,83 +10,97 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	flights "github.com/go-secrets/secrets/internal/login"
 )
 
 const (
-	// An absent credential has to be told within two seconds, also by a busy
-	// machine.
-	metadataBudget = 1500 * time.Millisecond
-	// A token that is exchanged over the network may take several hops.
-	exchangeBudget = 8 * time.Second
-
-	// A token is renewed this long before its end. The client library's own
-	// cache gives a new one from 3m45s before.
+	// A token is renewed this long before its end.
 	renewBefore = 220 * time.Second
 	// A token with less than this left is not used.
 	leastLeft = 10 * time.Second
-
-	// How long a failure is told without trying again.
-	rememberRefused = 10 * time.Second
-	rememberOutage  = time.Second
 )
 
-// login gets access tokens: one attempt at a time, whoever asks, in a time of
-// its own, its failures remembered. It is the [auth.TokenProvider] of the
-// clients, too, so that all of them go over to new credentials together.
+// sealed hides a session from what prints a provider by reflection, which
+// cannot look into a func.
+type sealed func() *session
+
+// login gets access tokens: one attempt at a time, whoever asks. It is the
+// [auth.TokenProvider] of the clients, too, so that all of them go over to new
+// credentials together.
 type login struct {
-	mu      sync.Mutex
-	creds   *auth.Credentials // nil: to be found at the next attempt
-	token   *auth.Token
-	flight  *flight
-	failure error
-	until   time.Time // failure is told up to here
-	closed  bool
-	running sync.WaitGroup
+	allowHTTP bool // to a token endpoint on another machine
+
+	flight flights.Flight[sealed]
+
+	mu    sync.Mutex
+	held  sealed // nil: none yet, or refused
+	asked string // the address that the attempt under way waits for; empty: none
 }
 
-// A flight is one attempt. Its fields are read once done is closed.
-type flight struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-	token  *auth.Token
-	err    error
+func newLogin() *login {
+	l := new(login)
+	l.flight.Attempt = l.attempt
+	l.flight.Print = func() uint64 { return findSource().fingerprint() }
+	return l
+}
+
+func (l *login) attempt(ctx context.Context) (sealed, error) {
+	// The files are read at every attempt: a key may have been replaced.
+	l.mu.Lock()
+	held := l.held
+	l.asked = ""
+	l.mu.Unlock()
+	if held != nil && good(held().token, time.Now(), renewBefore) {
+		return held, nil // the caller missed the attempt before by a hair
+	}
+	s, err := findSource().begin(ctx, l.allowHTTP, l.asks)
+	if err != nil {
+		return nil, err
+	}
+	held = func() *session { return s }
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = held
+	return held, nil
 }
 
 // Token returns an access token. It waits for one only if there is none: a
 // token that ends soon is renewed beside its use.
 func (l *login) Token(ctx context.Context) (*auth.Token, error) {
-	l.mu.Lock()
 	now := time.Now()
-	if good(l.token, now, renewBefore) {
-		defer l.mu.Unlock()
-		return l.token, nil
+	if s := l.session(); s != nil && good(s.token, now, leastLeft) {
+		if !good(s.token, now, renewBefore) {
+			l.flight.Start(ctx)
+		}
+		return s.token, nil
 	}
-	if l.closed {
-		defer l.mu.Unlock()
+	held, err := l.flight.Do(ctx)
+	switch {
+	case err == nil:
+		return held().token, nil
+	case errors.Is(err, flights.ErrClosed):
 		return nil, errClosed()
+	case ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
+		return nil, &fault.Error{Class: secrets.ErrUnavailable, Msg: l.waiting(), Err: ctx.Err()}
 	}
-	remembered := l.failure
-	if now.After(l.until) {
-		remembered = nil
-	}
-	if l.flight == nil && remembered == nil {
-		l.start()
-	}
-	token, f := l.token, l.flight
-	l.mu.Unlock()
+	return nil, err
+}
 
-	if good(token, now, leastLeft) {
-		return token, nil
+func (l *login) asks(url string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = url
+}
+
+// waiting says what the attempt under way waits for.
+func (l *login) waiting() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	msg := "while waiting for Google Cloud credentials"
+	if l.asked != "" {
+		msg += ": " + l.asked + " has not answered"
 	}
-	if remembered != nil {
-		return nil, remembered
-	}
-	select {
-	case <-f.done:
-		return f.token, f.err
-	case <-ctx.Done():
-		return nil, &fault.Error{Class: secrets.ErrUnavailable, Msg: "while waiting for Google Cloud credentials", Err: ctx.Err()}
-	}
+	return msg
 }
 
 // good reports whether a token is of use for longer than left.
@@ -93,79 +108,41 @@ func good(t *auth.Token, now time.Time, left time.Duration) bool {
 	return t != nil && (t.Expiry.IsZero() || t.Expiry.Sub(now) > left)
 }
 
-// start starts an attempt. It needs the lock.
-func (l *login) start() {
-	source := findSource()
-	// Not the caller's context: what one caller gives up, others wait for.
-	ctx, cancel := context.WithTimeout(context.Background(), source.budget())
-	f := &flight{cancel: cancel, done: make(chan struct{})}
-	l.flight = f
-	creds := l.creds
-	l.running.Go(func() {
-		defer cancel()
-		if creds == nil {
-			creds, f.err = source.credentials()
-		}
-		if f.err == nil {
-			f.token, f.err = source.token(ctx, creds)
-		}
-		l.finish(f, creds)
-	})
-}
-
-// finish publishes the outcome of an attempt.
-func (l *login) finish(f *flight, creds *auth.Credentials) {
+// session returns what is held, or nil.
+func (l *login) session() *session {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer close(f.done)
-	l.flight = nil
-	if f.err == nil {
-		l.creds, l.token, l.failure = creds, f.token, nil
-		return
+	if l.held == nil {
+		return nil
 	}
-	// The file is read again next time: its key may have been replaced.
-	l.creds = nil
-	l.failure = f.err
-	l.until = time.Now().Add(rememberFor(f.err))
+	return l.held()
 }
 
-// forget drops credentials that the service has refused, so that the next
-// attempt reads them anew.
-func (l *login) forget() {
+// forget drops a session whose token the service has refused, so that the next
+// attempt reads the credentials anew.
+func (l *login) forget(refused *session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.creds, l.token = nil, nil
+	if l.held != nil && l.held() == refused {
+		l.held = nil
+	}
 }
 
 // quotaProject and universeDomain are properties of the credentials; clients
 // ask for them once there are some.
-func (l *login) quotaProject(ctx context.Context) (string, error) {
-	if creds := l.held(); creds != nil {
-		return creds.QuotaProjectID(ctx)
+func (l *login) quotaProject(context.Context) (string, error) {
+	if s := l.session(); s != nil {
+		return s.quota, nil
 	}
 	return "", nil
 }
 
-func (l *login) universeDomain(ctx context.Context) (string, error) {
-	if creds := l.held(); creds != nil {
-		return creds.UniverseDomain(ctx)
+func (l *login) universeDomain(context.Context) (string, error) {
+	if s := l.session(); s != nil {
+		return s.universe, nil
 	}
 	return "googleapis.com", nil
 }
 
-func (l *login) held() *auth.Credentials {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.creds
-}
-
 // close ends an attempt that is under way and waits for it.
-func (l *login) close() {
-	l.mu.Lock()
-	l.closed = true
-	if l.flight != nil {
-		l.flight.cancel()
-	}
-	l.mu.Unlock()
-	l.running.Wait()
-}
+func (l *login) close() { l.flight.Close() }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davecgh/go-spew/spew"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
@@ -94,6 +95,7 @@ func soon(t testing.TB) context.Context {
 // An outcome is what a child process tells of its reads.
 type outcome struct {
 	Data, Version, Error string
+	Deep                 string // all that the error prints by reflection
 	Unauthenticated      bool
 }
 
@@ -118,7 +120,7 @@ func child(uri string) {
 		v, err := p.Fetch(ctx, ref)
 		o := outcome{Data: string(v.Data), Version: v.Version, Unauthenticated: errors.Is(err, secrets.ErrUnauthenticated)}
 		if err != nil {
-			o.Error = err.Error()
+			o.Error, o.Deep = err.Error(), spew.Sdump(err)
 		}
 		text, _ := json.Marshal(o)
 		fmt.Println(string(text))

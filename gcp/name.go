@@ -59,6 +59,8 @@ func (p *Provider) locate(ref secrets.Ref) (place, error) {
 		at.project, at.location, rest = header(strings.Split(strings.TrimSuffix(ref.Base, "/"), "/"))
 		segments = append(segments, rest...)
 		segments = append(segments, strings.Split(ref.Path, "/")...)
+	} else if ref.IsName() && p.clients.users == nil {
+		return place{}, invalid("the provider's URI names no project, and no name may choose one; write gcp://PROJECT")
 	} else {
 		at.project, at.location, segments = header(strings.Split(ref.Path, "/"))
 		if strings.HasPrefix(ref.Path, "projects/") && len(segments) > 1 && segments[0] == "secrets" {

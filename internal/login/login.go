@@ -79,6 +79,11 @@ func (f *Flight[T]) Do(ctx context.Context) (T, error) {
 	}
 }
 
+// Start starts an attempt, unless one is under way or a failure is remembered,
+// and does not wait for it: for credentials that are renewed beside their use.
+// Its time is as for [Flight.Do].
+func (f *Flight[T]) Start(ctx context.Context) { _, _, _ = f.join(ctx) }
+
 // join returns the attempt to wait for. late: its time was up before, so that
 // its end is no answer to this caller.
 func (f *Flight[T]) join(ctx context.Context) (a *attempt[T], late bool, err error) {

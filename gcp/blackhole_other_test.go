@@ -1,0 +1,8 @@
+//go:build !linux
+
+package gcp
+
+import "testing"
+
+// blackHole returns an address where nobody is: of TEST-NET-1, RFC 5737.
+func blackHole(testing.TB) string { return "192.0.2.1:80" }

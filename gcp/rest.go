@@ -1,0 +1,70 @@
+package gcp
+
+import (
+	"context"
+	"net"
+	"net/http"
+
+	"github.com/go-secrets/secrets/internal/limit"
+)
+
+// maxAnswer bounds an answer, in bytes: a page of a list with the largest
+// secrets that there can be has less than 8 MiB, a payload at most 64 KiB.
+const maxAnswer = 8 << 20
+
+// restURL returns the endpoint of a location for HTTP and JSON.
+func (c *clients) restURL(location string) string {
+	host := c.target.host(location)
+	if c.target.plain {
+		return "http://" + host
+	}
+	if h, port, err := net.SplitHostPort(host); err == nil && port == "443" {
+		host = h
+	}
+	return "https://" + host
+}
+
+// restClient returns the client for HTTP and JSON, with credentials but for an
+// emulator.
+func (c *clients) restClient() *http.Client {
+	t := http.DefaultTransport
+	if own, ok := t.(*http.Transport); ok {
+		own = own.Clone()
+		own.Proxy = proxy
+		own.MaxResponseHeaderBytes = limit.Header
+		if c.target.plain {
+			own.Proxy = nil
+			own.DialContext = func(ctx context.Context, _, addr string) (net.Conn, error) { return c.dial(ctx, addr) }
+		}
+		t = own
+	}
+	t = &limit.Transport{Next: t, Max: maxAnswer}
+	if !c.target.plain {
+		t = &authorized{next: t, clients: c}
+	}
+	return &http.Client{Transport: t, CheckRedirect: stay}
+}
+
+// authorized adds the credentials to a request.
+type authorized struct {
+	next    http.RoundTripper
+	clients *clients
+}
+
+// RoundTrip sends a copy of the request with the token of the day.
+func (a *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
+	token, err := a.clients.login.Token(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+token.Value)
+	quota := a.clients.quotaProject
+	if quota == "" {
+		quota, _ = a.clients.login.quotaProject(req.Context())
+	}
+	if quota != "" {
+		req.Header.Set("X-Goog-User-Project", quota)
+	}
+	return a.next.RoundTrip(req)
+}
