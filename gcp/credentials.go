@@ -25,7 +25,7 @@ type session struct {
 
 // begin gets an access token from the source, and says in its error what to do.
 // It calls asks with the address of each request that it makes.
-func (s source) begin(ctx context.Context, allowHTTP bool, asks func(url string)) (*session, error) {
+func (s source) begin(ctx context.Context, from *files, allowHTTP bool, asks func(url string)) (*session, error) {
 	if s.file == "" {
 		m := &metadataSource{allowHTTP: allowHTTP, onGoogle: onGoogle(), asks: asks}
 		token, err := m.token(ctx)
@@ -36,7 +36,7 @@ func (s source) begin(ctx context.Context, allowHTTP bool, asks func(url string)
 	}
 	x, client, closeIdle := newExchange(allowHTTP, asks)
 	defer closeIdle()
-	creds, err := s.credentials(ctx, client)
+	creds, err := s.credentials(ctx, from, client)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package gcp
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -219,4 +221,15 @@ func TestACommandThatGetsAToken(t *testing.T) {
 			noCanary(t, err)
 		})
 	}
+}
+
+func TestATokenEndpointOnLocalhostHasToBeOnThisMachine(t *testing.T) {
+	elsewhere := func(context.Context, string, string) (net.Conn, error) {
+		here, _ := net.Pipe()
+		return remote{here, net.TCPAddr{IP: net.IPv4(10, 0, 0, 7)}}, nil
+	}
+	_, err := confirmed(elsewhere)(context.WithValue(t.Context(), loopbackOnly{}, "sts.localhost"), "tcp", "sts.localhost:80")
+	require.ErrorContains(t, err, "10.0.0.7")
+	_, err = confirmed(elsewhere)(t.Context(), "tcp", "sts.example:443")
+	require.NoError(t, err)
 }

@@ -53,6 +53,7 @@ func newExchange(allowHTTP bool, asks func(string)) (x *exchange, client *http.C
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		t = t.Clone()
 		t.Proxy = proxy
+		t.DialContext = confirmed(t.DialContext)
 		return exchangeOver(t, allowHTTP, asks)
 	}
 	x = &exchange{allowHTTP: allowHTTP, asks: asks, next: &limit.Transport{Next: http.DefaultTransport, Max: maxTokenAnswer}}
@@ -63,6 +64,20 @@ func exchangeOver(t *http.Transport, allowHTTP bool, asks func(string)) (x *exch
 	t.MaxResponseHeaderBytes = limit.Header
 	x = &exchange{allowHTTP: allowHTTP, asks: asks, next: &limit.Transport{Next: t, Max: maxTokenAnswer}}
 	return x, &http.Client{Transport: x, CheckRedirect: stay}, t.CloseIdleConnections
+}
+
+// loopbackOnly is the context's key for a host that passed as this machine by
+// its name.
+type loopbackOnly struct{}
+
+// confirmed returns dial with such a host held to its word.
+func confirmed(dial endpoint.DialFunc) endpoint.DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if host, ok := ctx.Value(loopbackOnly{}).(string); ok {
+			return endpoint.Dialer(dial, host)(ctx, network, address)
+		}
+		return dial(ctx, network, address)
+	}
 }
 
 // proxy is [http.ProxyFromEnvironment], whose error has the variable's content.
@@ -86,6 +101,9 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	x.begin(o, credentialsIn(req))
 	if o.refused != nil {
 		return nil, o.refused
+	}
+	if host := req.URL.Hostname(); req.URL.Scheme == "http" && endpoint.Loopback(host) && !x.allowHTTP && !endpoint.Allowed(host) {
+		req = req.WithContext(context.WithValue(req.Context(), loopbackOnly{}, host))
 	}
 	resp, err := x.next.RoundTrip(req)
 	if err != nil {

@@ -1,26 +1,56 @@
 package gcp
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io"
-	"io/fs"
 	"os"
+	"sync"
+
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
-// readNamed reads a file that configuration names.
-func readNamed(_ context.Context, name string) ([]byte, error) {
+// files reads the files of credentials. It keeps what came through a pipe,
+// which gives it once, for the logins after the first.
+type files struct {
+	mu    sync.Mutex
+	piped map[string]func() []byte // funcs, so that no printer sees a key
+}
+
+func (f *files) read(ctx context.Context, name string) ([]byte, error) {
 	fi, err := os.Stat(name)
-	if err != nil {
-		return nil, err
+	pipe := err == nil && namedfile.IsPipe(fi.Mode())
+	if pipe {
+		f.mu.Lock()
+		kept := f.piped[name]
+		f.mu.Unlock()
+		if kept != nil {
+			return kept(), nil
+		}
 	}
-	if !fi.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
+	data, err := namedfile.Read(ctx, name, namedfile.Options{})
+	if err == nil && pipe && len(data) > 0 {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.piped == nil {
+			f.piped = make(map[string]func() []byte)
+		}
+		f.piped[name] = func() []byte { return bytes.Clone(data) }
 	}
-	f, err := os.Open(name) // #nosec G304 -- configuration names it
-	if err != nil {
-		return nil, err
+	return data, err
+}
+
+// why returns the reason of an error without the file's name.
+func why(err error) string {
+	var named *namedfile.Error
+	if errors.As(err, &named) {
+		return named.Why
 	}
-	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, 1<<20))
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err.Error()
+		}
+		err = next
+	}
 }

@@ -57,8 +57,8 @@ func (s source) unusable(why string) error {
 }
 
 // credentials reads the file. The requests for a token go through client.
-func (s source) credentials(ctx context.Context, client *http.Client) (*auth.Credentials, error) {
-	data, err := readNamed(ctx, s.file)
+func (s source) credentials(ctx context.Context, from *files, client *http.Client) (*auth.Credentials, error) {
+	data, err := from.read(ctx, s.file)
 	if err != nil {
 		return nil, s.unreadable(err)
 	}
@@ -87,11 +87,14 @@ func (s source) credentials(ctx context.Context, client *http.Client) (*auth.Cre
 // unreadable is the error about a file that cannot be read.
 func (s source) unreadable(err error) error {
 	if s.chosen && !namedfile.Plausible(s.file) {
-		return &fault.Error{Class: secrets.ErrUnauthenticated, Quiet: true, Err: namedfile.Scrub(err, s.file),
+		return &fault.Error{Class: secrets.ErrUnauthenticated, Quiet: true, Err: err,
 			Msg: credentialsEnv + " holds " + namedfile.Show(s.file) + ": it names the file that has the key, so write the key into a file and set the variable to its path"}
 	}
-	return &fault.Error{Class: secrets.ErrUnauthenticated, Quiet: true, Err: namedfile.Scrub(err, s.file),
-		Msg: s.String() + " cannot be read: " + why(err) + "; " + howToLogIn}
+	e := &fault.Error{Class: secrets.ErrUnauthenticated, Quiet: true, Err: err, Msg: s.String() + " " + why(err) + "; " + howToLogIn}
+	if errors.Is(err, context.DeadlineExceeded) {
+		e.Class, e.Msg = secrets.ErrUnavailable, s.String()+" "+why(err)
+	}
+	return e
 }
 
 // parse looks at what the file holds, and at what the credentials in it need
@@ -184,26 +187,27 @@ func (s source) checkSubject(ctx context.Context, from *subjectSource) error {
 	case len(from.Executable) > 0 && os.Getenv(allowExecutables) != "1":
 		return s.unusable("names a command that gets its token; set " + allowExecutables + "=1 to allow that")
 	case from.File != "":
-		data, err := readNamed(ctx, from.File)
+		fi, err := os.Stat(from.File)
+		if err == nil && namedfile.IsPipe(fi.Mode()) {
+			return s.noSubject(from.File, "is a FIFO, and is read at each login: make it a file", namedfile.ErrKind)
+		}
+		data, err := namedfile.Read(ctx, from.File, namedfile.Options{})
 		switch {
 		case err != nil:
-			return &fault.Error{Class: secrets.ErrUnauthenticated, Quiet: true, Err: namedfile.Scrub(err, from.File),
-				Msg: "no access token for " + s.String() + ": the subject token's file, " + namedfile.Show(from.File) + " in its credential_source, cannot be read: " + why(err)}
+			return s.noSubject(from.File, why(err), err)
 		case len(bytes.TrimSpace(data)) == 0:
-			return fault.New(secrets.ErrUnauthenticated,
-				"no access token for "+s.String()+": the subject token's file, "+namedfile.Show(from.File)+" in its credential_source, is empty", nil)
+			return s.noSubject(from.File, "is empty", nil)
 		}
 	}
 	return nil
 }
 
-// why returns why a file cannot be read, without its name.
-func why(err error) string {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err.Error()
-		}
-		err = next
+// noSubject is the error about the file of a subject token.
+func (s source) noSubject(file, why string, cause error) error {
+	e := &fault.Error{Class: secrets.ErrUnauthenticated, Quiet: true, Err: cause,
+		Msg: "no access token for " + s.String() + ": the subject token's file, " + namedfile.Show(file) + " in its credential_source, " + why}
+	if errors.Is(cause, context.DeadlineExceeded) {
+		e.Class = secrets.ErrUnavailable
 	}
+	return e
 }

@@ -7,10 +7,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/davecgh/go-spew/spew"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -159,4 +161,29 @@ func externalAccount(t *testing.T, tokenURL string, source map[string]any) strin
 		"token_url":          tokenURL,
 		"credential_source":  source,
 	})
+}
+
+func TestAKeyThatComesThroughAPipeIsKeptForLaterLogins(t *testing.T) {
+	home := alone(t, "127.0.0.1:1")
+	text, err := os.ReadFile(serviceAccount(t, home))
+	require.NoError(t, err)
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	defer func() { _ = reader.Close() }()
+	go func() {
+		_, _ = writer.Write(text)
+		_ = writer.Close()
+	}()
+	name := fmt.Sprintf("/dev/fd/%d", reader.Fd())
+	if _, err := os.Stat(name); err != nil {
+		t.Skip("this system has no /dev/fd")
+	}
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", name)
+	l := loginOf(t)
+	for range 2 {
+		_, err = l.Token(soon(t))
+		require.NoError(t, err)
+		l.forget(l.session())
+	}
+	assert.NotContains(t, spew.Sdump(l), "PRIVATE KEY")
 }

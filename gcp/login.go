@@ -30,6 +30,7 @@ type sealed func() *session
 type login struct {
 	allowHTTP bool // to a token endpoint on another machine
 
+	files  files
 	flight flights.Flight[sealed]
 
 	mu    sync.Mutex
@@ -53,7 +54,7 @@ func (l *login) attempt(ctx context.Context) (sealed, error) {
 	if held != nil && good(held().token, time.Now(), renewBefore) {
 		return held, nil // the caller missed the attempt before by a hair
 	}
-	s, err := findSource().begin(ctx, l.allowHTTP, l.asks)
+	s, err := findSource().begin(ctx, &l.files, l.allowHTTP, l.asks)
 	if err != nil {
 		return nil, err
 	}
