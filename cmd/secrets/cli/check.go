@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
 // checkOptions are the flags of check.
@@ -21,6 +22,7 @@ type checkOptions struct {
 	probe   string
 	policy  bool
 	against string
+	wait    time.Duration
 }
 
 func (a *app) checkCommand() *cobra.Command {
@@ -64,6 +66,7 @@ alone.`,
 	flags.StringVar(&o.probe, "probe", "secrets-check", "the `name` that providers are reached by; empty: they are not")
 	flags.BoolVar(&o.policy, "policy", false, "print the least policy for the names")
 	flags.StringVar(&o.against, "against", "", "compare with a running process, at the `URL` of its status")
+	flags.DurationVar(&o.wait, "wait", 0, "go on for this long while a backend is unavailable or throttles")
 	cmd.MarkFlagsMutuallyExclusive("policy", "against")
 	return cmd
 }
@@ -143,10 +146,14 @@ func (a *app) check(ctx context.Context, src source, o checkOptions, names []str
 		total += len(bases)
 	}
 	step, done := a.err.progress("checking", total)
-	if o.probe != "" {
-		rep.Providers = each(bases, step, func(b base) providerReport { return probe(ctx, r, b, o.probe) })
+	reader := &waiting{Resolver: r}
+	if o.wait > 0 {
+		reader.until = time.Now().Add(o.wait)
 	}
-	rep.Names = each(names, step, func(name string) nameReport { return checkName(ctx, r, src, name) })
+	if o.probe != "" {
+		rep.Providers = each(bases, step, func(b base) providerReport { return probe(ctx, reader, b, o.probe) })
+	}
+	rep.Names = each(names, step, func(name string) nameReport { return checkName(ctx, reader, src, name) })
 	done()
 	if ctx.Err() != nil {
 		return withCode(ExitInterrupted, "interrupted")
@@ -214,8 +221,25 @@ func each[T, R any](items []T, step func(), f func(T) R) []R {
 	return results
 }
 
+// A waiting reads names as a program does that waits for its manager.
+type waiting struct {
+	*secrets.Resolver
+	until time.Time // zero: it does not wait
+}
+
+// Get is that of the resolver, after Preload, which is what waits, has held the
+// name or given up.
+func (w *waiting) Get(ctx context.Context, name string) (secrets.Secret, error) {
+	if !w.until.IsZero() {
+		patient, cancel := context.WithDeadline(ctx, w.until)
+		defer cancel()
+		_ = w.Preload(patient, name) // Get tells what came of it
+	}
+	return w.Resolver.Get(ctx, name)
+}
+
 // probe reaches a provider.
-func probe(ctx context.Context, r *secrets.Resolver, b base, name string) providerReport {
+func probe(ctx context.Context, r *waiting, b base, name string) providerReport {
 	start := time.Now()
 	_, err := r.Get(ctx, b.key+"/"+name)
 	p := providerReport{Provider: shown(b.uri), Below: b.below, State: stateOK, Credentials: "accepted", LatencyMS: since(start)}
@@ -241,7 +265,7 @@ func probe(ctx context.Context, r *secrets.Resolver, b base, name string) provid
 }
 
 // checkName reads a name.
-func checkName(ctx context.Context, r *secrets.Resolver, src source, name string) nameReport {
+func checkName(ctx context.Context, r *waiting, src source, name string) nameReport {
 	start := time.Now()
 	s, err := r.Get(ctx, name)
 	n := nameReport{Name: name, State: stateOK, LatencyMS: since(start)}
@@ -305,13 +329,31 @@ func permissionOf(err error) string {
 }
 
 // shown returns a URI as it may be printed: as it was parsed, so that there is
-// no credential in it.
+// no credential in it, and without what should name a file and does not, for
+// that often is the credential itself.
 func shown(uri string) string {
 	ref, err := secrets.ParseRef(uri)
 	if err != nil {
 		return "(malformed)"
 	}
+	switch ref.Scheme {
+	case "file", "envfile":
+		if !namedfile.Plausible(ref.Path) {
+			ref.Path = namedfile.Show(ref.Path)
+		}
+	}
+	ref.Options = maps.Clone(ref.Options)
+	for k, v := range ref.Options {
+		if namesFile(k) && !namedfile.Plausible(v) {
+			ref.Options[k] = namedfile.Show(v)
+		}
+	}
 	return ref.String()
+}
+
+// namesFile reports whether an option is one that should name a file.
+func namesFile(option string) bool {
+	return strings.HasSuffix(option, "_file") || slices.Contains([]string{"ca_cert", "ca_path", "client_cert", "client_key"}, option)
 }
 
 // since returns the time that has passed in milliseconds, to the microsecond.

@@ -7,6 +7,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -40,11 +41,18 @@ type app struct {
 
 func run(ctx context.Context, release func(), args []string, stdout, stderr io.Writer) int {
 	a := &app{out: newConsole(stdout), err: newConsole(stderr), release: release}
+	a.err.people = true
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
 	called, err := root.ExecuteContextC(ctx)
+	if a.out.failed != nil { // help and completion included
+		a.started = true
+		if err == nil {
+			err = fmt.Errorf("the output is not complete: %w", a.out.failed)
+		}
+	}
 	if err == nil {
 		return ExitOK
 	}
@@ -72,7 +80,10 @@ SECRETS_CONFIG, or else it is the environment and ./.env.
 ` + exitCodeHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       buildVersion().String(),
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(suggestFlag)
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.url, "url", "", "provider `URIs`, separated by spaces, in place of SECRETS_URL")
 	flags.StringVar(&a.config, "config", "", "a YAML `file`, in place of SECRETS_CONFIG")

@@ -18,7 +18,11 @@ import (
 // execOptions are the flags of exec.
 type execOptions struct {
 	only, except, spread, from, envFiles []string
-	minLease                             time.Duration
+	prefix                               string   // of the variables that documents become
+	keys, allow                          []string // of documents: these alone; these in spite of all
+	drop                                 []string
+	dropCredentials                      bool
+	minLease, wait                       time.Duration
 }
 
 func (a *app) execCommand() *cobra.Command {
@@ -35,11 +39,15 @@ Signals, exit code and process id are the program's. Values are in its
 environment and nowhere else. Leases live on and are not renewed; standard
 error says until when.
 
+The keys of a document (--from, --spread) are chosen by whoever may write it.
+--prefix and --keys say which variables they may become; without either, those
+that have programs load code or send credentials elsewhere are refused.
+
 A bare file://, env:// or envfile:// is no reference (MIGRATIONS_URL=file://migrations
 is common); secretref+file:///run/secrets/db is one. SECRETS_URL and
 SECRETS_CONFIG are never taken for references.`,
 		Example: `  DB_PASSWORD=awssm://prod/db#password secrets exec -- ./server --port 80
-  secrets exec --from prod/app -- ./server
+  secrets exec --from prod/app --keys DB_USER,DB_PASSWORD -- ./server
   secrets exec --env-file .env.prod --only 'DB_*' -- ./migrate`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: a.does(func(ctx context.Context, args []string) error {
@@ -53,11 +61,25 @@ SECRETS_CONFIG are never taken for references.`,
 	flags.StringSliceVar(&o.spread, "spread", nil, "make variables of the keys of the JSON object in this `VAR`, in its place")
 	flags.StringSliceVar(&o.from, "from", nil, "make variables of the keys of the secret of this `NAME`, a JSON object")
 	flags.StringSliceVar(&o.envFiles, "env-file", nil, "add the variables of this dotenv `FILE`, which win over the environment")
+	flags.StringVar(&o.prefix, "prefix", "", "put `TEXT` before the keys of --from and --spread, to make variables of them")
+	flags.StringSliceVar(&o.keys, "keys", nil, "of --from and --spread take this `KEY` only; * and ? match several; may be repeated")
+	flags.StringSliceVar(&o.allow, "allow", nil, "let a document set this `VAR`, although it loads code or redirects")
+	flags.StringSliceVar(&o.drop, "drop", nil, "leave this `VAR` out of the program's environment; * and ? match several; may be repeated")
+	flags.BoolVar(&o.dropCredentials, "drop-credentials", false, "leave out what secrets are read by: VAULT_TOKEN, AWS_SECRET_ACCESS_KEY …")
+	flags.DurationVar(&o.wait, "wait", 0, "go on for this long while a backend is unavailable or throttles")
 	flags.DurationVar(&o.minLease, "min-lease", time.Hour, "refuse a secret that ends sooner than this after it was read")
 	return cmd
 }
 
 func (a *app) exec(ctx context.Context, o execOptions, args []string) error {
+	err := a.start(ctx, o, args)
+	if err != nil && ctx.Err() != nil { // it is why whatever failed did
+		return withCode(ExitInterrupted, "interrupted; nothing was started")
+	}
+	return err
+}
+
+func (a *app) start(ctx context.Context, o execOptions, args []string) error {
 	env := newEnvironment(os.Environ())
 	r := &resolution{app: a, options: o, env: env}
 	if err := r.addFiles(ctx); err != nil {
@@ -73,9 +95,10 @@ func (a *app) exec(ctx context.Context, o execOptions, args []string) error {
 	for _, line := range r.endings() {
 		a.err.printf("secrets: %s\n", line)
 	}
+	r.drop()
 	a.release() // from here on a signal does what it does to any program
 	if ctx.Err() != nil {
-		return withCode(ExitInterrupted, "interrupted; nothing was started")
+		return ctx.Err()
 	}
 	return replace(program, args, env.list())
 }

@@ -146,7 +146,8 @@ func TestAnInterruptWhileExecReadsStartsNothing(t *testing.T) {
 	}
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.Error(t, cmd.Wait())
-	assert.Equal(t, ExitExec, cmd.ProcessState.ExitCode())
+	assert.Equal(t, ExitInterrupted, cmd.ProcessState.ExitCode())
+	assert.Contains(t, errOut.String(), "interrupted; nothing was started")
 	assert.Empty(t, out.String())
 	assert.NotContains(t, errOut.String(), canary)
 }
@@ -311,12 +312,34 @@ func TestAProgramThatCannotBeStartedHasTheExitCodeOfShells(t *testing.T) {
 	assert.Equal(t, ExitNoProgram, asProcess(t, env, "exec", "./no/such/program").code)
 	assert.Equal(t, ExitNotExecutable, asProcess(t, env, "exec", file(t, "data", "no program")).code)
 	assert.NoFileExists(t, log, "it was looked for before anything was read")
-	notOne := file(t, "notone", "no program either")
+	notOne := file(t, "notone", "\x7fELF\x00 of another system")
 	require.NoError(t, os.Chmod(notOne, 0o700))
 	got := asProcess(t, env, "exec", notOne)
 	assert.Equal(t, ExitNotExecutable, got.code)
 	assert.NotContains(t, got.stderr, canary)
 	assert.Equal(t, ExitUsage, asProcess(t, env, "exec").code)
+}
+
+func TestAScriptWithoutItsFirstLineIsRunByTheShell(t *testing.T) {
+	t.Parallel()
+	script := file(t, "script", "echo \"$0 $1 $KEY\"\nexit 7\n")
+	require.NoError(t, os.Chmod(script, 0o700))
+	got := asProcess(t, []string{"KEY=one://app/key"}, "exec", "--", script, "a b")
+	assert.Equal(t, 7, got.code)
+	assert.Equal(t, script+" a b "+valueOf("app/key")+"\n", got.stdout)
+	empty := file(t, "empty", "")
+	require.NoError(t, os.Chmod(empty, 0o700))
+	assert.Equal(t, ExitNotExecutable, asProcess(t, nil, "exec", empty).code)
+}
+
+func TestAnEnvFileThatIsTheContentIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, content := range []string{"TOKEN=" + canary + "\nB=c", "{" + canary + "}", canary + canary, strings.Repeat(canary, 200)} {
+		got := asProcess(t, nil, "exec", "--env-file", content, "true")
+		assert.Equal(t, ExitExec, got.code)
+		assert.Contains(t, got.stderr, "--env-file")
+		assert.NotContains(t, got.stderr, canary)
+	}
 }
 
 func TestTheProgramIsFoundOnThePathThatItWillHave(t *testing.T) {

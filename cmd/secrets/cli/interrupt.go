@@ -15,7 +15,11 @@ import (
 func interruptible() (_ context.Context, release func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		if !signal.Ignored(s) { // as a shell has a job in the background ignore SIGINT
+			signal.Notify(signals, s)
+		}
+	}
 	released, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)

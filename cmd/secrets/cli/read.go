@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -17,8 +20,9 @@ func (a *app) getCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "get NAME",
 		Short: "Print the value of a secret",
-		Long: `get prints the value of a secret to standard output, byte for byte; on a
-terminal, a newline follows it. With --json it is an object with name, value,
+		Long: `get prints the value of a secret to standard output, byte for byte. On a
+terminal a newline follows it, and control characters, which would have the
+terminal do things, are shown as escapes. With --json it is an object with name, value,
 version, fetched_at and expires; a value that is no UTF-8 text is in base64,
 and "encoding" says so.`,
 		Example: "  secrets get db/password\n  secrets get db#user",
@@ -51,13 +55,16 @@ func (a *app) get(ctx context.Context, name string) error {
 			Expires   time.Time `json:"expires,omitzero"`
 		}{name, text(s), encoding(s), s.Version(), s.FetchedAt().UTC(), s.ExpiresAt()})
 	}
-	if _, err := a.out.Write(s.Bytes()); err != nil {
-		return err
-	}
 	if a.out.terminal {
-		a.out.printf("\n")
+		shown := harmless(strings.ReplaceAll(s.Reveal(), "\r\n", "\n"), "\n\t")
+		a.out.printf("%s\n", shown)
+		if shown != s.Reveal() {
+			a.err.printf("secrets: the value has control characters, which a terminal would obey; they are shown as escapes, and a file or a pipe gets the bytes\n")
+		}
+		return nil
 	}
-	return nil
+	_, err = a.out.Write(s.Bytes())
+	return err
 }
 
 func encoding(s secrets.Secret) string {
@@ -99,6 +106,9 @@ func (a *app) list(ctx context.Context, prefix string) error {
 	names := []string{}
 	var failed error
 	for name, err := range r.List(ctx, prefix) {
+		if a.out.failed != nil {
+			break // nobody reads on
+		}
 		switch {
 		case src.hint != "" && errors.Is(err, secrets.ErrNotFound): // no ./.env, where nobody said that there is one
 		case err != nil:
@@ -166,11 +176,14 @@ func (a *app) watch(ctx context.Context, name string) error {
 			if err != nil {
 				return err
 			}
-			a.out.printf("%s\n", line)
+			_, _ = a.out.Write(append(harmlessJSON(line), '\n'))
 		case err != nil:
 			a.out.printf("%s %s %s\n", c.Time.Format(time.RFC3339), name, a.out.paint(red, c.Error))
 		default:
 			a.out.printf("%s %s version %s\n", c.Time.Format(time.RFC3339), name, a.out.paint(green, c.Version))
+		}
+		if a.out.failed != nil {
+			return a.out.failed
 		}
 	}
 	if ctx.Err() != nil {
@@ -200,19 +213,38 @@ func (a *app) completeNames(cmd *cobra.Command, args []string, typed string) ([]
 	defer r.Close()
 	var names []string
 	for name, err := range r.List(ctx, typed) {
-		if err == nil {
+		if err == nil && completable(name) {
 			names = append(names, name)
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completable reports whether a shell takes a name for one word and nothing
+// else. Whoever may write a secret chooses its name, and what a shell completes
+// stands on the command line as if it had been typed there.
+func completable(name string) bool {
+	for i, c := range name {
+		switch {
+		case unicode.IsLetter(c), unicode.IsDigit(c), strings.ContainsRune("/_.:@%+=,", c), i > 0 && strings.ContainsRune("-#", c):
+		default:
+			return false
+		}
+	}
+	return name != ""
+}
+
 // printJSON prints v for machines, on lines that people can read, too.
 func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.out)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.out.Write(harmlessJSON(text.Bytes()))
+	return err
 }
 
 // className returns the class of an error as a word or two.

@@ -9,10 +9,12 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
 // A resolution finds the references of an environment and puts what they refer
@@ -25,6 +27,8 @@ type resolution struct {
 	references []variable
 	failures   failureList
 	source     source
+	filled     map[string]bool // the variables that got a secret
+	taken      map[string]bool // the keys that became variables
 	start      time.Time
 	ends       map[string]time.Time // by variable or name, of what is leased or expires
 }
@@ -47,6 +51,9 @@ func keyOf(variable string, i int) string {
 // addFiles adds the variables of dotenv files.
 func (r *resolution) addFiles(ctx context.Context) error {
 	for _, file := range r.options.envFiles {
+		if !namedfile.Plausible(file) {
+			return withCode(ExitExec, "exec: --env-file takes the name of a file, and this is %s", namedfile.Show(file))
+		}
 		abs, err := filepath.Abs(file)
 		if err != nil {
 			return withCode(ExitExec, "exec: --env-file %s: %w", file, err)
@@ -107,6 +114,12 @@ func (r *resolution) run(ctx context.Context) error {
 	}
 	r.start = time.Now()
 	r.ends = make(map[string]time.Time)
+	r.filled, r.taken = make(map[string]bool), make(map[string]bool)
+	if r.options.wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.options.wait)
+		defer cancel()
+	}
 	if err = r.fill(ctx, resolver, names); err != nil {
 		_ = resolver.Close() // gives leases back
 		return err
@@ -122,7 +135,7 @@ func (r *resolution) find(ctx context.Context) error {
 			r.failures.add(name, errors.New("there is no such variable in the environment"))
 		}
 	}
-	for _, pattern := range slices.Concat(r.options.only, r.options.except) {
+	for _, pattern := range slices.Concat(r.options.only, r.options.except, r.options.keys, r.options.drop) {
 		if _, err := path.Match(pattern, ""); err != nil {
 			r.failures.add(pattern, errors.New("the pattern of variables is malformed"))
 		}
@@ -195,6 +208,11 @@ func (r *resolution) fill(ctx context.Context, resolver *secrets.Resolver, names
 			r.failures.add("--from "+name, reasonOf(err))
 		}
 	}
+	for _, key := range r.options.keys {
+		if !isPattern(key) && !r.taken[key] {
+			r.failures.add("--keys "+key, errors.New("no document has such a key"))
+		}
+	}
 	return r.failures.err()
 }
 
@@ -229,6 +247,7 @@ func (r *resolution) take(name string, s secrets.Secret) error {
 		return fmt.Errorf("the value %w", err)
 	}
 	r.env.set(name, value)
+	r.filled[name] = true
 	return nil
 }
 
@@ -255,24 +274,40 @@ func (r *resolution) spread(subject string, s secrets.Secret) error {
 		return errors.New("the value is no JSON object, so there are no keys to make variables of")
 	}
 	for _, key := range slices.Sorted(maps.Keys(members)) {
-		if string(members[key]) == "null" {
+		name, wanted := r.options.variableOf(key)
+		if string(members[key]) == "null" || !wanted {
 			continue
+		}
+		r.taken[key] = true
+		if key == "" || strings.ContainsAny(key, "=\x00") {
+			return fmt.Errorf("the key %s cannot be the name of a variable", shortened(key))
+		}
+		if r.env.has(name) {
+			continue
+		}
+		if !r.options.allowed(key, name) {
+			return fmt.Errorf("the key %s would set %s, by which programs load code or send credentials elsewhere: choose the keys (--keys), put something before them (--prefix), or say --allow %s", shortened(key), shortened(name), shortened(name))
 		}
 		value, err := s.Field(key)
 		if err != nil {
 			return reasonOf(err)
 		}
-		if key == "" || strings.ContainsAny(key, "=\x00") {
-			return fmt.Errorf("the key %q cannot be the name of a variable", key)
+		if err := holdable(name, value.Reveal()); err != nil {
+			return fmt.Errorf("the value of the key %s %w", shortened(key), err)
 		}
-		if err := holdable(key, value.Reveal()); err != nil {
-			return fmt.Errorf("the value of the key %q %w", key, err)
-		}
-		if !r.env.has(key) {
-			r.env.set(key, value.Reveal())
-		}
+		r.env.set(name, value.Reveal())
+		r.filled[name] = true
 	}
 	return nil
+}
+
+// shortened quotes a key of a document, which may be of any length.
+func shortened(key string) string {
+	const most = 80
+	if len(key) > most {
+		key = key[:most] + "…"
+	}
+	return strconv.Quote(key)
 }
 
 // fresh refuses what ends too soon, and remembers what ends. Time runs from

@@ -18,7 +18,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(v)
 			}
-			a.out.printf("secrets %s %s %s\n", v.Version, v.Go, v.Platform)
+			a.out.printf("%s\n", v.String())
 			return nil
 		}),
 	}
@@ -31,6 +31,9 @@ type build struct {
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
+
+// String is the line that people read.
+func (b build) String() string { return "secrets " + b.Version + " " + b.Go + " " + b.Platform }
 
 func buildVersion() build {
 	b := build{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
