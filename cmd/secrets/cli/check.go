@@ -230,10 +230,14 @@ type waiting struct {
 // Get is that of the resolver, after Preload, which is what waits, has held the
 // name or given up.
 func (w *waiting) Get(ctx context.Context, name string) (secrets.Secret, error) {
-	if !w.until.IsZero() {
-		patient, cancel := context.WithDeadline(ctx, w.until)
-		defer cancel()
-		_ = w.Preload(patient, name) // Get tells what came of it
+	if w.until.IsZero() {
+		return w.Resolver.Get(ctx, name)
+	}
+	patient, cancel := context.WithDeadline(ctx, w.until)
+	defer cancel()
+	_ = w.Preload(patient, name) // Get tells what came of it
+	if patient.Err() != nil {
+		return lastWord(ctx, w.Resolver, name)
 	}
 	return w.Resolver.Get(ctx, name)
 }

@@ -115,11 +115,6 @@ func (r *resolution) run(ctx context.Context) error {
 	r.start = time.Now()
 	r.ends = make(map[string]time.Time)
 	r.filled, r.taken = make(map[string]bool), make(map[string]bool)
-	if r.options.wait > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, r.options.wait)
-		defer cancel()
-	}
 	if err = r.fill(ctx, resolver, names); err != nil {
 		_ = resolver.Close() // gives leases back
 		return err
@@ -179,7 +174,7 @@ func openable(ctx context.Context, uri string) error {
 
 // fill reads everything and puts it into the environment.
 func (r *resolution) fill(ctx context.Context, resolver *secrets.Resolver, names []string) error {
-	r.refuse(resolver.Preload(ctx, names...))
+	r.preload(ctx, resolver, names)
 	if err := r.failures.err(); err != nil {
 		return err
 	}
@@ -214,6 +209,35 @@ func (r *resolution) fill(ctx context.Context, resolver *secrets.Resolver, names
 		}
 	}
 	return r.failures.err()
+}
+
+// preload reads everything, and goes on for as long as --wait says.
+func (r *resolution) preload(ctx context.Context, resolver *secrets.Resolver, names []string) {
+	if r.options.wait <= 0 {
+		r.refuse(resolver.Preload(ctx, names...))
+		return
+	}
+	patient, cancel := context.WithTimeout(ctx, r.options.wait)
+	defer cancel()
+	err := resolver.Preload(patient, names...)
+	if err == nil || patient.Err() == nil || ctx.Err() != nil {
+		r.refuse(err)
+		return
+	}
+	// Time is up with reads still under way, and each tells its last word.
+	var errs []error
+	for _, name := range names {
+		_, err := lastWord(ctx, resolver, name)
+		errs = append(errs, err)
+	}
+	r.refuse(errors.Join(errs...))
+}
+
+// lastWord returns a name that is held, or what its backend said last.
+func lastWord(ctx context.Context, r *secrets.Resolver, name string) (secrets.Secret, error) {
+	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	return r.Get(ctx, name)
 }
 
 // refuse takes what Preload failed at apart, by variable.
