@@ -52,6 +52,26 @@ func TestEveryTestThatKeepsAPromiseExists(t *testing.T) {
 	}
 }
 
+// So has one that keeps a claim about security.
+func TestEveryTestThatKeepsAClaimExists(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../SECURITY.md")
+	require.NoError(t, err)
+	_, table, found := strings.Cut(string(page), "| Claim | Kept by |")
+	require.True(t, found)
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := 0
+	for _, row := range regexp.MustCompile(`(?m)^\| (.*) \| (.*) \|$`).FindAllStringSubmatch(table, -1) {
+		keepers := regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[2], -1)
+		assert.NotEmpty(t, keepers, "nothing keeps: %s", row[1])
+		for _, keeper := range keepers {
+			assert.NoError(t, named(keeper[1]))
+		}
+		rows++
+	}
+	assert.Greater(t, rows, 20, "the pattern finds too few claims to be right")
+}
+
 func TestANameThatNoTestHasIsFound(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{

@@ -340,12 +340,6 @@ func shown(uri string) string {
 	if err != nil {
 		return "(malformed)"
 	}
-	switch ref.Scheme {
-	case "file", "envfile":
-		if !namedfile.Plausible(ref.Path) {
-			ref.Path = namedfile.Show(ref.Path)
-		}
-	}
 	ref.Options = maps.Clone(ref.Options)
 	for k, v := range ref.Options {
 		if namesFile(k) && !namedfile.Plausible(v) {

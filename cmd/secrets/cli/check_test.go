@@ -220,3 +220,17 @@ func TestAgesAreToldInTheirLargestUnit(t *testing.T) {
 	}
 	assert.Equal(t, "-", age(time.Time{}, 0))
 }
+
+func TestCheckShowsNoCredentialThatStandsInAFilesPlace(t *testing.T) {
+	t.Parallel()
+	const planted = "hvs.hunter2hunter2"
+	for _, uri := range []string{
+		"one://app?token_file=" + planted, "one://app?client_key=-----BEGIN" + planted, "one://app?jwt_file={" + planted + "}",
+		"one://app?token_file=" + strings.Repeat(planted, 100), "one://user:" + planted + "@host",
+	} {
+		for _, args := range [][]string{{"check"}, {"check", "--json"}, {"check", "x"}, {"get", "x"}, {"list"}, {"check", "--policy", "x"}} {
+			got := asProcess(t, []string{"SECRETS_URL=" + uri}, args...)
+			assert.NotContains(t, got.stdout+got.stderr, planted, "%s of %s", args, strings.ReplaceAll(uri, planted, "…"))
+		}
+	}
+}

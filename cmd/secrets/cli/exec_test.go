@@ -5,6 +5,7 @@ package cli
 import (
 	"bufio"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -330,6 +331,16 @@ func TestAScriptWithoutItsFirstLineIsRunByTheShell(t *testing.T) {
 	empty := file(t, "empty", "")
 	require.NoError(t, os.Chmod(empty, 0o700))
 	assert.Equal(t, ExitNotExecutable, asProcess(t, nil, "exec", empty).code)
+}
+
+func TestAnEnvFileMayBeAPipe(t *testing.T) {
+	t.Parallel()
+	cmd := command(t, nil, "exec", "--env-file", "/dev/stdin", "--", os.Args[0], "child-report")
+	cmd.Stdin = io.MultiReader(strings.NewReader("KEY=one://app/key\n"), strings.NewReader("PLAIN=p\n")) // which makes it a pipe
+	got := finish(t, cmd)
+	require.Equal(t, ExitOK, got.code, got.stderr)
+	assert.Contains(t, got.stdout, valueOf("app/key"))
+	assert.Contains(t, got.stdout, "PLAIN=p")
 }
 
 func TestAnEnvFileThatIsTheContentIsNotRepeated(t *testing.T) {

@@ -20,7 +20,7 @@ func init() {
 	for _, scheme := range []string{"one", "two", "three"} {
 		secrets.Register(scheme, secrets.Backend{
 			Open:    func(context.Context, secrets.Ref) (secrets.Provider, error) { return &fake{scheme: scheme}, nil },
-			Options: []string{"endpoint", "down"},
+			Options: []string{"endpoint", "down", "token_file", "client_key", "jwt_file"},
 		})
 	}
 }
