@@ -124,3 +124,28 @@ func ExampleStatusHandler() {
 	// 200 true
 	// 200
 }
+
+// A service that says 403 of a credential that has expired.
+func ExampleWithRefusal() {
+	client := &http.Client{Transport: secrethttp.New(nil, "api/token", secrethttp.Bearer(), secrethttp.WithRefusal(func(resp *http.Response) bool {
+		return resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
+	}))}
+	_ = client
+}
+
+// The status is asked for by a name of its own, beside addresses and localhost.
+func ExampleAllowHosts() {
+	r := secrets.New(secretstest.NewProvider(nil))
+	defer r.Close()
+	status := secrethttp.StatusHandler(r, secrethttp.AllowHosts("status.internal"))
+	for _, host := range []string{"10.1.2.3:6060", "status.internal:6060", "elsewhere.example"} {
+		req := httptest.NewRequest(http.MethodGet, "http://"+host+"/secrets", nil)
+		answer := httptest.NewRecorder()
+		status.ServeHTTP(answer, req)
+		fmt.Println(host, answer.Code)
+	}
+	// Output:
+	// 10.1.2.3:6060 200
+	// status.internal:6060 200
+	// elsewhere.example 421
+}

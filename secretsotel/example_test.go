@@ -54,3 +54,39 @@ func Example() {
 	// secrets.document.age s
 	// secrets.document.staleness s
 }
+
+// Two resolvers of one program have names, and their series are told apart.
+func ExampleTelemetry_Named() {
+	reader := metric.NewManualReader()
+	telemetry, err := secretsotel.New(secretsotel.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(reader))))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range []string{"billing", "orders"} {
+		named := telemetry.Named(name)
+		r := secrets.New(secretstest.NewProvider(map[string]string{"db": "one"}), secrets.WithObserver(named.Observe))
+		defer r.Close()
+		stop, err := named.Follow(r)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer func() { _ = stop() }()
+		_, _ = r.Get(context.Background(), "db")
+	}
+
+	var collected metricdata.ResourceMetrics
+	if err := reader.Collect(context.Background(), &collected); err != nil {
+		log.Fatal(err)
+	}
+	for _, m := range collected.ScopeMetrics[0].Metrics {
+		if gauge, ok := m.Data.(metricdata.Gauge[int64]); ok {
+			for _, point := range gauge.DataPoints {
+				name, _ := point.Attributes.Value("secrets.resolver")
+				fmt.Println(m.Name, name.AsString(), point.Value)
+			}
+		}
+	}
+	// Unordered output:
+	// secrets.documents billing 1
+	// secrets.documents orders 1
+}

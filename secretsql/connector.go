@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/secretsql/internal/guard"
 )
 
 // A Connector is a [driver.Connector] for [database/sql.OpenDB]: it has every
@@ -32,17 +33,24 @@ func New(r *secrets.Resolver, name string, d driver.Driver, connect ConnectFunc,
 	return &Connector{source: NewSource(r, name, rejected, opts...), connect: connect, driver: d}
 }
 
-// Connect makes a connection; the error is that of [Source.Login].
+// Connect makes a connection; the error is that of [Source.Login]. A panic of
+// the ConnectFunc is an error, too: the pool may call from a goroutine of its
+// own, where it would end the process.
 func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	var made driver.Conn
-	err := c.source.Login(ctx, func(ctx context.Context, cred Credentials) error {
-		conn, err := c.connect(ctx, cred)
-		if err != nil {
-			return err
-		}
-		cred.Accepted()
-		made = wrap(conn, cred)
-		return nil
+	err := guard.Do("secretsql: the function that connects", func() error {
+		return c.source.Login(ctx, func(ctx context.Context, cred Credentials) error {
+			conn, err := c.connect(ctx, cred)
+			if err != nil {
+				return err
+			}
+			if conn == nil {
+				return fmt.Errorf("%w: secretsql: the function that connects returned neither a connection nor an error", secrets.ErrInvalid)
+			}
+			cred.Accepted()
+			made = wrap(conn, cred)
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, err

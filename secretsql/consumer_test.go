@@ -84,7 +84,7 @@ func TestPoolsOfTwoDatabases(t *testing.T) {
 }
 
 func TestWhatPanicsOrEndsItsGoroutineWhileConnectingHoldsNobodyUp(t *testing.T) {
-	for name, breaks := range map[string]func(){"a panic": func() { panic("a driver") }, "Goexit": runtime.Goexit} {
+	for name, breaks := range map[string]func(){"a panic": func() { panic("with hunter2") }, "Goexit": runtime.Goexit} {
 		for _, place := range []string{"the driver", "the judgement of an error"} {
 			t.Run(name+" in "+place, in(func(t *testing.T) {
 				db := newDatabase("app", "one")
@@ -106,15 +106,11 @@ func TestWhatPanicsOrEndsItsGoroutineWhileConnectingHoldsNobodyUp(t *testing.T) 
 					return isRefused(err)
 				}))
 				t.Cleanup(func() { _ = pool.Close() })
+				pool.SetMaxOpenConns(1) // database/sql counts a connection that never comes
 				for range 3 {
-					ended := make(chan struct{})
-					go func() {
-						defer close(ended)
-						defer func() { _ = recover() }()
-						c, err := pool.Conn(t.Context())
-						t.Error("it did not break", c, err)
-					}()
-					<-ended
+					_, err := pool.Conn(t.Context())
+					require.ErrorContains(t, err, "the function that connects")
+					assert.NotContains(t, err.Error(), "hunter2")
 				}
 				broken = false
 				begun := time.Now()
@@ -123,4 +119,15 @@ func TestWhatPanicsOrEndsItsGoroutineWhileConnectingHoldsNobodyUp(t *testing.T) 
 			}))
 		}
 	}
+}
+
+func TestAFunctionThatConnectsToNothingIsAnError(t *testing.T) {
+	t.Parallel()
+	r, _ := secretstest.New(t, map[string]string{"db": document("app", "one")}, secrets.WithLogger(nil))
+	pool := sql.OpenDB(secretsql.New(r, "db", nil, func(context.Context, secretsql.Credentials) (driver.Conn, error) { return nil, nil }, nil))
+	defer pool.Close()
+	require.ErrorIs(t, pool.PingContext(t.Context()), secrets.ErrInvalid)
+	down := sql.OpenDB(secretsql.New(r, "db", nil, func(context.Context, secretsql.Credentials) (driver.Conn, error) { return nil, errRefused }, nil))
+	defer down.Close()
+	require.ErrorIs(t, down.PingContext(t.Context()), errRefused, "and without a judge no error is a refusal")
 }

@@ -27,8 +27,11 @@ type Source struct {
 // NewSource returns a Source of the credentials that are found under name. r
 // nil: the default resolver. rejected reports whether an error of a connection
 // attempt says that the credentials were not accepted; it must not report true
-// for other failures, like a network that is down.
+// for other failures, like a network that is down. nil: no error does.
 func NewSource(r *secrets.Resolver, name string, rejected func(error) bool, opts ...Option) *Source {
+	if rejected == nil {
+		rejected = func(error) bool { return false }
+	}
 	s := &Source{options: newOptions(opts), open: secrets.Default, name: name, rejected: rejected}
 	if r != nil {
 		s.open = func() (*secrets.Resolver, error) { return r, nil }

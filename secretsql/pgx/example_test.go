@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/go-secrets/secrets/secretsql"
 	secretpgx "github.com/go-secrets/secrets/secretsql/pgx"
@@ -49,4 +50,19 @@ func ExampleRejected() {
 	// Output:
 	// true
 	// false
+}
+
+func ExampleNewWithHooks() {
+	cfg, err := pgx.ParseConfig("postgres://db-1.internal,db-2.internal/app?sslmode=verify-full")
+	if err != nil {
+		panic(err)
+	}
+	db := sql.OpenDB(secretpgx.NewWithHooks(nil, "db", cfg, secretpgx.Hooks{
+		BeforeConnect: stdlib.RandomizeHostOrderFunc,
+		AfterConnect: func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, "SET statement_timeout = '5s'")
+			return err
+		},
+	}))
+	defer db.Close()
 }

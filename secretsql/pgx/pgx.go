@@ -49,6 +49,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/secretsql"
+	"github.com/go-secrets/secrets/secretsql/internal/guard"
 	"github.com/go-secrets/secrets/secretsql/internal/pgauth"
 )
 
@@ -124,15 +125,20 @@ type connector struct {
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	var made driver.Conn
-	err := c.source.Login(ctx, func(ctx context.Context, cred secretsql.Credentials) error {
-		conn, err := stdlib.GetConnector(*c.cfg(), c.options(cred)...).Connect(ctx)
-		if err != nil {
-			return pgauth.Clean(err)
-		}
-		made = conn
-		return nil
+	err := guard.Do("secretsql/pgx: a hook of a connection", func() error {
+		return c.source.Login(ctx, func(ctx context.Context, cred secretsql.Credentials) error {
+			conn, err := stdlib.GetConnector(*c.cfg(), c.options(cred)...).Connect(ctx)
+			if err != nil {
+				return pgauth.Clean(err)
+			}
+			made = conn
+			return nil
+		})
 	})
-	return made, err
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
 }
 
 // options has a connection be made with credentials, and refused by the pool

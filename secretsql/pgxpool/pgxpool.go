@@ -45,6 +45,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/secretsql"
+	"github.com/go-secrets/secrets/secretsql/internal/guard"
 	"github.com/go-secrets/secrets/secretsql/internal/pgauth"
 )
 
@@ -98,6 +99,10 @@ type hooks struct {
 // is final there; so credentials that nobody has got in with yet are tried on
 // a connection that is made for that alone, where they can be replaced.
 func (h *hooks) beforeConnect(ctx context.Context, cfg *pgx.ConnConfig) error {
+	return guard.Do("secretsql/pgxpool: a hook of a connection", func() error { return h.configure(ctx, cfg) })
+}
+
+func (h *hooks) configure(ctx context.Context, cfg *pgx.ConnConfig) error {
 	if h.user.BeforeConnect != nil {
 		if err := h.user.BeforeConnect(ctx, cfg); err != nil {
 			return err
