@@ -2,8 +2,8 @@ package databases_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -30,18 +30,18 @@ func overSQL(t *testing.T, r *secrets.Resolver, addr string) func(context.Contex
 	t.Cleanup(func() { _ = db.Close() })
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(8)
-	var mu sync.RWMutex
 	return func(ctx context.Context, n int64) error {
-		if n%perishes == 0 {
-			mu.Lock()
-			db.SetMaxIdleConns(-1) // closes what is idle
-			db.SetMaxIdleConns(8)
-			mu.Unlock()
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
 		}
-		mu.RLock()
-		defer mu.RUnlock()
+		defer conn.Close()
 		var one int
-		return db.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+		if err := conn.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil || n%perishes != 0 {
+			return err
+		}
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		return nil
 	}
 }
 
