@@ -83,8 +83,8 @@ func fileToken(what, path string) Source {
 	)
 	read := fileOf(what, path)
 	return func() (string, error) {
-		info, err := os.Stat(path) // #nosec G703 -- configuration names it, and values may not (Backend.OperatorOptions)
-		if err != nil {            // whose text Read knows better, and without what is no name
+		info, err := os.Stat(path)
+		if err != nil { // whose text Read knows better, and without what is no name
 			return read()
 		}
 		mu.Lock()
@@ -112,6 +112,6 @@ func homeToken() (path string, ok bool) {
 		}
 		path = filepath.Join(home, ".vault-token")
 	}
-	info, err := os.Stat(path)
+	info, err := os.Stat(path) // #nosec G703 -- the environment names it, and a value may not
 	return path, err == nil && info.Mode().IsRegular()
 }
