@@ -11,10 +11,13 @@ import "strings"
 // wholly one, as in a URL whose password it was meant for, is [ErrInvalid], for
 // the program would take it for the secret. So is what begins as a reference and
 // is longer than any.
+// Of a text of more than 128 KiB, only the beginning is looked at.
+//
 // A bare file://, env:// or envfile:// is plain text: MIGRATIONS_URL=file://migrations
 // is common. With ref+ or secretref+ before it, it is a reference.
 func ParseValue(value string) (ref Ref, found bool, err error) {
 	value = unquoted(value)
+	value = value[:min(len(value), mostLookedAt)]
 	prefixed := foldPrefix(value, formVals) || foldPrefix(value, formSecretRef)
 	if !prefixed && holdsReference(value) {
 		return Ref{}, false, &Error{Op: "parse reference", Err: invalid("a reference stands within other text, where it is not resolved: make it the whole value")}
@@ -32,6 +35,10 @@ func ParseValue(value string) (ref Ref, found bool, err error) {
 	ref, err = ParseRef(value)
 	return ref, err == nil, err
 }
+
+// mostLookedAt is how much of a value is looked at: more than a variable can
+// hold, and a text that is longer is a document, in which nothing is resolved.
+const mostLookedAt = 128 << 10
 
 // unquoted returns what may be a reference without blanks and quotes around it,
 // as env files leave them in a value, or an editor a newline.

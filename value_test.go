@@ -30,7 +30,7 @@ func TestWhatStandsAroundAReferenceDoesNotMakeItPlainText(t *testing.T) {
 	}
 	for _, value := range []string{
 		`"ref+` + there + `://a`, `{"k":"ref+` + there + `://a"}`, there + "://" + strings.Repeat("a", 5000), "ref+" + there + "://" + strings.Repeat("a", 5000),
-		strings.Repeat(" ", 5000) + "x ref+" + there + "://a", strings.Repeat("x", 512<<10) + "ref+" + there + "://a",
+		strings.Repeat(" ", 5000) + "x ref+" + there + "://a", strings.Repeat("x", 100<<10) + "ref+" + there + "://a",
 	} {
 		_, found, err := secrets.ParseValue(value)
 		require.ErrorIs(t, err, secrets.ErrInvalid, "%.100q", value)
