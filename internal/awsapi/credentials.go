@@ -3,6 +3,7 @@ package awsapi
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"regexp"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/limit"
 	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
@@ -270,6 +272,8 @@ func (o *Options) tried(last string) string {
 func credentialClass(err error, a Answer, kind kind) error {
 	var gone *unreachableError
 	switch {
+	case errors.Is(err, limit.ErrTooLarge), errors.Is(err, io.ErrUnexpectedEOF):
+		return secrets.ErrUnavailable // whatever it was going to say
 	case a.Code != "" || a.Status != 0:
 		return answerClass(a)
 	case errors.As(err, &gone):

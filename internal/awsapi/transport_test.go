@@ -83,3 +83,43 @@ func TestARequestOnADeadConnectionIsSentAgainOnANewOne(t *testing.T) {
 	assert.GreaterOrEqual(t, time.Since(start), time.Second, "after a third of the time")
 	assert.Equal(t, int64(idle+1), s.conns.Load(), "and does not try the others one after the other")
 }
+
+func TestANameOfThisMachineThatLeadsToAnotherIsNotSpokenTo(t *testing.T) {
+	t.Parallel()
+	var address net.IP
+	addresses, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLoopback() && n.IP.To4() != nil {
+			address = n.IP
+		}
+	}
+	if address == nil {
+		t.Skip("this machine has no address but loopback's")
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(address.String(), "0"))
+	require.NoError(t, err)
+	var spoken atomic.Bool
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { spoken.Store(true) }))
+	s.Listener = l
+	s.Start()
+	t.Cleanup(s.Close)
+	get := func(o *Options, url string) error {
+		transport := newTransport(aws.Config{})
+		defer transport.CloseIdleConnections()
+		transport.DialContext = dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, l.Addr().String()) // as a name server may say
+		})
+		client := &service{next: transport, max: 100, dialling: o.dialing}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		require.NoError(t, err)
+		_, err = client.Do(req)
+		return err
+	}
+	for _, host := range []string{"aws.localhost", "localhost"} {
+		require.ErrorContains(t, get(new(Options), "http://"+host+"/"), "is not this machine")
+		require.False(t, spoken.Load(), host)
+	}
+	require.NoError(t, get(&Options{AllowHTTP: true}, "http://aws.localhost/"))
+	assert.True(t, spoken.Load())
+}
