@@ -23,7 +23,7 @@
 //	arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf:password::
 //	                                               the same as ECS writes it, with a field
 //
-// A secret of another account needs its whole ARN. An ARN is read in its own
+// A secret of another account needs its whole ARN, with the suffix. An ARN is read in its own
 // region, in every partition. What starts with arn: is refused as a name,
 // since a name may be input.
 //
@@ -42,6 +42,7 @@
 //	role         the ARN of a role to assume with the credentials found
 //	external_id  that the role's trust policy asks for
 //	endpoint     base URL in place of Amazon's: an emulator, a VPC endpoint
+//	allow_http   true: plain http may leave this machine
 //	prefix       put before every name that is no ARN: team- makes db the secret team-db
 //	batch        false: BatchGetSecretValue is never called
 //
@@ -54,7 +55,8 @@
 // name.
 //
 // From three secrets on, they are read with BatchGetSecretValue, 20 in a call;
-// those with a stage or version are read singly. Where the policy denies
+// those with a stage or version are read singly, and names and ARNs never go
+// into one call. Where the policy denies
 // batches, secrets are read singly, and the log says so once. A denied batch
 // is not tried again: for 10 minutes, and for the life of the provider once a
 // single read has succeeded. Where a denied call is an alarm, say batch=false;
@@ -68,11 +70,18 @@
 // container's endpoint (ECS, EKS Pod Identity), the metadata service of EC2.
 // No URI holds a credential.
 //
-// If there are none, the error comes within two seconds, five if the metadata
-// service hangs, and says what was tried and what to do. It is told again for
-// 10 seconds without another attempt, unless the environment or the files
-// change. When the service refuses credentials, the environment and the files
-// are read again for the next call.
+// If there are none, the error comes within two seconds and says what was tried
+// and what to do. A source that is throttled, fails, is slow or not up yet (STS,
+// the SSO portal, credential_process, the container's endpoint, instance
+// metadata) has the time of the read, and its failure the class of its cause: it
+// is tried again as the service is. When the service refuses credentials, the
+// environment and the files are read again, and if they have others now, the
+// read goes on with these.
+//
+// Requests for secrets and for credentials go over https. Plain http is for this
+// machine and the fixed addresses of metadata services, and where allow_http=true
+// or SECRETS_ALLOW_HTTP=host says so, as an emulator on another host needs.
+// Credentials, and what is set where the name of a file belongs, are in no error.
 //
 // # Permissions
 //
@@ -113,7 +122,7 @@
 //	ErrPermission       secretsmanager:GetSecretValue is missing, or kms:Decrypt on the secret's key, or the key is disabled
 //	ErrUnauthenticated  no credentials, expired or refused ones, a clock that is wrong
 //	ErrThrottled        too many calls
-//	ErrUnavailable      no answer in time (3 s for an attempt), no connection, an internal error of the service, an answer
+//	ErrUnavailable      no answer in time, no connection, an answer that is too large, an internal error of the service, an answer
 //	                    that is not the service's, an answer of another stage than the one asked for, twice
 //	ErrInvalid          no region, a malformed option or ARN, a name that the service cannot hold
 //

@@ -47,6 +47,7 @@
 //	role         the ARN of a role to assume with the credentials found
 //	external_id  that the role's trust policy asks for
 //	endpoint     base URL in place of Amazon's: an emulator, a VPC endpoint
+//	allow_http   true: plain http may leave this machine
 //	prefix       put before every name that is no ARN
 //	tree         true: where there is no parameter of a name, the parameters one level below it are a JSON object
 //	batch        false: GetParameters is never called
@@ -57,13 +58,13 @@
 //	label        the label of a version
 //
 // Several parameters are read with GetParameters, 10 in a call. Parameter
-// Store denies such a call as a whole for one name that is denied; all names
-// in it are then read singly, so that the error falls on the right one, and
-// the log says so once. Batches are then off for 10 minutes, and for the life
-// of the provider if none of the single reads was denied: it is GetParameters
-// that is. Where a denied call is an alarm, say batch=false; where a try of a
-// name that does not exist is one, see search=exact and search=parent of
-// package secrets.
+// Store denies such a call as a whole for one name that is denied, or whose key
+// is; all names in it are then read singly, so that the error falls on the
+// right one, which is kept out of batches for 10 minutes. If none of the single
+// reads was denied, it is GetParameters that is: batches are off for the life of
+// the provider, and the log says so. Where a denied call is an alarm, say
+// batch=false; where a try of a name that does not exist is one, see
+// search=exact and search=parent of package secrets.
 //
 // Parameter Store allows 40 requests a second for a whole account, unless a
 // higher throughput is paid for: mind it when you lower the TTL of many
@@ -76,11 +77,18 @@
 // container's endpoint (ECS, EKS Pod Identity), the metadata service of EC2.
 // No URI holds a credential.
 //
-// If there are none, the error comes within two seconds, five if the metadata
-// service hangs, and says what was tried and what to do. It is told again for
-// 10 seconds without another attempt, unless the environment or the files
-// change. When the service refuses credentials, the environment and the files
-// are read again for the next call.
+// If there are none, the error comes within two seconds and says what was tried
+// and what to do. A source that is throttled, fails, is slow or not up yet (STS,
+// the SSO portal, credential_process, the container's endpoint, instance
+// metadata) has the time of the read, and its failure the class of its cause: it
+// is tried again as the service is. When the service refuses credentials, the
+// environment and the files are read again, and if they have others now, the
+// read goes on with these.
+//
+// Requests for secrets and for credentials go over https. Plain http is for this
+// machine and the fixed addresses of metadata services, and where allow_http=true
+// or SECRETS_ALLOW_HTTP=host says so, as an emulator on another host needs.
+// Credentials, and what is set where the name of a file belongs, are in no error.
 //
 // # Permissions
 //
@@ -115,7 +123,7 @@
 //	ErrPermission       ssm:GetParameter is missing, or kms:Decrypt on the parameter's key, or the key is disabled
 //	ErrUnauthenticated  no credentials, expired or refused ones, a clock that is wrong
 //	ErrThrottled        too many calls
-//	ErrUnavailable      no answer in time (3 s for an attempt), no connection, an internal error of the service, an answer
+//	ErrUnavailable      no answer in time, no connection, an answer that is too large, an internal error of the service, an answer
 //	                    that is not the service's
 //	ErrInvalid          no region, a malformed option or ARN, two selectors, a name that the service cannot hold
 //
