@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/vault/api"
 )
@@ -87,13 +88,13 @@ func (m *AppRole) Login(ctx context.Context, client *api.Client) (*api.Secret, e
 	if m.RoleID == nil {
 		return nil, invalid("approle needs a role id")
 	}
-	roleID, err := m.RoleID()
+	roleID, err := ask(ctx, m.RoleID)
 	if err != nil {
 		return nil, err
 	}
 	body := map[string]any{"role_id": roleID}
 	if m.SecretID != nil {
-		secretID, err := m.SecretID()
+		secretID, err := ask(ctx, m.SecretID)
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +138,7 @@ func (u *unwrapped) open(ctx context.Context, client *api.Client, wrapping strin
 
 // Login implements [api.AuthMethod].
 func (m *Kubernetes) Login(ctx context.Context, client *api.Client) (*api.Secret, error) {
-	jwt, err := m.source()()
+	jwt, err := ask(ctx, m.source())
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +157,7 @@ func (m *JWT) Login(ctx context.Context, client *api.Client) (*api.Secret, error
 	if m.JWT == nil {
 		return nil, invalid("jwt needs a source of the JWT")
 	}
-	jwt, err := m.JWT()
+	jwt, err := ask(ctx, m.JWT)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +191,7 @@ func passwordLogin(ctx context.Context, client *api.Client, mount, username stri
 	if err := checkSegments(username); err != nil || strings.Contains(username, "/") || password == nil {
 		return nil, invalid("the login needs a user name without slashes, and a password")
 	}
-	text, err := password()
+	text, err := ask(ctx, password)
 	if err != nil {
 		return nil, err
 	}
@@ -223,19 +224,25 @@ func (m *JWT) credentials() []Source        { return []Source{m.JWT} }
 func (m *Userpass) credentials() []Source   { return []Source{m.Password} }
 func (m *LDAP) credentials() []Source       { return []Source{m.Password} }
 
+// fingerprintTime is how long a look at the credentials may take, as they may
+// be in a pipe that nobody writes to. What is late counts as unreadable.
+const fingerprintTime = time.Second
+
 // fingerprint tells one set of credentials from another. It stays in this
 // process.
-func fingerprint(method api.AuthMethod) uint64 {
+func fingerprint(ctx context.Context, method api.AuthMethod) uint64 {
 	c, ok := method.(credentials)
 	if !ok {
 		return 0
 	}
+	ctx, cancel := context.WithTimeout(ctx, fingerprintTime)
+	defer cancel()
 	h := sha256.New()
 	for _, source := range c.credentials() {
 		if source == nil {
 			continue
 		}
-		text, err := source()
+		text, err := ask(ctx, source)
 		_, _ = fmt.Fprintf(h, "%t %d ", err == nil, len(text))
 		h.Write([]byte(text))
 	}

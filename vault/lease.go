@@ -110,7 +110,7 @@ func (p *provider) renew(ctx context.Context, v *secrets.Value) error {
 		return errors.ErrUnsupported
 	}
 	asked := time.Now()
-	a, err := p.caller.put(ctx, l.token.id, "sys/leases/renew", map[string]any{
+	a, err := p.caller.put(ctx, l.token.id(), "sys/leases/renew", map[string]any{
 		"lease_id": l.id, "increment": int64(l.ttl / time.Second),
 	})
 	switch {
@@ -152,7 +152,7 @@ func (p *provider) revoke(ctx context.Context, v secrets.Value) error {
 	if !ok || l.id == "" {
 		return nil
 	}
-	a, err := p.caller.put(ctx, l.token.id, "sys/leases/revoke", map[string]any{"lease_id": l.id, "sync": true})
+	a, err := p.caller.put(ctx, l.token.id(), "sys/leases/revoke", map[string]any{"lease_id": l.id, "sync": true})
 	switch {
 	case err != nil:
 		return err

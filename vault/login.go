@@ -81,7 +81,7 @@ func (s *session) logIn(ctx context.Context) (*token, error) {
 		}
 		return nil, unauthenticated("the login was answered without a token", nil)
 	}
-	t := &token{id: secret.Auth.ClientToken, ours: true, known: true, renewable: secret.Auth.Renewable, made: started, limited: uses > 0, granted: uses, uses: uses}
+	t := &token{id: hidden(secret.Auth.ClientToken), ours: true, known: true, renewable: secret.Auth.Renewable, made: started, limited: uses > 0, granted: uses, uses: uses}
 	if t.limited { // each renewal would spend one
 		t.renewable = false
 	}

@@ -99,7 +99,7 @@ func (s *session) prolong(t *token) {
 	ctx, cancel := context.WithTimeout(s.ctx, renewTimeout)
 	defer cancel()
 	a, err := attempt.Twice(ctx, func(ctx context.Context) (*answer, error) { // renewing twice does no harm
-		return s.caller.put(ctx, t.id, "auth/token/renew-self", struct{}{})
+		return s.caller.put(ctx, t.id(), "auth/token/renew-self", struct{}{})
 	})
 	switch {
 	case err != nil, a.transient():
@@ -151,7 +151,7 @@ func (s *session) lookup(t *token) {
 }
 
 func (s *session) lookupNow(ctx context.Context, t *token) {
-	a, err := s.caller.get(ctx, t.id, "auth/token/lookup-self", nil)
+	a, err := s.caller.get(ctx, t.id(), "auth/token/lookup-self", nil)
 	if err != nil || a.transient() {
 		s.failedStep(t)
 		return

@@ -51,7 +51,7 @@ const mostRead = 10_000
 // A token is one generation: every login, and every change of a source, makes
 // another. Its fields are the session's, under its lock.
 type token struct {
-	id        string
+	id        func() string // a func, into which no printer looks
 	ours      bool          // we logged in for it: we may revoke it
 	made      time.Time     // when it was obtained
 	ttl       time.Duration // as first granted; 0: unknown, or it never ends
@@ -73,7 +73,7 @@ func newSession(c *caller, method api.AuthMethod, source func() (string, error),
 	s := &session{caller: c, method: method, source: source, renew: renew, wake: make(chan struct{}, 1)}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.logins.Attempt, s.logins.Remember, s.logins.Least = s.attempt, s.remember, leastLogin
-	s.logins.Print = func() uint64 { return fingerprint(method) }
+	s.logins.Print = func() uint64 { return fingerprint(s.ctx, method) }
 	s.inner.caller = c
 	return s
 }
@@ -88,7 +88,9 @@ func (s *session) isClosed() bool {
 func (s *session) agent() bool { return s.method == nil && s.source == nil }
 
 // noToken is what an agent's clients send.
-var noToken = &token{}
+var noToken = &token{id: hidden("")}
+
+func hidden(text string) func() string { return func() string { return text } }
 
 // token returns the token to use, logging in if need be, and counts one use of
 // it. Of a token with a number of uses as many must be left as the request
@@ -144,7 +146,7 @@ var errClosed = fault.New(secrets.ErrClosed, "the Vault provider was closed", ni
 
 // fromSource asks the source, and starts a generation if it says something new.
 func (s *session) fromSource(ctx context.Context) (*token, error) {
-	text, err := s.source()
+	text, err := ask(ctx, s.source)
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +159,8 @@ func (s *session) fromSource(ctx context.Context) (*token, error) {
 	if s.closed {
 		return nil, errClosed
 	}
-	if s.cur == nil || s.cur.id != id {
-		s.replace(&token{id: id, made: time.Now()})
+	if s.cur == nil || s.cur.id() != id {
+		s.replace(&token{id: hidden(id), made: time.Now()})
 	}
 	return s.cur, nil
 }
@@ -378,7 +380,7 @@ func (s *session) close() []string {
 	now := time.Now()
 	for _, t := range append(s.former, s.cur) {
 		if t != nil && t.ours && (!t.limited || t.uses > 0) && (t.expires.IsZero() || t.expires.After(now)) {
-			ours = append(ours, t.id)
+			ours = append(ours, t.id())
 		}
 	}
 	s.cur, s.former = nil, nil

@@ -18,6 +18,31 @@ import (
 // yields.
 type Source func() (string, error)
 
+// ask asks a source, and leaves it behind when ctx ends: it may read a pipe, or
+// a file system that hangs.
+func ask(ctx context.Context, source Source) (string, error) {
+	type result struct {
+		text string
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		r := result{err: unavailable("the source of a credential panicked", nil)} // also if it calls runtime.Goexit
+		defer func() {
+			_ = recover() // what it panicked with may be anything
+			done <- r
+		}()
+		text, err := source()
+		r = result{text, err}
+	}()
+	select {
+	case r := <-done:
+		return r.text, r.err
+	case <-ctx.Done():
+		return "", unavailable("the credential was not read in time: is its file a pipe that nobody writes to, or its file system away?", context.Cause(ctx))
+	}
+}
+
 // Text is a Source that always yields the same.
 func Text(credential string) Source {
 	return func() (string, error) { return credential, nil }

@@ -229,7 +229,7 @@ func (p *provider) send(ctx context.Context, path string, needs int, request fun
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := request(t.id)
+	a, err := request(t.id())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -240,7 +240,7 @@ func (p *provider) send(ctx context.Context, path string, needs int, request fun
 		}
 		if next != nil {
 			t = next
-			if a, err = request(t.id); err != nil {
+			if a, err = request(t.id()); err != nil {
 				return nil, nil, err
 			}
 		}

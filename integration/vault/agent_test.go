@@ -174,3 +174,27 @@ func TestAnAgentsAddressInTheEnvironmentIsTaken(t *testing.T) {
 	defer r.Close()
 	require.Eventually(t, func() bool { s, err := r.Get(t.Context(), "k"); return err == nil && s.Reveal() == "x" }, 15*time.Second, 50*time.Millisecond)
 }
+
+// An agent wraps the token in its sink where it is told to: the program unwraps
+// it, once.
+func TestAnAgentsWrappedSinkIsUnwrapped(t *testing.T) {
+	t.Parallel()
+	kv, pol := secretToRead(t)
+	for name, where := range map[string]string{"sink": `sink "file" { wrap_ttl = "5m"`, "method": `sink "file" {`} {
+		role := newAppRole(t, shared, map[string]any{"token_policies": pol})
+		sink := filepath.Join(t.TempDir(), "token")
+		config := strings.Replace(autoAuth(role, sink), `sink "file" {`, where, 1)
+		config = strings.Replace(config, "{ config = { path", "{\n config = { path", 1)
+		config = strings.Replace(config, `wrap_ttl = "5m" config`, "wrap_ttl = \"5m\"\n config", 1)
+		if name == "method" {
+			config = strings.Replace(config, `method "approle" {`, "method \"approle\" {\n wrap_ttl = \"5m\"", 1)
+		}
+		shared.StartAgent(t, "agent", config)
+		require.Eventually(t, func() bool { _, err := os.Stat(sink); return err == nil }, 15*time.Second, 20*time.Millisecond, name)
+		require.Contains(t, readFile(t, sink), `"creation_time"`, name)
+		r := open(t, kv, shared.Addr, "token_file="+sink, every)
+		for range 3 {
+			assert.Equal(t, "x", reveal(t, r, "k"), name)
+		}
+	}
+}
