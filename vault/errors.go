@@ -110,7 +110,7 @@ func refusal(a *answer) error {
 		denied(f, capability, a.path)
 		return f
 	}
-	if a.status == http.StatusBadRequest && noSuchRole(said) {
+	if noSuchRole(a.status, said) {
 		f.Class, f.Msg = secrets.ErrNotFound, "the engine has no such role or key: "+at
 		return f
 	}
@@ -128,10 +128,21 @@ func refusal(a *answer) error {
 }
 
 // roleMissing is how the engines say that they have no role (or key, or set of
-// roles) of a name; each has words of its own, and all come with a 400.
+// roles) of a name; each has words of its own, and most come with a 400.
 var roleMissing = regexp.MustCompile(`(?i)\bunknown (role|key|roleset)\b|\b(role|role ?set|key|credentials?|account|set)\b[ :]*['"]?[\w./-]*['"]? (was )?(not found|does not exist|doesn't exist|could not be found)`)
 
-func noSuchRole(said texts) bool { return slices.ContainsFunc(said, roleMissing.MatchString) }
+// roleNil is how two of them say it, with a 500.
+var roleNil = regexp.MustCompile(`(?i)\b(role|credential) is nil\b`)
+
+func noSuchRole(status int, said texts) bool {
+	switch status {
+	case http.StatusBadRequest:
+		return slices.ContainsFunc(said, roleMissing.MatchString)
+	case http.StatusInternalServerError:
+		return slices.ContainsFunc(said, roleNil.MatchString)
+	}
+	return false
+}
 
 // words are the server's own about a failure, for the end of a message. What
 // may be a credential is taken out: the token that was sent, what follows the

@@ -185,6 +185,9 @@ func (p *provider) probe(ctx context.Context, path string) (mount, error) {
 		return mount{}, notVault(p.caller.host)
 	}
 	m := said.Data.mount(said.Data.Path)
+	if strings.HasPrefix(path, "auth/") && !strings.HasPrefix(m.path, "auth/") { // an auth method is told without it
+		m.path = "auth/" + m.path
+	}
 	if path != m.path && !strings.HasPrefix(path, m.path+"/") {
 		return mount{}, unavailable("the server says that "+path+" is mounted elsewhere", nil)
 	}

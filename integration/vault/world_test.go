@@ -165,6 +165,8 @@ func TestAnUnknownRoleIsNotFoundInEveryEngine(t *testing.T) {
 				options = []string{"common_name", "a.example"}
 			case "ssh":
 				options = []string{"public_key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDN6tE3Zq5hZ3Y3x0Qp0Y6Hq7i4aWq0Qm2zv7nq5xk1u"}
+			case "azure":
+				write(t, shared, mount+"/config", map[string]any{"subscription_id": "s", "tenant_id": "t", "client_id": "c", "client_secret": "s"})
 			case "kubernetes":
 				options = []string{"kubernetes_namespace", "default"}
 			}
@@ -252,7 +254,7 @@ func TestEnginesThatArePostedToMakeWhatTheyMake(t *testing.T) {
 	pki := unique("pki")
 	mountEngine(t, shared, pki, "pki", nil)
 	write(t, shared, pki+"/root/generate/internal", map[string]any{"common_name": "root.example", "ttl": "24h"})
-	write(t, shared, pki+"/roles/web", map[string]any{"allow_any_name": true, "enforce_hostnames": false, "ttl": "1h"})
+	write(t, shared, pki+"/roles/web", map[string]any{"allow_any_name": true, "enforce_hostnames": false, "ttl": "1h", "key_type": "any"})
 
 	p := provider(t, shared, shared.Addr, vault.WithToken(vault.Text(shared.Token)))
 	public := sshPublicKey(t)
