@@ -32,7 +32,11 @@
 // In every value, ${VAR} stands for an environment variable, which must be
 // set, and ${VAR:-text} for the variable, or for the text if it is unset or
 // empty. $${ is a plain ${. What a variable holds is part of a value, never of
-// the file's structure. Relative paths are relative to the working directory,
+// the file's structure, nor of a URI's: in a URI, what it holds is a part of the
+// path or of an option's value, where ? # & and % are plain characters, and it
+// can't make a segment .. there. Only a variable that is the whole value may be
+// a whole URI, and one at the start may hold the start of one. In keys ${VAR} is
+// an error. Relative paths are relative to the working directory,
 // as in SECRETS_URL.
 //
 // # Errors

@@ -123,6 +123,45 @@ func TestValuesHoldVariables(t *testing.T) {
 	})
 }
 
+func TestAVariableIsNeverStructureOfAURI(t *testing.T) {
+	t.Parallel()
+	variables := environment(map[string]string{
+		"ENV": "prod", "OPTION": "prod?perm=any", "FIELD": "db#password", "AND": "a&perm=any", "PERCENT": "a%2Fb", "UP": "../..", "DOT": ".", "DEEP": "a/../../etc",
+		"PAIR": "perm=any", "BASE": "file:///run/secrets", "URI": "file:///run/secrets?perm=any", "SCHEME": "file", "SLASH": "eu/prod",
+	})
+	for _, c := range []struct{ value, want string }{
+		{"file:///run/${OPTION}", "file:///run/prod%3Fperm=any"},
+		{"file:///run/${FIELD}", "file:///run/db%23password"},
+		{"env://?prefix=${AND}", "env://?prefix=a%26perm=any"},
+		{"file:///run/${PERCENT}", "file:///run/a%252Fb"},
+		{"file:///run/${SLASH}/db", "file:///run/eu/prod/db"},
+		{"${BASE}/db", "file:///run/secrets/db"},
+		{"${SCHEME}:///run", "file:///run"},
+		{"${URI}", "file:///run/secrets?perm=any"},
+		{"${NONE:-file:///run?perm=any}", "file:///run?perm=any"},
+		{"file:///run/../secrets/${ENV}", "file:///run/../secrets/prod"},
+		{"file:///run/${UP}/etc", ""},
+		{"file:///run/${DEEP}", ""},
+		{"file:///run/.${DOT}/etc", ""},
+		{"file:///run/${DOT}${DOT}/etc", ""},
+		{"file:///run?${PAIR}", ""},
+	} {
+		cfg, err := config.Parse([]byte("references: {a: '"+c.value+"'}"), variables)
+		if c.want == "" {
+			require.ErrorIs(t, err, secrets.ErrInvalid, c.value)
+			assert.ErrorContains(t, err, "line 1: the reference of \"a\": a variable", c.value)
+			continue
+		}
+		require.NoError(t, err, c.value)
+		assert.Equal(t, c.want, cfg.References["a"], c.value)
+		ref, err := secrets.ParseRef(c.want)
+		require.NoError(t, err)
+		if c.value == "file:///run/${OPTION}" {
+			assert.Equal(t, secrets.Ref{Scheme: "file", Path: "/run/prod?perm=any"}, ref)
+		}
+	}
+}
+
 func TestYAMLsOwnMeansWork(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, data string }{

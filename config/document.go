@@ -72,6 +72,10 @@ var syntax = regexp.MustCompile(`^yaml: (?:line (\d+): )?([^']*(?:'.{1,3}'[^']*)
 // what was begun and not finished. Of its text at most punctuation is quoted:
 // the parser quotes an anchor in full, and that is left out.
 func (d *document) malformed(err error) {
+	if strings.Contains(err.Error(), "incompatible YAML document") {
+		d.mistake(1, "the %%YAML line names a version that is not read; leave the line out")
+		return
+	}
 	line, text := 1, "no YAML"
 	if m := syntax.FindStringSubmatch(err.Error()); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil {
@@ -184,9 +188,14 @@ func (d *document) references(n *yaml.Node) map[string]string {
 	return references
 }
 
-// uri returns a value that must be a reference or a provider's URI.
+// uri returns a value that must be a reference or a provider's URI. What a
+// variable holds is never structure of it, unless the variable is all of it.
 func (d *document) uri(n *yaml.Node, what string) (string, bool) {
-	text, ok := d.text(n, what)
+	raw, ok := d.scalar(n, what)
+	if !ok {
+		return "", false
+	}
+	text, ok := d.expand(n.Line, what, raw, asData(raw, d.lookup))
 	if !ok {
 		return "", false
 	}
@@ -198,6 +207,10 @@ func (d *document) uri(n *yaml.Node, what string) (string, bool) {
 	}
 	if _, err := secrets.ParseRef(text); err != nil {
 		d.mistake(n.Line, "%s: %s", what, reason(err))
+		return "", false
+	}
+	if wrong := restructured(raw, text, d.lookup); wrong != "" {
+		d.mistake(n.Line, "%s: %s", what, wrong)
 		return "", false
 	}
 	return text, true
@@ -232,6 +245,25 @@ func (d *document) duration(n *yaml.Node, key string) (secrets.Duration, bool) {
 
 // text returns a scalar with its variables expanded.
 func (d *document) text(n *yaml.Node, what string) (string, bool) {
+	raw, ok := d.scalar(n, what)
+	if !ok {
+		return "", false
+	}
+	return d.expand(n.Line, what, raw, d.lookup)
+}
+
+// expand replaces the variables of a value that stands on a line.
+func (d *document) expand(line int, what, raw string, lookup func(string) (string, bool)) (string, bool) {
+	text, err := expand(raw, lookup)
+	if err != nil {
+		d.mistake(line, "%s: %v", what, err)
+		return "", false
+	}
+	return text, true
+}
+
+// scalar returns a scalar as it is written.
+func (d *document) scalar(n *yaml.Node, what string) (string, bool) {
 	line := n.Line
 	switch n = target(n); {
 	case n.Kind != yaml.ScalarNode:
@@ -241,12 +273,7 @@ func (d *document) text(n *yaml.Node, what string) (string, bool) {
 		d.mistake(line, "%s has no value", what)
 		return "", false
 	}
-	text, err := expand(n.Value, d.lookup)
-	if err != nil {
-		d.mistake(line, "%s: %v", what, err)
-		return "", false
-	}
-	return text, true
+	return n.Value, true
 }
 
 // mapping calls the function of each key that a mapping has. Keys without one
@@ -283,6 +310,14 @@ func (d *document) pairs(n *yaml.Node, what string, f func(key, value *yaml.Node
 		key, value := target(n.Content[i]), n.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
 			d.mistake(n.Content[i].Line, "a key of %s is %s, and must be text", what, kind(key))
+			continue
+		}
+		switch {
+		case key.ShortTag() == "!!merge":
+			d.mistake(key.Line, "a merge key (<<) is not read here; write out the keys that it would merge")
+			continue
+		case strings.Contains(key.Value, "${"):
+			d.mistake(key.Line, "a key of %s holds ${…}, which is replaced in values only", what)
 			continue
 		}
 		if first, twice := lines[key.Value]; twice {

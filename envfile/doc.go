@@ -22,11 +22,15 @@
 // variable DB_PASSWORD: letters in upper case, digits as they are, _ for every
 // other character, the prefix before it. If that is not set, DB_PASSWORD_FILE
 // may name a file that holds the value; like every mounted file it is read
-// without its last newline. A variable that is set and empty is a secret that
-// is empty. Two names that stand for one variable (db/password and
+// without its last newline. That the file is missing is an error that ends the
+// search: nothing takes the place of a file that somebody named. A variable
+// that is set and empty is a secret that is empty, unless its _FILE names a
+// file; both with content is an error. Two names that stand for one variable (db/password and
 // db-password) are two secrets elsewhere, so the one that is asked for later is
 // refused, with both names told. A reference may write the variable itself,
-// env://DB_PASSWORD. Variables with lower-case letters stand for no name.
+// env://DB_PASSWORD. Where no variable in capitals is set, one that is written in
+// another way and stands for the same is taken, as envFrom makes them of a
+// Secret's keys (root-password, db_password); two of those are an error.
 //
 // The variables DB_USER and DB_PASSWORD are a document of the name db, unless a
 // variable DB is set: a JSON object with the keys user and password. On env://
@@ -46,13 +50,25 @@
 // the keys as written (what starts with the prefix, without it).
 //
 // Names never lead out of the directory, through symbolic links either. Only
-// regular files are read.
+// regular files are read. A dotenv and the file of a _FILE variable may be a
+// pipe as well, a FIFO or /dev/fd/N (1Password, doppler run --mount,
+// <(command)): it is read once, within the read's timeout and up to max, and
+// what it gave stands until the provider is closed.
+//
+// A directory's document leaves out directories, what is no text, a file that
+// is too large for it, and what programs have not finished (name~, name.tmp,
+// .name.swp, .name123456).
+//
+// With names from input, env:// wants a prefix: without one, a name can be
+// vault/token, and the answer VAULT_TOKEN.
 //
 // A dotenv has KEY=value lines, comments that start with #, and an optional
 // export before a key. A plain value ends with its line or at a # after a
 // blank. Single quotes hold everything as it is, double quotes know \n, \r, \t,
 // \", \\ and \$; both may span lines. Nothing is expanded: a $ in a password is
-// a $. A key that comes twice is an error.
+// a $. A key alone is passed over. A key that comes twice is an error, and so is
+// a line that godotenv and compose-go read as two different values: a carriage
+// return inside it, a backslash before a single quote that closes.
 //
 // # Options
 //
@@ -60,6 +76,7 @@
 //	tree    env           true: DB_… are a document of the name db; the default with a prefix
 //	format  file          json, dotenv or lines ("key: value", the Agent Injector's default template)
 //	trim    file          newline (default): exactly one trailing newline is dropped; none: nothing is
+//	implicit envfile      true: nobody named this dotenv, see below
 //	max     envfile, file the most bytes that a document may have; default 1048576
 //	perm    all           any or private, see below
 //
@@ -85,7 +102,11 @@
 // that group or others can read is refused if it is this user's own and on no
 // volume; the error has the chmod to run. Elsewhere one warning is logged for
 // it. perm=any reads everything, perm=private refuses what group or others can
-// read or write. On Windows modes mean nothing and are not looked at.
+// read or write. A dotenv of another user is warned of once; with implicit=true,
+// which the ./.env has that is looked for where SECRETS_URL is unset, it is
+// refused if every user can write its directory, and no file is read because a
+// _FILE variable in it says so. A directory that may be entered and not listed
+// (mode 0711) is enough for its files. On Windows modes mean nothing and are not looked at.
 //
 // # Errors
 //

@@ -42,8 +42,11 @@ func classify(err error, path, base string) error {
 // error has no name.
 func isEscape(err error) bool {
 	var p *fs.PathError
-	return errors.As(err, &p) && p.Err != nil && p.Err.Error() == "path escapes from parent"
+	return errors.As(err, &p) && p.Err != nil && p.Err.Error() == errEscape.Error()
 }
+
+// errEscape has the text of os.Root's.
+var errEscape = errors.New("path escapes from parent")
 
 // unspellable is the error of a name that no file below dir can have.
 func unspellable(name, dir string) error {

@@ -23,6 +23,8 @@ const (
 	hugeSize       = 1 << 40 // no MaxSize is above it
 	maxFiles       = 1000    // files of a directory that is one document
 	maxReads       = 64      // reads of one provider that may hang at once
+	maxName        = 4096    // bytes of a name
+	maxSegments    = 256     // of a name
 )
 
 // settling is how long a read waits before each further try while the file
@@ -31,7 +33,7 @@ var settling = []time.Duration{0, 0, 0, 0, time.Millisecond, 2 * time.Millisecon
 
 // grace is how long a read waits, after its time is up, for what ends by
 // itself.
-const grace = 100 * time.Millisecond
+const grace = 600 * time.Millisecond
 
 // truncated is how long an empty file is taken for one whose writer has
 // emptied it and is about to fill it.
@@ -126,6 +128,11 @@ func (r *reader) read(ctx context.Context, p place) (content, error) {
 
 // settle reads p until it is at rest.
 func (r *reader) settle(ctx context.Context, p place) (c content, err error) {
+	if len(p.name) > maxName || strings.Count(p.name, "/") >= maxSegments {
+		e := fault.New(secrets.ErrInvalid, "a name of "+strconv.Itoa(len(p.name))+" bytes and "+strconv.Itoa(1+strings.Count(p.name, "/"))+" segments is longer than that of any file", nil)
+		e.CannotSpell = true
+		return content{}, e
+	}
 	if !filepath.IsLocal(filepath.FromSlash(p.name)) || strings.IndexByte(p.name, 0) >= 0 {
 		return content{}, unspellable(p.name, p.dir)
 	}
@@ -168,6 +175,9 @@ var (
 // moment, or of one that will pass.
 func (r *reader) once(p place) (c content, unsettled, err error) {
 	v, err := openView(p.dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return r.unlisted(p, err)
+	}
 	if err != nil {
 		missing := p
 		if !p.whole {
@@ -182,6 +192,8 @@ func (r *reader) once(p place) (c content, unsettled, err error) {
 	path := p.path()
 	fi, err := v.walk(p.name)
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return r.unlisted(p, err)
 	case err != nil:
 		err = classify(err, path, p.dir)
 		if isNotFound(err) && v.dangling() {
@@ -229,6 +241,14 @@ func (r *reader) directory(v *view, p place) (c content, unsettled, err error) {
 		switch {
 		case errors.Is(err, errNotRegular) && p.only == nil:
 			continue
+		case errors.Is(err, errTooLarge) && p.only == nil && len(names) > 1 && r.alone(v, name):
+			// A keystore or a dump beside the secrets; it can be asked for by name,
+			// and what is told then is why it is not there.
+			continue
+		case isEscape(err) && p.only == nil:
+			e := fault.New(secrets.ErrInvalid, strconv.Quote(file)+" is a link that leads out of "+strconv.Quote(base)+"; refer to the file that it leads to, or to a directory that holds both", err)
+			e.Quiet = true
+			return content{}, wait, e
 		case isNotFound(err):
 			if v.swapped() {
 				return content{}, errSwapped, nil
@@ -266,15 +286,18 @@ func (r *reader) directory(v *view, p place) (c content, unsettled, err error) {
 	return content{}, unsettled, err
 }
 
+// alone reports whether a file is too large for a document all by itself.
+func (r *reader) alone(v *view, name string) bool {
+	fi, err := v.root.Stat(v.join(name))
+	return err == nil && fi.Size() > r.maxSize+2
+}
+
 // errNotRegular is the cause of an error about what is no regular file.
 var errNotRegular = errors.New("not a regular file")
 
 // file reads one regular file of at most limit bytes.
 func (r *reader) file(v *view, rel, path, base string, limit int64) (data []byte, modTime time.Time, unsettled, err error) {
 	fail := func(err error) ([]byte, time.Time, error, error) { return nil, time.Time{}, nil, err }
-	tooLarge := func() error {
-		return fault.New(secrets.ErrInvalid, strconv.Quote(path)+" makes the document larger than "+strconv.FormatInt(r.maxSize, 10)+" bytes; option max allows for more", nil)
-	}
 	// Opening a FIFO waits for its writer and opening a device may do
 	// anything, so look first. What takes the file's place between the two is
 	// opened without waiting, and looked at again.
@@ -285,52 +308,71 @@ func (r *reader) file(v *view, rel, path, base string, limit int64) (data []byte
 	if !fi.Mode().IsRegular() {
 		return fail(notRegular(path, fi.Mode()))
 	}
-	newline := int64(0)
-	if r.trim {
-		newline = 2
-	}
-	if fi.Size() > limit+newline {
-		return fail(tooLarge())
-	}
 	f, err := v.root.OpenFile(rel, namedfile.OpenFlags, 0)
 	if err != nil {
 		return fail(classify(err, path, base))
 	}
 	defer f.Close()
-	if fi, err = f.Stat(); err != nil {
-		return fail(classify(err, path, base))
+	data, after, unsettled, err := r.opened(f, path, base, v.dataDir, limit)
+	if err != nil {
+		return fail(err)
+	}
+	v.read = append(v.read, readFile{rel, after})
+	return data, after.ModTime(), unsettled, nil
+}
+
+// opened reads an open file of at most limit bytes, if it may be read.
+func (r *reader) opened(f *os.File, path, base string, dataDir fs.FileInfo, limit int64) (data []byte, after fs.FileInfo, unsettled, err error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, nil, nil, classify(err, path, base)
 	}
 	if !fi.Mode().IsRegular() {
-		return fail(notRegular(path, fi.Mode()))
+		return nil, nil, nil, notRegular(path, fi.Mode())
+	}
+	newline := int64(0)
+	if r.trim {
+		newline = 2
+	}
+	if fi.Size() > limit+newline {
+		return nil, nil, nil, r.tooLarge(path)
 	}
 	if err := r.trust(path, fi); err != nil {
-		return fail(err)
+		return nil, nil, nil, err
 	}
-	if err := r.permit(path, f, fi, v.dataDir); err != nil {
-		return fail(err)
+	if err := r.permit(path, f, fi, dataDir); err != nil {
+		return nil, nil, nil, err
 	}
 	looked := time.Now() // before the read: the process may be stopped at any point
 	data, err = io.ReadAll(io.LimitReader(f, limit+newline+1))
 	if err != nil {
-		return fail(classify(err, path, base))
+		return nil, nil, nil, classify(err, path, base)
 	}
-	after, err := f.Stat()
-	if err != nil {
-		return fail(classify(err, path, base))
+	if after, err = f.Stat(); err != nil {
+		return nil, nil, nil, classify(err, path, base)
 	}
 	if after.Size() != fi.Size() || !after.ModTime().Equal(fi.ModTime()) {
 		unsettled = errSwapped
 	} else if len(data) == 0 && emptied(after.ModTime(), looked, time.Now()) {
 		unsettled = errWriting
 	}
-	v.read = append(v.read, readFile{rel, after})
 	if r.trim {
 		data = trimNewline(data)
 	}
 	if int64(len(data)) > limit {
-		return fail(tooLarge())
+		return nil, nil, nil, r.tooLarge(path)
 	}
-	return data, after.ModTime(), unsettled, nil
+	return data, after, unsettled, nil
+}
+
+// errTooLarge is the cause of an error about a file that makes a document too
+// large.
+var errTooLarge = errors.New("too large")
+
+func (r *reader) tooLarge(path string) error {
+	e := fault.New(secrets.ErrInvalid, strconv.Quote(path)+" makes the document larger than "+strconv.FormatInt(r.maxSize, 10)+" bytes; option max allows for more", errTooLarge)
+	e.Quiet = true
+	return e
 }
 
 // emptied reports whether an empty file was being written when it was looked

@@ -84,7 +84,7 @@ func TestBadInputThroughTheResolver(t *testing.T) {
 	dir := t.TempDir()
 	save(t, filepath.Join(dir, "base", "db", "user"), "app")
 	save(t, filepath.Join(dir, "outside"), "hunter2")
-	save(t, filepath.Join(dir, "bad.env"), "A=1\nhunter2\n")
+	save(t, filepath.Join(dir, "bad.env"), "A=1\nhunter2 x\n")
 	require.NoError(t, os.Symlink("../outside", filepath.Join(dir, "base", "escape")))
 	t.Setenv("ENVFILE_TEST_DB_PASSWORD", "hunter2")
 	for _, c := range []struct {

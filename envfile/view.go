@@ -147,7 +147,8 @@ func isLink(root *os.Root, rel string) bool {
 }
 
 // files returns the names in the directory that v is at, sorted, but for
-// directories and the AtomicWriter's own, which start with two dots.
+// directories, the AtomicWriter's own, which start with two dots, and what an
+// editor or a renderer is about to rename.
 func (v *view) files() ([]string, error) {
 	dir, err := v.root.Open(v.rel)
 	if err != nil {
@@ -160,10 +161,26 @@ func (v *view) files() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if !e.IsDir() && !strings.HasPrefix(e.Name(), "..") {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), "..") && !isTemporary(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// isTemporary reports whether a file's name is one that programs give to what
+// they have not finished: consul-template and Vault Agent (.name123456789),
+// renameio, editors (name~, .name.swp), rsync (.name.Ab12Cd), name.tmp.
+func isTemporary(name string) bool {
+	for _, end := range []string{"~", ".tmp", ".temp", ".swp", ".swx", ".part", ".partial"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	if !strings.HasPrefix(name, ".") {
+		return strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#")
+	}
+	stem := strings.TrimRight(name, "0123456789")
+	return len(name)-len(stem) >= 6 && len(stem) > 1
 }

@@ -104,7 +104,7 @@ func Read(ctx context.Context, name string, o Options) ([]byte, error) {
 }
 
 // grace is how long Read waits, after its time is up, for what ends by itself.
-const grace = 50 * time.Millisecond
+const grace = 300 * time.Millisecond
 
 // read opens name and reads it.
 func read(ctx context.Context, name string, o Options) ([]byte, error) {
