@@ -124,6 +124,7 @@ func TestADynamicUserOfVaultStillWorksAfterExec(t *testing.T) {
 	secretID := write(t, vault, "auth/approle/role/app/secret-id", nil).Data["secret_id"].(string)
 	options := "?auth=approle&role_id=" + role.Data["role_id"].(string) + "&secret_id_file=" + secretFile(t, "secret-id", secretID)
 	env := []string{
+		"SECRETS_URL=vault://secret" + options, // how to log in is the operator's to say, and not a variable's
 		"VAULT_ADDR=" + vault.Addr, "DB_USER=vault://database/creds/app" + options + "#username", "DB_PASSWORD=vault://database/creds/app" + options + "#password",
 	}
 
