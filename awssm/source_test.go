@@ -249,6 +249,7 @@ func TestAnEndpointWithoutBatchesIsReadSingly(t *testing.T) {
 	m, refs := store(5)
 	for name, reply := range map[string]awstest.Reply{
 		"501 with a code":  awstest.Fail(501, "InternalFailure", "API action 'BatchGetSecretValue' for service 'secretsmanager' not yet implemented"),
+		"500 with a code":  awstest.Fail(500, "InternalFailure", "The batch_get_secret_value action has not been implemented"),
 		"501 as text":      {Status: 501, Body: "not implemented", Type: "text/plain"},
 		"400":              awstest.Fail(400, "UnknownOperationException", ""),
 		"404 without code": {Status: 404, Body: "not found", Type: "text/plain"},

@@ -32,6 +32,7 @@ func (c *Call) FailBatch(conn *Conn, err error) (*fault.Error, Fallback) {
 	word := strings.TrimSuffix(a.Code, "Exception")
 	switch {
 	case a.Status == http.StatusNotImplemented, word == "UnknownOperation", word == "InvalidAction", word == "NotImplemented",
+		word == "InternalFailure" && strings.Contains(a.Message, "implemented"), // an emulator's, whatever its status
 		a.Code == "" && (a.Status == http.StatusNotFound || a.Status == http.StatusMethodNotAllowed):
 		return f, Unknown
 	case f.Class == secrets.ErrPermission:
