@@ -38,19 +38,21 @@ func New(r *secrets.Resolver, name string, d driver.Driver, connect ConnectFunc,
 // own, where it would end the process.
 func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	var made driver.Conn
-	err := guard.Do("secretsql: the function that connects", func() error {
-		return c.source.Login(ctx, func(ctx context.Context, cred Credentials) error {
-			conn, err := c.connect(ctx, cred)
-			if err != nil {
-				return err
-			}
-			if conn == nil {
-				return fmt.Errorf("%w: secretsql: the function that connects returned neither a connection nor an error", secrets.ErrInvalid)
-			}
-			cred.Accepted()
-			made = wrap(conn, cred)
-			return nil
+	err := c.source.Login(ctx, func(ctx context.Context, cred Credentials) error {
+		var conn driver.Conn
+		err := guard.Do("secretsql: the function that connects", func() (err error) {
+			conn, err = c.connect(ctx, cred)
+			return err
 		})
+		if err != nil {
+			return err
+		}
+		if conn == nil {
+			return fmt.Errorf("%w: secretsql: the function that connects returned neither a connection nor an error", secrets.ErrInvalid)
+		}
+		cred.Accepted()
+		made = wrap(conn, cred)
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/turns"
+	"github.com/go-secrets/secrets/secretsql/internal/guard"
 )
 
 // A Source gives credentials to whatever makes connections. [Connector] is
@@ -29,14 +30,25 @@ type Source struct {
 // attempt says that the credentials were not accepted; it must not report true
 // for other failures, like a network that is down. nil: no error does.
 func NewSource(r *secrets.Resolver, name string, rejected func(error) bool, opts ...Option) *Source {
-	if rejected == nil {
-		rejected = func(error) bool { return false }
-	}
-	s := &Source{options: newOptions(opts), open: secrets.Default, name: name, rejected: rejected}
+	s := &Source{options: newOptions(opts), open: secrets.Default, name: name, rejected: judge(rejected)}
 	if r != nil {
 		s.open = func() (*secrets.Resolver, error) { return r, nil }
 	}
 	return s
+}
+
+// judge returns rejected, of which an error is no refusal if it breaks.
+func judge(rejected func(error) bool) func(error) bool {
+	return func(err error) (refusal bool) {
+		if rejected == nil {
+			return false
+		}
+		broke := guard.Do("the judge of an error", func() error {
+			refusal = rejected(err)
+			return nil
+		})
+		return refusal && broke == nil
+	}
 }
 
 // Login calls try with the current credentials, and again with newer ones if

@@ -125,15 +125,12 @@ type connector struct {
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	var made driver.Conn
-	err := guard.Do("secretsql/pgx: a hook of a connection", func() error {
-		return c.source.Login(ctx, func(ctx context.Context, cred secretsql.Credentials) error {
-			conn, err := stdlib.GetConnector(*c.cfg(), c.options(cred)...).Connect(ctx)
-			if err != nil {
-				return pgauth.Clean(err)
-			}
-			made = conn
-			return nil
+	err := c.source.Login(ctx, func(ctx context.Context, cred secretsql.Credentials) error {
+		err := guard.Do("secretsql/pgx: a hook of a connection", func() (err error) {
+			made, err = stdlib.GetConnector(*c.cfg(), c.options(cred)...).Connect(ctx)
+			return err
 		})
+		return pgauth.Clean(err)
 	})
 	if err != nil {
 		return nil, err
