@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
@@ -34,6 +35,9 @@ type clients struct {
 	target       target
 	quotaProject string
 	login        *login
+
+	restOnce      sync.Once
+	restTransport http.RoundTripper // of all clients that talk REST
 
 	mu     sync.Mutex
 	open   map[string]*connection // by location
@@ -122,7 +126,13 @@ func (c *clients) keep(location string, client *secretmanager.Client) {
 	if c.open == nil {
 		c.open, c.calls, c.out = make(map[string]*connection), make(map[*connection]int), make(map[*connection]bool)
 	}
-	c.open[location] = connect(client)
+	var scoped func(context.Context) (*secretmanager.Client, error)
+	if c.target.rest {
+		scoped = func(ctx context.Context) (*secretmanager.Client, error) {
+			return c.newREST(ctx, location, c.restClient(ctx))
+		}
+	}
+	c.open[location] = connect(client, scoped)
 }
 
 // whyNoClient says what the library says, if that can hold no credential: its
@@ -160,8 +170,7 @@ func (c *clients) newClient(ctx context.Context, location string) (*secretmanage
 	var err error
 	switch {
 	case c.target.rest:
-		opts = append(opts, option.WithEndpoint(c.restURL(location)), option.WithHTTPClient(c.restClient()))
-		client, err = secretmanager.NewRESTClient(ctx, opts...)
+		client, err = c.newREST(ctx, location, c.restClient(nil))
 	case c.target.plain:
 		var conn *grpc.ClientConn
 		conn, err = grpc.NewClient(c.target.address, append(dialOptions(), grpc.WithContextDialer(c.dial), grpc.WithTransportCredentials(insecure.NewCredentials()))...)
@@ -190,11 +199,14 @@ func (c *clients) newClient(ctx context.Context, location string) (*secretmanage
 	if err != nil {
 		return nil, err
 	}
-	// The client's own retries hide why they were needed; the resolver tries
-	// again, and spaces its reads.
-	client.CallOptions = &secretmanager.CallOptions{}
+	once(client)
 	return client, nil
 }
+
+// once turns the client's own retries off: they hide why they were needed, and
+// the resolver tries again and spaces its reads. A client for REST looks at
+// what its CallOptions led to when it was made.
+func once(client *secretmanager.Client) { *client.CallOptions = secretmanager.CallOptions{} }
 
 // dial connects without TLS, directly.
 func (c *clients) dial(ctx context.Context, addr string) (net.Conn, error) {

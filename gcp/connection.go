@@ -28,22 +28,27 @@ type connection struct {
 	newestEnabled func(ctx context.Context, secret string) (int, error)
 	// page returns the ids on the page at token of a parent's secrets, and the
 	// next page's token, which is empty at the end.
-	page func(ctx context.Context, parent, token string) (ids []string, next string, err error)
+	page func(ctx context.Context, parent, token string) (pageOfIDs, error)
 	// ready reports whether it is connected.
 	ready func() bool
 	close func() error
 }
 
-func connect(client *secretmanager.Client) *connection {
+// connect makes the connection of a client. scoped returns the client for one
+// listing, or nil for client itself.
+func connect(client *secretmanager.Client, scoped func(context.Context) (*secretmanager.Client, error)) *connection {
+	if scoped == nil {
+		scoped = func(context.Context) (*secretmanager.Client, error) { return client, nil }
+	}
 	return &connection{
 		access: func(ctx context.Context, resource string) (*secretmanagerpb.AccessSecretVersionResponse, error) {
 			return access(ctx, client, resource)
 		},
 		newestEnabled: func(ctx context.Context, secret string) (int, error) {
-			return newestEnabled(ctx, client, secret)
+			return promptly(ctx, scoped, func(client *secretmanager.Client) (int, error) { return newestEnabled(ctx, client, secret) })
 		},
-		page: func(ctx context.Context, parent, token string) ([]string, string, error) {
-			return page(ctx, client, parent, token)
+		page: func(ctx context.Context, parent, token string) (pageOfIDs, error) {
+			return promptly(ctx, scoped, func(client *secretmanager.Client) (pageOfIDs, error) { return page(ctx, client, parent, token) })
 		},
 		ready: func() bool {
 			conn := grpcConn(client)
@@ -115,19 +120,54 @@ func newestEnabled(ctx context.Context, client *secretmanager.Client, secret str
 	}
 }
 
-func page(ctx context.Context, client *secretmanager.Client, parent, token string) (ids []string, next string, err error) {
+// promptly lists with a client and returns when ctx ends. Over REST, the
+// client's listings do not look at their context, and go on.
+func promptly[T any](ctx context.Context, scoped func(context.Context) (*secretmanager.Client, error), list func(*secretmanager.Client) (T, error)) (T, error) {
+	var zero T
+	client, err := scoped(ctx)
+	if err != nil {
+		return zero, err
+	}
+	if grpcConn(client) != nil {
+		return list(client)
+	}
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := list(client)
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-ctx.Done():
+		return zero, ctx.Err()
+	}
+}
+
+// A pageOfIDs is a page of ids, and the token of the next one.
+type pageOfIDs struct {
+	ids  []string
+	next string
+}
+
+func page(ctx context.Context, client *secretmanager.Client, parent, token string) (p pageOfIDs, err error) {
 	it := client.ListSecrets(ctx, &secretmanagerpb.ListSecretsRequest{Parent: parent, PageSize: pageSize, PageToken: token}, gax.WithGRPCOptions(bounded))
 	for {
 		s, err := it.Next()
 		if errors.Is(err, iterator.Done) {
-			return ids, "", nil
+			return p, nil
 		}
 		if err != nil {
-			return nil, "", err
+			return pageOfIDs{}, err
 		}
-		ids = append(ids, s.GetName()[strings.LastIndexByte(s.GetName(), '/')+1:])
+		p.ids = append(p.ids, s.GetName()[strings.LastIndexByte(s.GetName(), '/')+1:])
 		if it.PageInfo().Remaining() == 0 {
-			return ids, it.PageInfo().Token, nil
+			p.next = it.PageInfo().Token
+			return p, nil
 		}
 	}
 }

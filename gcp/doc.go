@@ -11,7 +11,9 @@
 //
 // # Names
 //
-// The base is the project's id, or its number: gcp://my-project. What stands
+// The base is the project's id, or its number: gcp://my-project. It has to be
+// there: no name may choose a project, but for names over a client of [New].
+// What stands
 // behind it in the base goes in front of every name.
 //
 // A secret's id has no slashes: letters, digits, - and _, at most 255 of them.
@@ -43,9 +45,18 @@
 //	separator      what stands for a slash in a secret's id; default -
 //	location       the location of regional secrets, such as europe-west1. They are served by
 //	               secretmanager.LOCATION.rep.googleapis.com; each location has its own client
-//	endpoint       host:port in place of Google's: an emulator on a loopback host, dialled without TLS
-//	               and without credentials, or a private endpoint, with TLS and credentials
+//	endpoint       host:port, http://host:port or https://host:port in place of Google's. host:port on a
+//	               loopback host, and http://, is an emulator, dialled without TLS and without credentials;
+//	               host:port elsewhere, and https://, is a private endpoint, with TLS and credentials
+//	allow_http     true: host:port elsewhere is an emulator, too, and http:// to another machine is allowed,
+//	               also to the token endpoint of a file of credentials; default false
+//	transport      grpc, the default, or rest: HTTP and JSON, for an emulator that speaks nothing else or a
+//	               proxy that lets no HTTP/2 through
 //	quota_project  the project that is charged for the calls; default: the one in the credentials
+//
+// SECRET_MANAGER_EMULATOR_HOST=host:port names an emulator where the option
+// endpoint is absent. SECRETS_ALLOW_HTTP=host[,host] has the effect of
+// allow_http for these hosts.
 //
 // Of a document:
 //
@@ -66,9 +77,19 @@
 //  3. the metadata server, on Compute Engine, GKE, Cloud Run and the like.
 //
 // No URI holds a credential. If there are none, the error comes within two
-// seconds and says what was tried. It is told again for 10 seconds without
-// another attempt. Files are read again after a refusal, so that a key can be
-// replaced under a running program.
+// seconds and says what was tried. A metadata server that has accepted the
+// connection, a token endpoint and a command have as long as the read has. One
+// that fails, is throttled or does not answer is ErrUnavailable or
+// ErrThrottled, and the resolver asks again; a failure is remembered for
+// 0.25 s, doubling to 5 s, or until the file changes. On Google's machines this
+// holds for a metadata server that accepts no connection, too: on GKE it may
+// start after the pod.
+//
+// Files are read at every login and after a refusal, so that a key can be
+// replaced under a running program; a pipe is read once. A file that every
+// user can write is refused. Tokens are not asked for in the clear: an http://
+// address of a token endpoint has to be this machine, a metadata server
+// (169.254.0.0/16, metadata.google.internal) or allowed as above.
 //
 // # Permissions
 //
@@ -103,13 +124,17 @@
 //
 //	ErrNotFound         no such secret or version; a version that is disabled or destroyed
 //	ErrPermission       secretmanager.versions.access is missing (an account that has it on single secrets only gets the
-//	                    same answer for a secret that does not exist), the API or billing is not enabled, the secret's key
-//	                    in Cloud KMS cannot be used
-//	ErrUnauthenticated  no credentials, or refused ones
+//	                    same answer for a secret that does not exist), the API or billing is not enabled in the project
+//	                    that is charged, a policy forbids it, the secret's key in Cloud KMS cannot be used
+//	ErrUnauthenticated  no credentials, or refused ones, with the code and the words of who refused
 //	ErrThrottled        a quota is used up: 90,000 reads a minute for each project by default
-//	ErrUnavailable      no answer in time (3 s for a call), no connection, an answer that is not Secret Manager's, a payload
-//	                    that does not fit its checksum, twice
-//	ErrInvalid          a malformed option or project; two names for one secret
+//	ErrUnavailable      no answer in time, no connection, a source of credentials that fails, an answer that is not Secret
+//	                    Manager's or has more than 8 MiB, a payload that does not fit its checksum, twice
+//	ErrInvalid          a malformed option or project; two names for one secret; a URI without a project; plain http to
+//	                    another machine
+//
+// A call that gets no answer in a third of the read's time is made once more,
+// over another connection.
 //
 // The client's own error is found by errors.As as *apierror.APIError of
 // github.com/googleapis/gax-go/v2/apierror, and, for a call that ran out of

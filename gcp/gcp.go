@@ -71,7 +71,7 @@ func New(client *secretmanager.Client, opts ...Option) *Provider {
 		p.invalid = invalid("gcp.New needs a client")
 		return p
 	}
-	p.clients.users = connect(client)
+	p.clients.users = connect(client, nil)
 	return p
 }
 

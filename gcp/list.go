@@ -81,12 +81,6 @@ func (p *Provider) listing(prefix string) (at place, head, start string, err err
 	return at, head, start, err
 }
 
-// A pageOfIDs is a page of ids, and the token of the next one.
-type pageOfIDs struct {
-	ids  []string
-	next string
-}
-
 // page reads one page of ids.
 func (p *Provider) page(ctx context.Context, at place, token string) (ids []string, next string, err error) {
 	if _, bounded := ctx.Deadline(); !bounded {
@@ -95,8 +89,7 @@ func (p *Provider) page(ctx context.Context, at place, token string) (ids []stri
 		defer cancel()
 	}
 	answer, err := call(ctx, &p.clients, at.location, func(ctx context.Context, conn *connection) (pageOfIDs, error) {
-		ids, next, err := conn.page(ctx, at.parent(), token)
-		return pageOfIDs{ids, next}, err
+		return conn.page(ctx, at.parent(), token)
 	})
 	if err != nil {
 		return nil, "", p.failure(ctx, err, at, permListSecrets)

@@ -2,8 +2,12 @@ package gcp
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
+
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+	"google.golang.org/api/option"
 
 	"github.com/go-secrets/secrets/internal/limit"
 )
@@ -24,9 +28,36 @@ func (c *clients) restURL(location string) string {
 	return "https://" + host
 }
 
+// newREST makes a client for HTTP and JSON.
+func (c *clients) newREST(ctx context.Context, location string, over *http.Client) (*secretmanager.Client, error) {
+	client, err := secretmanager.NewRESTClient(ctx, option.WithLogger(slog.New(slog.DiscardHandler)),
+		option.WithEndpoint(c.restURL(location)), option.WithHTTPClient(over))
+	if err != nil {
+		return nil, err
+	}
+	once(client)
+	return client, nil
+}
+
 // restClient returns the client for HTTP and JSON, with credentials but for an
-// emulator.
-func (c *clients) restClient() *http.Client {
+// emulator. Its requests end with scope, if that is not nil: those of the
+// library's listings have no context of their own.
+func (c *clients) restClient(scope context.Context) *http.Client {
+	c.restOnce.Do(func() { c.restTransport = c.newRESTTransport() })
+	t := c.restTransport
+	if scope != nil {
+		next := t
+		t = roundTrip(func(req *http.Request) (*http.Response, error) { return next.RoundTrip(req.WithContext(scope)) })
+	}
+	return &http.Client{Transport: t, CheckRedirect: stay}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+// RoundTrip calls the func.
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func (c *clients) newRESTTransport() http.RoundTripper {
 	t := http.DefaultTransport
 	if own, ok := t.(*http.Transport); ok {
 		own = own.Clone()
@@ -42,7 +73,7 @@ func (c *clients) restClient() *http.Client {
 	if !c.target.plain {
 		t = &authorized{next: t, clients: c}
 	}
-	return &http.Client{Transport: t, CheckRedirect: stay}
+	return t
 }
 
 // authorized adds the credentials to a request.
