@@ -120,10 +120,10 @@ func (b *batch) call(ctx context.Context, chunk []int) {
 		var v secrets.Value
 		if find(&v, out.Parameters, d) {
 			b.Set(i, &v, nil)
-		} else if !d.loose && !b.p.tree && slices.Contains(out.InvalidParameters, in.Names[n]) {
+		} else if !d.loose && !b.p.tree && !awsapi.IsARN(d.name) && slices.Contains(out.InvalidParameters, in.Names[n]) {
 			b.Fail(missing(d, region), i)
 		} else {
-			b.Leave(i) // another way to find it is left
+			b.Leave(i) // another way to find it is left; an emulator finds ARNs singly only
 		}
 	}
 }

@@ -173,6 +173,19 @@ func TestABatchThatRefusesARNsIsReadSingly(t *testing.T) {
 	requireAll(t, refs, over(t, s).FetchBatch(t.Context(), refs))
 }
 
+func TestAnARNThatABatchDoesNotFindIsReadSingly(t *testing.T) {
+	t.Parallel()
+	arn := "arn:aws:ssm:eu-west-1:123456789012:parameter/shared"
+	s := awstest.NewServer(t, func(r awstest.Request) awstest.Reply {
+		if r.Operation == batched {
+			return awstest.OK(map[string]any{"InvalidParameters": r.Texts("Names")})
+		}
+		return awstest.OK(map[string]any{"Parameter": awstest.Parameter(arn, "value of "+r.Text("Name"), 1)})
+	})
+	refs := references(arn, arn+"-2")
+	requireAll(t, refs, over(t, s).FetchBatch(t.Context(), refs))
+}
+
 func TestAThrottledBatchIsNotAnsweredWithMoreCalls(t *testing.T) {
 	t.Parallel()
 	_, refs := store(20)
