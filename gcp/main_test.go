@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 	"github.com/davecgh/go-spew/spew"
 	"github.com/stretchr/testify/require"
 
@@ -97,6 +99,7 @@ type outcome struct {
 	Data, Version, Error string
 	Deep                 string // all that the error prints by reflection
 	Unauthenticated      bool
+	Took                 time.Duration
 }
 
 // child reads the references in GCP_TEST_CHILD_REFS, one a line, with one
@@ -104,6 +107,10 @@ type outcome struct {
 func child(uri string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
+	if who := os.Getenv("GCP_TEST_CHILD_WHO"); who != "" {
+		start(who, uri)
+		return
+	}
 	base, err := secrets.ParseRef(uri)
 	if err != nil {
 		panic(err)
@@ -153,4 +160,31 @@ func inChild(t *testing.T, env []string, uri string, refs ...string) (outcomes [
 	}
 	require.Len(t, outcomes, len(refs), stderr.String())
 	return outcomes, stderr.String()
+}
+
+// start reads the secret db as a program does at its start, with Google's
+// client alone or with the resolver, in ten seconds, and prints the outcome.
+func start(who, uri string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	began := time.Now()
+	var o outcome
+	var err error
+	if who == "bare" {
+		var client *secretmanager.Client
+		if client, err = secretmanager.NewClient(ctx); err == nil {
+			_, err = client.AccessSecretVersion(ctx, &secretmanagerpb.AccessSecretVersionRequest{Name: global("db") + "/versions/latest"})
+		}
+	} else {
+		var r *secrets.Resolver
+		if r, err = secrets.Open(ctx, uri); err == nil {
+			_, err = r.Get(ctx, "db")
+		}
+	}
+	if err != nil {
+		o.Error = err.Error()
+	}
+	o.Took = time.Since(began)
+	text, _ := json.Marshal(o)
+	fmt.Println(string(text))
 }
