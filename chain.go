@@ -12,20 +12,21 @@ import (
 // other class stops it, and tells which member failed. Given to [New], each
 // member runs the whole search for a name before the next is asked.
 func Chain(ps ...Provider) Provider {
-	c := &chain{}
+	var members []Provider
 	for _, p := range ps {
 		if inner, ok := p.(*chain); ok {
-			c.members = append(c.members, inner.members...)
+			members = append(members, inner.members()...)
 		} else if p != nil {
-			c.members = append(c.members, p)
+			members = append(members, p)
 		}
 	}
-	return c
+	return &chain{func() []Provider { return members }}
 }
 
 // A chain has every capability that its members have. It is what a wrapper
-// around Chain sees; a Resolver takes it apart.
-type chain struct{ members []Provider }
+// around Chain sees; a Resolver takes it apart. Its members are behind a func,
+// where no printer sees their tokens.
+type chain struct{ members func() []Provider }
 
 // A chainLease is the lease of a member's value.
 type chainLease struct {
@@ -35,7 +36,7 @@ type chainLease struct {
 
 func (c *chain) Fetch(ctx context.Context, ref Ref) (Value, error) {
 	err := notFound("the chain has no members")
-	for i, p := range c.members {
+	for i, p := range c.members() {
 		var v Value
 		if v, err = p.Fetch(ctx, ref); err == nil {
 			return c.marked(p, v), nil
@@ -65,7 +66,7 @@ func (c *chain) FetchBatch(ctx context.Context, refs []Ref) []Result {
 	for i := range open {
 		open[i] = i
 	}
-	for m, p := range c.members {
+	for m, p := range c.members() {
 		if len(open) == 0 {
 			break
 		}
@@ -101,7 +102,7 @@ func (c *chain) List(ctx context.Context, prefix string) iter.Seq2[string, error
 	return func(yield func(string, error) bool) {
 		var cannot error
 		seen := make(map[string]bool)
-		for i, p := range c.members {
+		for i, p := range c.members() {
 			l, ok := p.(ListProvider)
 			if !ok {
 				cannot = c.member(i, errors.ErrUnsupported)
@@ -132,7 +133,7 @@ func (c *chain) List(ctx context.Context, prefix string) iter.Seq2[string, error
 
 func (c *chain) Watch(ctx context.Context, ref Ref, changed func()) error {
 	watched := false
-	for i, p := range c.members {
+	for i, p := range c.members() {
 		w, ok := p.(WatchProvider)
 		if !ok {
 			continue

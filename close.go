@@ -91,7 +91,7 @@ func closeProviders(ctx context.Context, opened []*provider, detach bool) []erro
 	}
 	done := within(ctx, func() {
 		parallel(len(opened), len(opened), func(i int) {
-			if err := endProvider(opened[i].opened, detach); err != nil {
+			if err := endProvider(opened[i].given(), detach); err != nil {
 				say(opened[i], err)
 			}
 		})

@@ -89,7 +89,7 @@ func (e *entry) renew(v *version, text string) (changed bool) {
 			s.value, s.prev = old.value, old.prev
 		}
 	}
-	if s.value == v.data && !s.field && s.prev.IsZero() && v.whole.IsZero() {
+	if s.value == v.data() && !s.field && s.prev.IsZero() && v.whole.IsZero() {
 		v.setWhole(&e.name)
 		e.last = &v.whole
 	} else {

@@ -12,7 +12,8 @@ import (
 // itself, for connections made with it live on; Close revokes it.
 type retired struct {
 	provider *provider
-	value    *Value
+	value    func() Value // a func, so that no printer sees the lease
+	expires  time.Time
 }
 
 // closeWait is how long Close waits for providers and revocations.
@@ -26,18 +27,19 @@ func (r *Resolver) retire(p *provider, v *Value) {
 	wall := r.clock.wall()
 	kept := r.retired[:0]
 	for _, old := range r.retired {
-		if old.value.Expires.IsZero() || old.value.Expires.After(wall) {
+		if old.expires.IsZero() || old.expires.After(wall) {
 			kept = append(kept, old)
 		}
 	}
 	lease := *v
 	lease.Data = nil
-	r.retired = append(kept, retired{p, &lease})
+	r.retired = append(kept, retired{p, func() Value { return lease }, lease.Expires})
 }
 
 func (r *Resolver) retireVersion(p *provider, v *version) {
 	if v.leased() {
-		r.retire(p, &v.extra().Value)
+		value := v.value()
+		r.retire(p, &value)
 	}
 }
 
@@ -54,7 +56,7 @@ func (r *Resolver) renew(rd *reading) bool {
 	d := rd.flights[0].doc
 	rd.spread = policy.Spread()
 	r.lock()
-	opened, value, alive := rd.provider.opened, d.value.value(), d.usable(r.now())
+	opened, value, alive := rd.provider.given(), d.value.value(), d.usable(r.now())
 	r.unlock()
 	leaser, ok := opened.(LeaseProvider)
 	if !ok || !alive {
@@ -90,7 +92,7 @@ func (r *Resolver) leases() []retired {
 			for _, d := range f.docs {
 				if d.leased() {
 					v := d.value.value()
-					all = append(all, retired{p, &v})
+					all = append(all, retired{p, func() Value { return v }, v.Expires})
 				}
 			}
 		}
@@ -102,8 +104,8 @@ func (r *Resolver) leases() []retired {
 // policies of Vault do not grant it.
 func revoke(ctx context.Context, leases []retired) {
 	parallel(len(leases), maxRefreshes, func(i int) {
-		if leaser, ok := leases[i].provider.opened.(LeaseProvider); ok {
-			_ = guard(func() error { return leaser.Revoke(ctx, *leases[i].value) })
+		if leaser, ok := leases[i].provider.given().(LeaseProvider); ok {
+			_ = guard(func() error { return leaser.Revoke(ctx, leases[i].value()) })
 		}
 	})
 }

@@ -150,7 +150,7 @@ func (r *Resolver) gather(rd *reading, first *document, now int64) {
 	p := rd.provider
 	horizon := policy.Add(now, first.ttl/10)
 	most := (maxRefreshes - p.calls) * maxBatch / maxRefreshes
-	if _, ok := p.opened.(BatchProvider); !ok || p.batchAfter > now {
+	if _, ok := p.given().(BatchProvider); !ok || p.batchAfter > now {
 		most = 1
 	}
 	for d := p.due.first(); d != nil && d.next <= horizon && len(rd.flights) < most; d = p.due.first() {

@@ -2,8 +2,6 @@ package secrets
 
 import (
 	"crypto/subtle"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -37,8 +35,6 @@ type snapshot struct {
 const redacted = "[REDACTED]"
 
 // secret returns the Secret that opens s.
-//
-//go:noinline
 func (s snapshot) secret() Secret { return Secret{open: func() snapshot { return s }} }
 
 // setWhole makes the Secret of a name that is all of a version and has replaced
@@ -46,12 +42,10 @@ func (s snapshot) secret() Secret { return Secret{open: func() snapshot { return
 // from: a fifth of the memory.
 func (v *version) setWhole(name *string) {
 	v.name = name
-	v.whole = Secret{open: func() snapshot { return snapshot{name: *v.name, value: v.data, from: v} }}
+	v.whole = Secret{open: func() snapshot { return snapshot{name: *v.name, value: v.data(), from: v} }}
 }
 
 // snapshot returns what s holds; the zero Secret holds the zero snapshot.
-//
-//go:noinline
 func (s Secret) snapshot() snapshot {
 	if s.open == nil {
 		return snapshot{}
@@ -113,33 +107,6 @@ func (s Secret) Decode(dst any) error {
 		return &Error{Op: "decode", Name: snap.name, Err: err}
 	}
 	return nil
-}
-
-// decodeJSON is json.Unmarshal with errors that do not quote its input.
-func decodeJSON(value string, dst any) error {
-	err := json.Unmarshal([]byte(value), dst)
-	if err == nil {
-		return nil
-	}
-	var syntax *json.SyntaxError
-	var typ *json.UnmarshalTypeError
-	var target *json.InvalidUnmarshalError
-	switch {
-	case errors.As(err, &target):
-		return invalid("the destination must be a non-nil pointer, not %T", dst)
-	case errors.As(err, &syntax):
-		return invalid("the value is not JSON (at byte %d of %d)", syntax.Offset, len(value))
-	case errors.As(err, &typ):
-		return invalid("the JSON at %s does not fit a Go %s", jsonPlace(typ), typ.Type)
-	}
-	return invalid("the JSON does not fit a Go %T", dst)
-}
-
-func jsonPlace(e *json.UnmarshalTypeError) string {
-	if e.Field != "" {
-		return "field " + quote(e.Field)
-	}
-	return fmt.Sprintf("byte %d", e.Offset)
 }
 
 // Name returns the name that the secret was asked for by.

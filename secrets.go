@@ -123,11 +123,11 @@ func New(p Provider, opts ...Option) *Resolver {
 	}
 	members := []Provider{p}
 	if c, ok := p.(*chain); ok {
-		members = c.members
+		members = c.members()
 	}
 	for i, m := range members {
 		own := newProvider("", nil, r.maxStale)
-		own.opened = m
+		own.opened = func() Provider { return m }
 		s := makeSite()
 		s.folder = own.folder("", nil, false)
 		if len(members) > 1 {

@@ -33,14 +33,14 @@ type provider struct {
 	refresh chan struct{} // holds a token for each refresh in flight
 
 	// Guarded by Resolver.mu.
-	opened     Provider // nil: not yet
-	due        *docHeap // the documents that are to be refreshed
-	failures   int      // in a row, of the classes that speak of the provider
-	told       int      // failures, when the log was last told
-	retryAt    int64    // no refresh before, after failures
-	calls      int      // refreshes that were started and have not ended, as calls of the backend
-	probing    bool     // after failures: one refresh is under way, and the others wait for what it says
-	batchAfter int64    // no batch before
+	opened     func() Provider // nil: not yet. A func, so that no printer sees its tokens
+	due        *docHeap        // the documents that are to be refreshed
+	failures   int             // in a row, of the classes that speak of the provider
+	told       int             // failures, when the log was last told
+	retryAt    int64           // no refresh before, after failures
+	calls      int             // refreshes that were started and have not ended, as calls of the backend
+	probing    bool            // after failures: one refresh is under way, and the others wait for what it says
+	batchAfter int64           // no batch before
 }
 
 func newProvider(scheme string, options map[string]string, maxStale time.Duration) *provider {
@@ -59,11 +59,20 @@ func newProvider(scheme string, options map[string]string, maxStale time.Duratio
 	return p
 }
 
+// given returns the Provider, or nil if it is not opened yet. It is called with
+// the lock held.
+func (p *provider) given() Provider {
+	if p.opened == nil {
+		return nil
+	}
+	return p.opened()
+}
+
 // open returns the Provider, opened when first needed. A failed opening is
 // tried again by the next read.
 func (r *Resolver) open(ctx context.Context, p *provider) (Provider, error) {
 	r.lock()
-	opened := p.opened
+	opened := p.given()
 	r.unlock()
 	if opened != nil {
 		return opened, nil
@@ -75,7 +84,7 @@ func (r *Resolver) open(ctx context.Context, p *provider) (Provider, error) {
 		return nil, ctx.Err()
 	}
 	r.lock()
-	opened = p.opened
+	opened = p.given()
 	r.unlock()
 	if opened != nil {
 		return opened, nil
@@ -97,7 +106,7 @@ func (r *Resolver) open(ctx context.Context, p *provider) (Provider, error) {
 		go closeProvider(opened) // too late for Close to see it
 		return nil, ErrClosed
 	}
-	p.opened = opened
+	p.opened = func() Provider { return opened }
 	return opened, nil
 }
 

@@ -15,9 +15,7 @@ import (
 // A version is one version of a document as it is held: what one read said,
 // immutable but for its fields, which are parsed when first needed.
 type version struct {
-	_ notComparable
-
-	data    string
+	open    func() string // the bytes, where no printer that walks structs looks
 	version string
 	mono    int64 // when it was read, on the resolver's monotonic clock, ns
 	wall    int64 // the same in wall time, ns since 1970
@@ -34,30 +32,30 @@ type version struct {
 
 // rare is what few versions have. It is immutable.
 type rare struct {
-	extra  *versionExtra // nil: nothing of it
-	parsed bool          // as a JSON object, which is what follows
-	object object
-	err    error
+	extra  *versionExtra          // nil: nothing of it
+	fields func() (object, error) // as a JSON object; nil: not parsed yet
 }
 
 // versionExtra is what a Value has beyond Data, Version and Created.
 type versionExtra struct {
-	Value         // its Data and Version are empty: the version has them
-	expires int64 // Value.Expires on the monotonic clock, ns; 0: never
-	refresh int64 // Value.RefreshAt, likewise; 0: the TTL decides
+	Value              // its Data, Version and Lease are empty: the version, and lease, have them
+	lease   func() any // Value.Lease, out of sight like the bytes; nil: none
+	expires int64      // Value.Expires on the monotonic clock, ns; 0: never
+	refresh int64      // Value.RefreshAt, likewise; 0: the TTL decides
 }
 
 // newVersion makes a version of what a provider returned now. Bytes that are
 // those of old are shared with it.
 func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 	wall := r.clock.wall()
-	n := &version{data: string(v.Data), version: v.Version, mono: now, wall: policy.Nanoseconds(wall)}
+	data := string(v.Data)
+	n := &version{open: func() string { return data }, version: v.Version, mono: now, wall: policy.Nanoseconds(wall)}
 	if n.version == "" {
 		n.version = derivedVersion(v.Data)
 	}
 	if old != nil {
-		if n.data == old.data {
-			n.data = old.data
+		if data == old.data() {
+			n.open = old.open
 		}
 		if n.version == old.version {
 			n.version = old.version
@@ -76,7 +74,10 @@ func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 			return max(1, policy.Add(now, int64(t.Sub(wall))))
 		}
 		x := &versionExtra{Value: *v, expires: monotonic(v.Expires), refresh: monotonic(v.RefreshAt)}
-		x.Data, x.Version = nil, ""
+		if lease := v.Lease; lease != nil {
+			x.lease = func() any { return lease }
+		}
+		x.Data, x.Version, x.Lease = nil, "", nil
 		n.rare.Store(&rare{extra: x})
 	}
 	return n
@@ -84,12 +85,13 @@ func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 
 // same reports whether two versions, which may be of different documents, are
 // the same.
-func (v *version) same(o *version) bool { return v.version == o.version && v.data == o.data }
+func (v *version) same(o *version) bool { return v.version == o.version && v.data() == o.data() }
+
+// data returns the bytes.
+func (v *version) data() string { return v.open() }
 
 // extra returns what the version has beyond data, version and creation; nil:
 // nothing.
-//
-//go:noinline
 func (v *version) extra() *versionExtra {
 	if r := v.rare.Load(); r != nil {
 		return r.extra
@@ -102,8 +104,11 @@ func (v *version) value() Value {
 	var value Value
 	if x := v.extra(); x != nil {
 		value = x.Value
+		if x.lease != nil {
+			value.Lease = x.lease()
+		}
 	}
-	value.Data, value.Version = []byte(v.data), v.version
+	value.Data, value.Version = []byte(v.data()), v.version
 	return value
 }
 
@@ -130,22 +135,22 @@ func (v *version) end(maxStale int64) int64 {
 
 func (v *version) leased() bool {
 	x := v.extra()
-	return x != nil && x.Lease != nil
+	return x != nil && x.lease != nil
 }
 
 // fields parses the document when first needed. Those who come at the same
 // time each parse it, and the first to be done is who counts.
 func (v *version) fields() (object, error) {
 	held := v.rare.Load()
-	if held == nil || !held.parsed {
-		first := &rare{extra: v.extra(), parsed: true}
-		first.object, first.err = parseObject(v.data)
+	if held == nil || held.fields == nil {
+		o, err := parseObject(v.data())
+		first := &rare{extra: v.extra(), fields: func() (object, error) { return o, err }}
 		if v.rare.CompareAndSwap(held, first) {
-			return first.object, first.err
+			return o, err
 		}
 		held = v.rare.Load()
 	}
-	return held.object, held.err
+	return held.fields()
 }
 
 // field returns a field of the document, by key or pointer.
@@ -161,7 +166,7 @@ func (v *version) field(key string) (string, error) {
 func (v *version) text() (string, error) {
 	x := v.extra()
 	if x == nil || x.Default == "" {
-		return v.data, nil
+		return v.data(), nil
 	}
 	o, err := v.fields()
 	if err != nil {

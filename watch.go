@@ -236,7 +236,7 @@ func (s *subscription) wait(ctx context.Context, r *Resolver, d time.Duration) (
 // watchDocument has a provider that can tell of changes tell of those of d. It
 // is called with the lock held, after d was read.
 func (r *Resolver) watchDocument(d *document) {
-	w, ok := d.folder.provider.opened.(WatchProvider)
+	w, ok := d.folder.provider.given().(WatchProvider)
 	if !ok || r.onDemand || r.closed || r.watches[d] != nil || d.dropped {
 		return
 	}
@@ -296,7 +296,7 @@ func (r *Resolver) watchMissing(name string, signal func()) context.CancelFunc {
 	}
 	var watches []func() error
 	for _, site := range t.sites {
-		w, ok := site.folder.provider.opened.(WatchProvider)
+		w, ok := site.folder.provider.given().(WatchProvider)
 		if !ok {
 			continue
 		}
