@@ -130,6 +130,10 @@
 //	}
 //	err := secrets.Load(ctx, &cfg)
 //
+// It sets these fields and no others, through pointers to structs, too. A tag
+// that it cannot reach (in a slice, a map, a field that is not exported) is
+// [ErrInvalid] before anything is read.
+//
 // # Secrets in logs
 //
 // A Secret prints as [REDACTED]: with every verb of fmt, in slog, in JSON and
