@@ -34,7 +34,7 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 			return nil, &Error{Op: "bind " + f.path, Name: f.name, Err: invalid("a Live has no place in a struct that is kept current as a whole; use what it holds")}
 		}
 	}
-	b := &structBinding{r: r, woken: make(chan struct{}, 1), unwatch: make(map[string]context.CancelFunc)}
+	b := &structBinding{r: r, waker: &subscription{woken: make(chan struct{}, 1)}, unwatch: make(map[string]context.CancelFunc)}
 	running := false
 	defer func() { // also if a type's own method ends the goroutine
 		if !running {
@@ -42,7 +42,7 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 		}
 	}()
 	for _, f := range fields {
-		b.subs = append(b.subs, r.subscribeTo(f.name, f.optional || f.fallback != nil, b.woken))
+		b.subs = append(b.subs, r.subscribeTo(f.name, f.optional || f.fallback != nil, b.waker.woken))
 	}
 	load := func(ctx context.Context) (v T, err error) {
 		err = r.fill(ctx, reflect.ValueOf(&v).Elem(), fields)
@@ -77,7 +77,7 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 // A structBinding is what BindStruct follows.
 type structBinding struct {
 	r       *Resolver
-	woken   chan struct{} // shared by all of subs
+	waker   *subscription // of no name: its channel is that of all subs
 	subs    []*subscription
 	unwatch map[string]context.CancelFunc // of the watches for names that are missing
 	arrived atomic.Bool                   // one of these may be there
@@ -86,7 +86,7 @@ type structBinding struct {
 // arrive is a provider's word that a missing name may be there.
 func (b *structBinding) arrive() {
 	b.arrived.Store(true)
-	(&subscription{woken: b.woken}).signal()
+	b.waker.signal()
 }
 
 // wait waits until the struct is to be filled again. It reports false when the
@@ -119,7 +119,7 @@ func (b *structBinding) wait(ctx context.Context, err error, failures int) bool 
 			delete(b.unwatch, name)
 		}
 	}
-	if _, ok := (&subscription{woken: b.woken}).wait(ctx, r, poll); !ok {
+	if _, ok := b.waker.wait(ctx, r, poll); !ok {
 		return false
 	}
 	if b.arrived.Swap(false) {

@@ -175,7 +175,7 @@ func decodeJSON(value string, dst any) error {
 	if t == nil || t.Kind() != reflect.Pointer || reflect.ValueOf(dst).IsNil() {
 		return invalid("the destination must be a non-nil pointer, not %T", dst)
 	}
-	err := json.Unmarshal([]byte(value), dst)
+	err := json.Unmarshal([]byte(strings.TrimPrefix(value, byteOrderMark)), dst)
 	if err == nil {
 		return nil
 	}

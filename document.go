@@ -35,9 +35,12 @@ type document struct {
 	expired bool  // past its expiry, and said so
 	dropped bool  // no longer the resolver's
 	again   bool  // it changed while it was being read
+	soon    bool  // a change of it has made it due
 	asked   bool  // by its own name, not only as somebody's parent
 
 	sought uint16 // searches that wait for a read of it, and so keep it; 65,535 for good
+
+	changes pace // of reads that a provider's word brings about
 
 	entries *entry   // the names that are cut from it
 	flight  *flight  // the read under way
@@ -135,7 +138,7 @@ func (r *Resolver) setExpiry(d *document) {
 func (r *Resolver) schedule(d *document, spread float64) {
 	d.idle = false
 	ttl := min(d.ttl, int64(r.maxStale)/10*9) // a TTL beyond MaxStale is read in time all the same
-	d.next = policy.Add(d.value.mono, policy.Part(ttl, spread))
+	d.next = policy.Add(d.value.mono, max(policy.Part(ttl, spread), leastBetween))
 	switch x := d.value.extra(); {
 	case x == nil:
 	case x.refresh > d.value.mono:

@@ -11,8 +11,12 @@ import (
 // An object is a parsed JSON object: a document, cut into its fields.
 type object map[string]json.RawMessage
 
+// byteOrderMark is what some editors put before UTF-8; encoding/json takes none.
+const byteOrderMark = "\uFEFF"
+
 // parseObject reads a JSON object. Its error does not quote the text.
 func parseObject(text string) (object, error) {
+	text = strings.TrimPrefix(text, byteOrderMark)
 	trimmed := strings.TrimLeft(text, " \t\r\n")
 	if trimmed == "" || trimmed[0] != '{' {
 		return nil, invalid("the value is no JSON object, so it has no fields")

@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -47,15 +48,27 @@ func (s *settings) refuse(option, why string) {
 // WithTTL sets how old a document gets before it is read again; the default
 // is 5 minutes. Reads are spread over 0.8 to 1.0 of it. With 0 nothing is kept
 // and every Get reads, coalesced with those that wait already; leased
-// documents are kept all the same. A negative TTL is [ErrInvalid].
+// documents are kept all the same. A TTL that is negative, or shorter than a
+// millisecond, as WithTTL(300) is by mistake, is [ErrInvalid].
 func WithTTL(d time.Duration) Option {
 	return func(s *settings) {
-		if d < 0 {
+		switch {
+		case d < 0:
 			s.refuse("WithTTL", "the duration is negative")
-			return
+		case d > 0 && d < leastDuration:
+			s.refuse("WithTTL", noUnit(d))
+		default:
+			s.ttl = d
 		}
-		s.ttl = d
 	}
+}
+
+// leastDuration is the shortest that an option takes: a shorter one is a number
+// whose unit was forgotten, and would have a backend read without a pause.
+const leastDuration = time.Millisecond
+
+func noUnit(d time.Duration) string {
+	return fmt.Sprintf("the duration is %v, too short to be meant: a number without a unit counts nanoseconds; write %d*time.Second", d, d)
 }
 
 // WithMaxStale sets how old a value may get while its backend fails; the
@@ -141,10 +154,13 @@ func WithOnDemand() Option {
 
 func positive(option string, d time.Duration, set func(*settings)) Option {
 	return func(s *settings) {
-		if d <= 0 {
+		switch {
+		case d <= 0:
 			s.refuse(option, "the duration must be positive")
-			return
+		case d < leastDuration:
+			s.refuse(option, noUnit(d))
+		default:
+			set(s)
 		}
-		set(s)
 	}
 }

@@ -2,14 +2,17 @@ package secrets
 
 import (
 	"crypto/subtle"
+	"database/sql/driver"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 )
 
 // A Secret is one version of one secret. Its value comes out through
 // [Secret.Reveal], [Secret.Bytes], [Secret.Field] and [Secret.Decode] only;
-// every printer, logger and encoder sees [REDACTED].
+// every printer, logger and encoder of text sees [REDACTED], and what would
+// store it (binary encoders, drivers of databases) gets an error.
 //
 // A Secret is immutable and safe for concurrent use; it is cheap to copy. The
 // zero Secret is empty. It does not follow a rotation: call [Get] again when
@@ -182,11 +185,23 @@ func (s Secret) MarshalBinary() ([]byte, error) {
 	return nil, &Error{Op: "marshal", Name: s.Name(), Err: invalid("a Secret is not written in binary form")}
 }
 
+// MarshalBSON is an error, as [Secret.MarshalBinary] is: MongoDB's encoder would
+// store an empty document.
+func (s Secret) MarshalBSON() ([]byte, error) { return s.MarshalBinary() }
+
+// Value is an error, as [Secret.MarshalBinary] is: a Secret is no argument of a
+// query, or [REDACTED] would be stored. Pass [Secret.Reveal] to store the value.
+// It implements [driver.Valuer].
+func (s Secret) Value() (driver.Value, error) {
+	return nil, &Error{Op: "query argument", Name: s.Name(), Err: invalid("a Secret is not stored in a database; pass what Reveal returns to store the value")}
+}
+
 // UnmarshalText makes s a secret of the given text, with no name and no
 // version, so that a Secret can stand in a configuration struct. It refuses
-// [REDACTED], which is what a marshalled Secret reads.
+// [REDACTED], in quotes and between white space, too, which is what a
+// marshalled Secret reads.
 func (s *Secret) UnmarshalText(text []byte) error {
-	if string(text) == redacted {
+	if strings.Trim(string(text), " \t\r\n\"'") == redacted {
 		return &Error{Op: "unmarshal", Err: invalid("the text is %s, what a marshalled Secret reads: the value is gone", redacted)}
 	}
 	*s = snapshot{value: string(text)}.secret()

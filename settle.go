@@ -83,6 +83,7 @@ func (r *Resolver) accept(d *document, v *version, now int64, spread float64) {
 	r.clearTrouble(d, v)
 	r.setExpiry(d)
 	r.schedule(d, spread)
+	d.soon = false
 	if d.again {
 		d.again = false
 		r.readSoon(d)
@@ -147,6 +148,7 @@ func (r *Resolver) fail(d *document, err error, now int64, memory time.Duration)
 	}
 	t.until = policy.Add(now, int64(memory))
 	t.failures++
+	d.soon = false
 	if d.value == nil {
 		r.rememberMissing(d)
 		return

@@ -14,6 +14,7 @@ type subscription struct {
 	entry    *entry
 	woken    chan struct{} // holds a token when there is something to see
 	optional bool          // that there is no such name is fine
+	wakes    pace          // of its subscriber
 }
 
 func (s *subscription) signal() {
@@ -192,14 +193,14 @@ func (r *Resolver) pollAfter(s *subscription, name string, err error, failures i
 				}
 			}
 		}
-		return max(policy.Part(ttl, policy.Spread()), r.negativeTTL)
+		return max(policy.Part(ttl, policy.Spread()), r.negativeTTL, soonest)
 	case err != nil:
 		return time.Second/2 + policy.Refresh(failures, 0)
 	}
 	d := s.entry.doc
 	switch {
 	case d == nil || d.ttl == 0 && !d.leased():
-		return r.negativeTTL
+		return max(r.negativeTTL, soonest)
 	case s.entry.behind():
 		return max(time.Duration(r.outlives(s.entry)-r.now()), soonest)
 	case !r.onDemand:
@@ -227,9 +228,27 @@ func (s *subscription) wait(ctx context.Context, r *Resolver, d time.Duration) (
 	case <-r.ctx.Done():
 		return false, false
 	case <-s.woken:
-		return true, true
+		now := r.now()
+		return true, pause(ctx, r, time.Duration(s.wakes.next(now)-now))
 	case <-late:
 		return false, true
+	}
+}
+
+// pause reports whether the context and the resolver have lasted for d.
+func pause(ctx context.Context, r *Resolver, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-r.ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 
@@ -276,9 +295,16 @@ func (r *Resolver) changed(d *document) {
 	r.readSoon(d)
 }
 
-// readSoon makes d due.
+// readSoon makes d due: now, unless that has been so often of late.
 func (r *Resolver) readSoon(d *document) {
-	d.next = r.now()
+	if d.soon {
+		return
+	}
+	d.soon = true
+	now := r.now()
+	if at := d.changes.next(now); at == now || at < d.next {
+		d.next = at
+	}
 	if !d.idle {
 		r.enqueue(d)
 	}
