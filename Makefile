@@ -36,6 +36,9 @@ api: ## writes api/ anew, after a change of the API that is meant
 test: ## the tests, with the race detector; ARGS='-run Watch' adds flags
 	.ci/test $(ARGS)
 
+newest: ; .ci/newest $(ARGS)
+newest: ## the tests with the newest Go, without the race detector; NEWEST_GO=go1.27.3 chooses
+
 bench: ## the benchmarks beside the code; BENCH=Get chooses
 	go test -run='^$$' -bench='$(or $(BENCH),.)' -benchmem ./...
 
@@ -63,5 +66,5 @@ scale: ## the plots and tables of docs/scale.md, simulated anew; some minutes
 tidy: ## go mod tidy in every module
 	.ci/tidy -w
 
-.PHONY: help check ci format tidiness deps vet staticcheck errcheck comments gosec govulncheck licences apicheck docs checks coverage soak api test bench bench-peers fuzz \
+.PHONY: help check ci format tidiness deps vet staticcheck errcheck comments gosec govulncheck licences apicheck docs checks coverage soak api newest test bench bench-peers fuzz \
 	integration mutants scale tidy

@@ -80,7 +80,7 @@ func TestWhatIsNoObjectHasNoFields(t *testing.T) {
 		"a key without quotes":     `{` + canary + `:1}`,
 		"a control character":      "{\"a\":\"" + canary + "\n\"}",
 		"an escape that is none":   `{"a":"\` + canary + `"}`,
-		"a byte order mark before": "\ufeff{}",
+		"two byte order marks":     "\ufeff\ufeff{}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

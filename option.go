@@ -63,8 +63,8 @@ func WithTTL(d time.Duration) Option {
 	}
 }
 
-// leastDuration is the shortest that an option takes: a shorter one is a number
-// whose unit was forgotten, and would have a backend read without a pause.
+// leastDuration is the shortest that options take which say how often a backend
+// is read: a shorter one is a number whose unit was forgotten.
 const leastDuration = time.Millisecond
 
 func noUnit(d time.Duration) string {
@@ -73,13 +73,14 @@ func noUnit(d time.Duration) string {
 
 // WithMaxStale sets how old a value may get while its backend fails; the
 // default is 24 hours. Past it, Get reads and returns what that says. It must
-// be positive.
+// be a millisecond at least.
 func WithMaxStale(d time.Duration) Option {
 	return positive("WithMaxStale", d, func(s *settings) { s.maxStale = d })
 }
 
 // WithTimeout bounds one read of a backend, its response's body and its
-// retries included; the default is 10 seconds. It must be positive.
+// retries included; the default is 10 seconds. Less than a millisecond is
+// [ErrInvalid].
 func WithTimeout(d time.Duration) Option {
 	return positive("WithTimeout", d, func(s *settings) { s.timeout = d })
 }
@@ -88,11 +89,17 @@ func WithTimeout(d time.Duration) Option {
 // refreshed; the default is three TTLs. The next Get reads it, and waits for
 // that at most a second. It must be positive.
 func WithIdle(d time.Duration) Option {
-	return positive("WithIdle", d, func(s *settings) { s.idle = d })
+	return func(s *settings) {
+		if d <= 0 { // however short it is, it has nothing read
+			s.refuse("WithIdle", "the duration must be positive")
+			return
+		}
+		s.idle = d
+	}
 }
 
 // WithNegativeTTL sets for how long a missing name is remembered as missing;
-// the default is 2 seconds. It must be positive.
+// the default is 2 seconds. It must be a millisecond at least.
 func WithNegativeTTL(d time.Duration) Option {
 	return positive("WithNegativeTTL", d, func(s *settings) { s.negativeTTL = d })
 }

@@ -19,7 +19,7 @@ func TestADurationWithoutAUnitIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, option := range map[string]secrets.Option{
 		"WithTTL": secrets.WithTTL(300), "WithMaxStale": secrets.WithMaxStale(86400), "WithTimeout": secrets.WithTimeout(10),
-		"WithIdle": secrets.WithIdle(600), "WithNegativeTTL": secrets.WithNegativeTTL(2),
+		"WithNegativeTTL": secrets.WithNegativeTTL(2),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +36,7 @@ func TestADurationWithoutAUnitIsRefused(t *testing.T) {
 	t.Run("in a Config", func(t *testing.T) {
 		t.Parallel()
 		ttl := secrets.Duration(300)
-		for _, cache := range []secrets.CacheConfig{{TTL: &ttl}, {MaxStale: 300}, {Timeout: 300}, {Idle: 300}, {NegativeTTL: 300}} {
+		for _, cache := range []secrets.CacheConfig{{TTL: &ttl}, {MaxStale: 300}, {Timeout: 300}, {NegativeTTL: 300}} {
 			_, err := secrets.OpenConfig(t.Context(), secrets.Config{Providers: []string{"optioned://"}, Cache: cache})
 			assert.ErrorIs(t, err, secrets.ErrInvalid)
 			assert.ErrorContains(t, err, "300ns")

@@ -110,8 +110,8 @@ func (b *Backend) unknownOption(scheme, option string) error {
 func (s *site) setOption(k, v string) (known bool, err error) {
 	switch k {
 	case "ttl":
-		if s.ttl, err = time.ParseDuration(v); err != nil || s.ttl < leastDuration {
-			return true, invalid("option ttl: want a duration like 30s or 5m, of a millisecond at least")
+		if s.ttl, err = time.ParseDuration(v); err != nil || s.ttl <= 0 {
+			return true, invalid("option ttl: want a positive duration like 30s or 5m")
 		}
 	case "decode":
 		if s.base64 = v == "base64"; !s.base64 {
