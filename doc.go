@@ -142,6 +142,17 @@
 // [Secret.Decode] are the ways to the value. Errors, logs, events and
 // Status hold names, places and versions, never values.
 //
+// What would store a Secret gets an error, so that no [REDACTED] is stored:
+// arguments of queries ([database/sql] and pgx), MarshalBinary, and so gob,
+// msgpack, cbor and Redis' clients that ask for it, and BSON. Encoders of text
+// write [REDACTED]: JSON, YAML, XML, TOML, forms by MarshalText, and whatever
+// formats by fmt, as redigo does with its arguments. Encoders that look at
+// exported fields alone, as DynamoDB's and Firestore's, write an empty value.
+// None of them has the secret; pass what Reveal returns where it is meant.
+//
+// A [Resolver], a [Live], a context of [NewContext] and a chain keep values
+// where printers do not see them either, as the diff of a failed test.
+//
 // What this does not protect against is code in the same process that asks for
 // the value, or reads its memory.
 //

@@ -66,21 +66,21 @@ func TestWhatIsNoObjectHasNoFields(t *testing.T) {
 	t.Parallel()
 	const canary = "S3cr3t!Cnry"
 	for name, text := range map[string]string{
-		"nothing":                  "",
-		"blanks":                   " \n",
-		"text":                     canary,
-		"a string":                 `"` + canary + `"`,
-		"a list":                   `["` + canary + `"]`,
-		"null":                     "null",
-		"a number":                 "12345",
-		"an object cut short":      `{"a":"` + canary,
-		"an object and more":       `{"a":"` + canary + `"} ` + canary,
-		"two objects":              `{"a":"` + canary + `"}{}`,
-		"a comma too many":         `{"a":"` + canary + `",}`,
-		"a key without quotes":     `{` + canary + `:1}`,
-		"a control character":      "{\"a\":\"" + canary + "\n\"}",
-		"an escape that is none":   `{"a":"\` + canary + `"}`,
-		"two byte order marks":     "\ufeff\ufeff{}",
+		"nothing":                "",
+		"blanks":                 " \n",
+		"text":                   canary,
+		"a string":               `"` + canary + `"`,
+		"a list":                 `["` + canary + `"]`,
+		"null":                   "null",
+		"a number":               "12345",
+		"an object cut short":    `{"a":"` + canary,
+		"an object and more":     `{"a":"` + canary + `"} ` + canary,
+		"two objects":            `{"a":"` + canary + `"}{}`,
+		"a comma too many":       `{"a":"` + canary + `",}`,
+		"a key without quotes":   `{` + canary + `:1}`,
+		"a control character":    "{\"a\":\"" + canary + "\n\"}",
+		"an escape that is none": `{"a":"\` + canary + `"}`,
+		"two byte order marks":   "\ufeff\ufeff{}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
