@@ -45,6 +45,7 @@ type answer struct {
 	failed *api.ResponseError // nil if status is below 400; holds no body
 	bare   bool               // no token was sent
 	host   string             // who answered
+	engine bool               // it is of an engine other than KV, whose words are told
 	hide   func(string) string
 }
 

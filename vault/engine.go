@@ -40,6 +40,7 @@ func (p *provider) fetchEngine(ctx context.Context, m mount, rest string, w *wan
 		if a.status == http.StatusNotFound {
 			p.mounts.forget(m)
 		}
+		a.engine = m.engine != engineCubbyhole
 		return refusal(a)
 	}
 	var r reply

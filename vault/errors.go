@@ -121,8 +121,11 @@ func refusal(a *answer) error {
 	if a.status >= 400 && r.phrase == "" {
 		f.Msg += " (" + strconv.Itoa(a.status) + ")"
 	}
-	if quoted {
+	switch {
+	case quoted && a.engine:
 		f.Msg += a.words()
+	case quoted && a.status >= http.StatusInternalServerError:
+		f.Msg += logSays
 	}
 	return f
 }
@@ -144,7 +147,9 @@ func noSuchRole(status int, said texts) bool {
 	return false
 }
 
-// words are the server's own about a failure, for the end of a message. What
+// words are the server's own about a failure of an engine that makes something,
+// for the end of a message. Of what is stored nothing is repeated, since it may
+// be in the words. What
 // may be a credential is taken out: the token that was sent, what follows the
 // word password, the user information of URLs.
 func (a *answer) words() string {
@@ -157,10 +162,12 @@ func (a *answer) words() string {
 		text = string(runes[:mostWords]) + "…"
 	}
 	if text == "" {
-		return ": its log says why"
+		return logSays
 	}
 	return ": it says: " + text
 }
+
+const logSays = ": its log says why"
 
 // mostWords is how much of the server's words an error repeats, in characters.
 const mostWords = 300

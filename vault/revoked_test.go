@@ -86,7 +86,7 @@ func TestATokenWithANumberOfUsesIsReplacedWhenTheyAreSpent(t *testing.T) {
 				}
 				assert.Equal(t, 4, f.count("/login"), "31 requests of 10 uses each")
 				var wg sync.WaitGroup
-				for range 60 {
+				for range 60 * map[bool]int{true: 1}[told] { // what is not told, many at a time use up before one notices
 					wg.Go(func() { assert.NoError(t, fetch(p)) })
 				}
 				wg.Wait()
