@@ -42,11 +42,11 @@ var providerOptions = append([]string{
 
 // operatorOptions are those that a reference in a value may not set: where the
 // token goes and how the server is known, how to log in, in which namespace, and
-// of a document's what leads to another mount than the path says.
-var operatorOptions = append([]string{
-	"address", "agent", "allow_http", "auth", "ca_cert", "ca_path", "client_cert", "client_key", "engine", "kv", "mount",
-	"namespace", "skip_verify", "tls_server_name",
-}, loginOptions...)
+// of a document's what leads to another mount than the path says, and what is
+// made (a certificate's names, a token's rights).
+var operatorOptions = slices.Concat(loginOptions, []string{
+	"address", "agent", "allow_http", "auth", "ca_cert", "ca_path", "client_cert", "client_key", "namespace", "skip_verify", "tls_server_name",
+}, slices.DeleteFunc(slices.Clone(documentOptionNames), func(name string) bool { return name == "version" }))
 
 // check refuses what no option may be.
 func (s setup) check() error {
