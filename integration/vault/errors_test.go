@@ -183,7 +183,7 @@ func TestPlainHTTPToAnotherMachineIsRefusedUnlessItIsMeant(t *testing.T) {
 		r := open(t, "secret", address, "token_file="+rootTokenFile(t, shared))
 		_, err := r.Get(t.Context(), "k")
 		require.ErrorIs(t, err, secrets.ErrInvalid, address)
-		assert.ErrorContains(t, err, "https://")
+		assert.ErrorContains(t, err, "use https")
 		client := shared.Client(t)
 		require.NoError(t, client.SetAddress(address))
 		_, err = newProvider(t, client).Fetch(t.Context(), ref("secret/k"))
