@@ -84,7 +84,7 @@ func (r *Ref) optionText() string {
 // options are known is seen when the reference is opened.
 func ParseRef(s string) (Ref, error) {
 	if len(s) > maxReference {
-		return Ref{}, &Error{Op: "parse reference", Err: invalid("a reference has at most %d bytes, and this one has %d", maxReference, len(s))}
+		return Ref{}, &Error{Op: "parse reference", Err: invalid("a reference has at most %d bytes, and this one has %d%s", maxReference, len(s), longOption(s))}
 	}
 	var ref Ref
 	form, err := ref.parseForm(s)
@@ -95,6 +95,18 @@ func ParseRef(s string) (Ref, error) {
 		return Ref{}, &Error{Op: "parse reference", Err: err}
 	}
 	return ref, nil
+}
+
+// longOption names the option that makes a reference too long, if one does:
+// often it should name a file, and holds the file's content.
+func longOption(s string) string {
+	_, query, _ := strings.Cut(s, "?")
+	for pair := range strings.SplitSeq(query, "&") {
+		if name, value, ok := strings.Cut(pair, "="); ok && validOption(name) && len(value) > maxName {
+			return ", of which its option " + name + " has " + strconv.Itoa(len(value))
+		}
+	}
+	return ""
 }
 
 // parseURI reads scheme://path[?options][#field]. Its errors quote the scheme
