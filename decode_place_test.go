@@ -20,7 +20,7 @@ type (
 		Port int `json:"port"`
 	}
 	// pathQuoting has its own error of encoding/json tell a path that it made.
-	pathQuoting struct{ path string }
+	pathQuoting struct{}
 )
 
 func (p *pathQuoting) UnmarshalJSON(text []byte) error {

@@ -90,7 +90,7 @@ func TestLoadFillsEveryTagThatItCanReach(t *testing.T) {
 
 	t.Run("and leaves alone what says so, whatever is in it, and what has no tags", func(t *testing.T) {
 		t.Parallel()
-		type cache struct{ last *login }
+		type cache struct{ Last *login }
 		dst, err := loaded[struct {
 			Password string  `secret:"password"`
 			Later    []login `secret:"-"`
@@ -119,6 +119,7 @@ func TestLoadFillsEveryTagThatItCanReach(t *testing.T) {
 
 func TestLoadRefusesATagThatItCannotReach(t *testing.T) {
 	t.Parallel()
+	//lint:ignore U1000 Load looks for it by reflection
 	type held struct{ inner login }
 	for what, dst := range map[string]any{
 		"in a slice":             &struct{ DBs []login }{},

@@ -129,7 +129,7 @@ func (c *clients) keep(location string, client *secretmanager.Client) {
 	var scoped func(context.Context) (*secretmanager.Client, error)
 	if c.target.rest {
 		scoped = func(ctx context.Context) (*secretmanager.Client, error) {
-			return c.newREST(ctx, location, c.restClient(ctx))
+			return c.newREST(ctx, location, c.restClientWithin(ctx))
 		}
 	}
 	c.open[location] = connect(client, scoped)
@@ -170,7 +170,7 @@ func (c *clients) newClient(ctx context.Context, location string) (*secretmanage
 	var err error
 	switch {
 	case c.target.rest:
-		client, err = c.newREST(ctx, location, c.restClient(nil))
+		client, err = c.newREST(ctx, location, c.restClient())
 	case c.target.plain:
 		var conn *grpc.ClientConn
 		conn, err = grpc.NewClient(c.target.address, append(dialOptions(), grpc.WithContextDialer(c.dial), grpc.WithTransportCredentials(insecure.NewCredentials()))...)

@@ -40,16 +40,19 @@ func (c *clients) newREST(ctx context.Context, location string, over *http.Clien
 }
 
 // restClient returns the client for HTTP and JSON, with credentials but for an
-// emulator. Its requests end with scope, if that is not nil: those of the
-// library's listings have no context of their own.
-func (c *clients) restClient(scope context.Context) *http.Client {
+// emulator.
+func (c *clients) restClient() *http.Client {
 	c.restOnce.Do(func() { c.restTransport = c.newRESTTransport() })
-	t := c.restTransport
-	if scope != nil {
-		next := t
-		t = roundTrip(func(req *http.Request) (*http.Response, error) { return next.RoundTrip(req.WithContext(scope)) })
-	}
-	return &http.Client{Transport: t, CheckRedirect: stay}
+	return &http.Client{Transport: c.restTransport, CheckRedirect: stay}
+}
+
+// restClientWithin returns such a client whose requests end with ctx: those of
+// the library's listings have no context of their own.
+func (c *clients) restClientWithin(ctx context.Context) *http.Client {
+	client := c.restClient()
+	next := client.Transport
+	client.Transport = roundTrip(func(req *http.Request) (*http.Response, error) { return next.RoundTrip(req.WithContext(ctx)) })
+	return client
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)

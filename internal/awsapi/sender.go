@@ -70,7 +70,7 @@ func (s *sending) ID() string { return "secrets.Sender" }
 func (s *sending) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, _ middleware.DeserializeHandler) (
 	out middleware.DeserializeOutput, metadata middleware.Metadata, err error,
 ) {
-	out.RawResponse, metadata, err = smithyhttp.NewClientHandler(s).Handle(ctx, in.Request)
+	out.RawResponse, metadata, err = smithyhttp.NewClientHandlerWithOptions(s).Handle(ctx, in.Request)
 	return out, metadata, err
 }
 

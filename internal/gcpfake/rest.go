@@ -2,7 +2,6 @@ package gcpfake
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 
@@ -101,5 +100,5 @@ func refuse(w http.ResponseWriter, st *status.Status) {
 	}
 	text, _ := json.Marshal(map[string]any{"error": map[string]any{"code": code, "message": st.Message(), "status": names[st.Code()], "details": details}})
 	w.WriteHeader(code)
-	_, _ = io.WriteString(w, string(text))
+	_, _ = w.Write(text)
 }

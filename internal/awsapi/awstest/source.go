@@ -86,21 +86,21 @@ func (s *Source) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/federation/credentials"):
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"roleCredentials":{"accessKeyId":"ASIASSO","secretAccessKey":"x","sessionToken":"y","expiration":%d}}`, end.UnixMilli())
+		_, _ = fmt.Fprintf(w, `{"roleCredentials":{"accessKeyId":"ASIASSO","secretAccessKey":"x","sessionToken":"y","expiration":%d}}`, end.UnixMilli())
 	case r.URL.Path == "/latest/api/token":
 		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "21600")
-		fmt.Fprint(w, "token")
+		_, _ = fmt.Fprint(w, "token")
 	case r.URL.Path == "/latest/meta-data/iam/security-credentials/":
-		fmt.Fprint(w, "role")
+		_, _ = fmt.Fprint(w, "role")
 	case strings.HasPrefix(r.URL.Path, "/latest/"):
-		fmt.Fprintf(w, `{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAIMDS","SecretAccessKey":"x","Token":"y","Expiration":%q,"LastUpdated":"2020-01-01T00:00:00Z"}`, end.UTC().Format(time.RFC3339))
+		_, _ = fmt.Fprintf(w, `{"Code":"Success","Type":"AWS-HMAC","AccessKeyId":"ASIAIMDS","SecretAccessKey":"x","Token":"y","Expiration":%q,"LastUpdated":"2020-01-01T00:00:00Z"}`, end.UTC().Format(time.RFC3339))
 	case r.Method == http.MethodGet:
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"AccessKeyId":"ASIACONTAINER","SecretAccessKey":"x","Token":"y","Expiration":%q}`, end.UTC().Format(time.RFC3339))
+		_, _ = fmt.Fprintf(w, `{"AccessKeyId":"ASIACONTAINER","SecretAccessKey":"x","Token":"y","Expiration":%q}`, end.UTC().Format(time.RFC3339))
 	default:
 		_ = r.ParseForm()
 		action := r.Form.Get("Action")
-		fmt.Fprintf(w, `<%[1]sResponse><%[1]sResult><Credentials><AccessKeyId>ASIASTS</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>y</SessionToken><Expiration>%[2]s</Expiration></Credentials></%[1]sResult></%[1]sResponse>`,
+		_, _ = fmt.Fprintf(w, `<%[1]sResponse><%[1]sResult><Credentials><AccessKeyId>ASIASTS</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>y</SessionToken><Expiration>%[2]s</Expiration></Credentials></%[1]sResult></%[1]sResponse>`,
 			action, end.UTC().Format(time.RFC3339))
 	}
 }
@@ -113,13 +113,13 @@ func (tr Trouble) write(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodPost {
 		w.WriteHeader(tr.Status)
-		fmt.Fprintf(w, `<ErrorResponse><Error><Type>Receiver</Type><Code>%s</Code><Message>in trouble</Message></Error></ErrorResponse>`, code)
+		_, _ = fmt.Fprintf(w, `<ErrorResponse><Error><Type>Receiver</Type><Code>%s</Code><Message>in trouble</Message></Error></ErrorResponse>`, code)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-Errortype", code)
 	w.WriteHeader(tr.Status)
-	fmt.Fprintf(w, `{"code":%q,"message":"in trouble"}`, code)
+	_, _ = fmt.Fprintf(w, `{"code":%q,"message":"in trouble"}`, code)
 }
 
 // Answering starts a server that answers every request the same, as text. It

@@ -73,6 +73,9 @@ func usedUp(t *testing.T, value string) (*secrets.Resolver, *secretstest.Provide
 	return r, p
 }
 
+// key is that of a context's value.
+type key struct{}
+
 // ours are the things of ours that values and tokens can be reached through.
 func ours(t *testing.T, value string) map[string]any {
 	t.Helper()
@@ -82,7 +85,7 @@ func ours(t *testing.T, value string) map[string]any {
 		"a resolver":                 r,
 		"a resolver in a struct":     struct{ R, r any }{r, r},
 		"a context":                  secrets.NewContext(context.Background(), r),
-		"a context below another":    context.WithValue(secrets.NewContext(context.Background(), r), struct{}{}, 1),
+		"a context below another":    context.WithValue(secrets.NewContext(context.Background(), r), key{}, 1),
 		"a request":                  httptest.NewRequest(http.MethodGet, "/", nil).WithContext(secrets.NewContext(context.Background(), r)),
 		"a provider in memory":       p,
 		"a chain":                    secrets.Chain(p, &tokenProvider{token: value}),

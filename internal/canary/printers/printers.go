@@ -27,7 +27,7 @@ import (
 // A sink collects what an assertion of testify says.
 type sink struct{ strings.Builder }
 
-func (s *sink) Errorf(format string, args ...any) { fmt.Fprintf(s, format, args...) }
+func (s *sink) Errorf(format string, args ...any) { _, _ = fmt.Fprintf(s, format, args...) }
 func (s *sink) FailNow()                          {}
 
 // All returns what turns a value into text, by every way that a program has to
