@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
 // Close ends every goroutine that the resolver started, revokes the leases
@@ -17,6 +18,9 @@ func (r *Resolver) Close() error { return r.close(false) }
 // what a process does before it replaces itself by another (exec(2)) that uses
 // the secrets on.
 func (r *Resolver) Detach() error { return r.close(true) }
+
+// tellWait is how long Close waits for the observer and the log.
+const tellWait = time.Second
 
 func (r *Resolver) close(detach bool) error {
 	r.lock()
@@ -66,7 +70,13 @@ func (r *Resolver) close(detach bool) error {
 			revoke(ctx, r.lateLeases())
 		}
 	})
-	return errors.Join(append(errs, closeProviders(all, opened, detach)...)...)
+	errs = append(errs, closeProviders(all, opened, detach)...)
+	last, cancel := context.WithTimeout(all, tellWait)
+	defer cancel()
+	if !r.toldWithin(last) {
+		errs = append(errs, &Error{Op: "close", Err: freeze(errors.New("the observer or the log's handler does not return"))})
+	}
+	return errors.Join(errs...)
 }
 
 // lateLeases returns the leases of what reads brought that were under way when

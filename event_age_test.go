@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -30,6 +31,7 @@ func (l *listener) option() secrets.Option {
 
 // take returns the events so far, and forgets them.
 func (l *listener) take() []secrets.Event {
+	synctest.Wait() // until they are told
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	events := l.events
@@ -40,6 +42,7 @@ func (l *listener) take() []secrets.Event {
 // first returns the first event of a kind, and leaves all where they are.
 func (l *listener) first(t testing.TB, kind secrets.EventKind) secrets.Event {
 	t.Helper()
+	synctest.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range l.events {

@@ -54,13 +54,16 @@ type reading struct {
 	movers   []string      // names that may have got a document of their own, read along
 	overdue  func()        // called, if not nil, once a deaf provider's flights are settled without it
 	opening  time.Duration // of the timeout, spent on opening the provider
+
+	event *Event // of its last call, until that is told; guarded by Resolver.mu
 }
 
 // with returns the reading of other flights.
 func (rd *reading) with(flights []*flight) *reading {
-	other := *rd
-	other.flights = flights
-	return &other
+	return &reading{
+		provider: rd.provider, flights: flights, refresh: rd.refresh, searched: rd.searched,
+		spread: rd.spread, movers: rd.movers, overdue: rd.overdue, opening: rd.opening,
+	}
 }
 
 // read reads everything in rd, in batches where the provider can, and settles
@@ -219,6 +222,7 @@ func (r *Resolver) settleSome(rd *reading, results []Result, again []int, desert
 	var left, final []*flight
 	var finals []Result
 	r.lock()
+	r.tellRead(rd)
 	for i, f := range rd.flights {
 		if len(again) > 0 && again[0] == i {
 			again = again[1:]
@@ -287,6 +291,7 @@ func (r *Resolver) settleAll(rd *reading, results []Result) {
 	}
 	r.lock()
 	defer r.unlock()
+	r.tellRead(rd)
 	now := max(r.now(), r.lastRead+1) // so that every search knows which reads came after it
 	r.lastRead = now
 	for i, f := range rd.flights {

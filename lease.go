@@ -76,9 +76,7 @@ func (r *Resolver) renew(rd *reading) bool {
 		return false
 	}
 	res.Err = err
-	if r.observer != nil {
-		r.emit(readEvent(rd, results, r.clock.mono()-start))
-	}
+	r.noteRead(rd, results, r.clock.mono()-start)
 	r.settleAll(rd, results)
 	return true
 }

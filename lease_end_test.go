@@ -43,9 +43,11 @@ func TestARenewalIsAReadForAnObserver(t *testing.T) {
 		r, p := lent(t, secrets.WithObserver(func(_ context.Context, e secrets.Event) { told <- e }))
 		value(t, r, "creds")
 		p.Delay("creds", 50*time.Millisecond)
+		synctest.Wait()
 		require.Len(t, told, 1)
 		<-told
 		time.Sleep(5*time.Minute + time.Second)
+		synctest.Wait()
 		synctest.Wait()
 		require.Len(t, told, 1)
 		e := <-told

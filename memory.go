@@ -105,6 +105,7 @@ func (r *Resolver) lose(name string, start int64) {
 		event := d.event(EventDeleted, r.now())
 		event.Names = []string{name}
 		r.tell(event)
+		r.noteDeletion(name, d)
 	}
 	r.dropEntry(e)
 	if d != nil {

@@ -2,13 +2,17 @@ package secrets
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 )
 
 // An Observer is told of backend reads and of changes of state; see [Event].
-// It must be safe for concurrent use and return soon; it is never called with
-// a lock held. A panic in it is not recovered.
+// It is called after what it is told of has happened, one event at a time and
+// in order, on a goroutine that no read waits for: it may be slow, and may call
+// the resolver, except for Close, which waits for it (for a second at most). If
+// it falls more than 1,000 events behind, the oldest are dropped, and the log
+// tells how many. A panic in it is logged, without the panic's value.
 type Observer func(context.Context, Event)
 
 // An EventKind says what happened.
@@ -46,12 +50,99 @@ type Event struct {
 	quiet bool // not for the log
 }
 
-// emit logs and reports an event. It is called without the lock.
-func (r *Resolver) emit(e *Event) {
-	e.Time = r.clock.wall()
-	if r.observer != nil {
-		r.observer(r.ctx, *e)
+// maxEvents bounds the events that are still to be told.
+const maxEvents = 1000
+
+// tell has an event told: after what happens under the lock now, and on a
+// goroutine that lives while there are any. It is called with the lock held.
+func (r *Resolver) tell(e *Event) {
+	if r.observer == nil && (e.quiet || e.Kind == EventRead) {
+		return
 	}
+	e.Time = r.clock.wall()
+	if len(r.events) == maxEvents {
+		r.events[0] = nil
+		r.events = r.events[1:]
+		r.untold++
+	}
+	r.events = append(r.events, e)
+	if r.telling == nil {
+		r.telling = make(chan struct{})
+		go r.tellAll()
+	}
+}
+
+// tellAll tells what has happened until there is nothing more to tell.
+func (r *Resolver) tellAll() {
+	all := false
+	defer func() {
+		if !all { // the observer, or the log's handler, has ended the goroutine
+			go r.tellAll()
+		}
+	}()
+	for {
+		r.lock()
+		if len(r.events) == 0 {
+			close(r.telling)
+			r.telling, r.events = nil, nil
+			r.unlock()
+			all = true
+			return
+		}
+		e, untold := r.events[0], r.untold
+		r.events[0] = nil
+		r.events, r.untold = r.events[1:], 0
+		r.unlock()
+		if untold > 0 {
+			r.emit("log handler", func() {
+				r.log().Log(r.ctx, slog.LevelWarn, "events were dropped, since the observer or the log is slow", "events", untold)
+			})
+		}
+		r.emit("log handler", func() { r.record(e) })
+		if r.observer != nil {
+			r.emit("observer", func() { r.observer(r.ctx, *e) })
+		}
+	}
+}
+
+// toldWithin reports whether all that has happened is told before ctx ends.
+func (r *Resolver) toldWithin(ctx context.Context) bool {
+	r.lock()
+	telling := r.telling
+	r.unlock()
+	if telling == nil {
+		return true
+	}
+	select {
+	case <-telling:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// emit calls code of the program that is told of an event; a panic there is
+// logged.
+func (r *Resolver) emit(what string, call func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			text := fmt.Sprintf("with a %T at %s", p, panicPlace())
+			safely(func() { r.log().Log(r.ctx, slog.LevelError, "the "+what+" panicked", "panic", text) })
+		}
+	}()
+	call()
+}
+
+// log returns where the resolver logs.
+func (r *Resolver) log() *slog.Logger {
+	if r.logger == nil {
+		return slog.Default()
+	}
+	return r.logger
+}
+
+// record logs an event.
+func (r *Resolver) record(e *Event) {
 	level, text := slog.LevelInfo, ""
 	switch e.Kind {
 	case EventChanged:
@@ -72,10 +163,7 @@ func (r *Resolver) emit(e *Event) {
 	default:
 		return
 	}
-	logger := r.logger
-	if logger == nil {
-		logger = slog.Default()
-	}
+	logger := r.log()
 	if !logger.Enabled(r.ctx, level) {
 		return
 	}

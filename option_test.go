@@ -202,6 +202,7 @@ func TestLoggerAndObserver(t *testing.T) {
 		}))
 		p.Delay(secretstest.All, 20*time.Millisecond)
 		require.NoError(t, r.Preload(t.Context(), "a", "b", "c"))
+		synctest.Wait()
 		require.Len(t, reads, 1)
 		assert.Equal(t, 3, reads[0].Documents)
 		assert.Equal(t, 20*time.Millisecond, reads[0].Duration)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -34,6 +35,7 @@ func (j *journal) option() secrets.Option {
 
 // take returns the lines of failed refreshes, and forgets all.
 func (j *journal) take() (lines []string) {
+	synctest.Wait() // until it is told
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for line := range strings.Lines(j.text.String()) {

@@ -122,6 +122,7 @@ func TestTheEventOfARead(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			_ = r.Preload(ctx, c.names...)
 			cancel()
+			synctest.Wait()
 			require.NotEmpty(t, seen)
 			e := seen[0]
 			assert.Equal(t, 50*time.Millisecond, e.Duration)

@@ -87,6 +87,7 @@ func (r *Resolver) tidy(now int64) {
 		r.names.promote() // names that are asked for again need not wait for their turn
 	}
 	r.forgetExpiredMissing(now)
+	r.deletions(now, func(string, *deletion) {})
 }
 
 // expire takes out of Get's sight what may no longer be served.

@@ -2,7 +2,10 @@ package secrets
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -43,6 +46,37 @@ type Backend struct {
 	// result must read as itself once [Ref.String] has written it. Errors are
 	// [ErrInvalid] and quote nothing of ref, which may hold anything.
 	Translate func(form string, ref *Ref) error
+	// Check, if not nil, refuses what no provider can be opened with, or no
+	// document read: a value that an option cannot have, options that exclude
+	// each other, a path that is missing. It is called for each provider URI
+	// (Path empty, the path of the URI in Base) and each reference (Base empty)
+	// before anything is opened, with the options that are the backend's own,
+	// which it knows by name. It does no I/O: what it cannot tell without, as
+	// whether a file is there, it lets pass. Its error is [ErrInvalid], names
+	// the option and what it can be, and quotes no value that may be a
+	// credential.
+	Check func(ref Ref) error
+}
+
+// check calls Check for what a URI says: a base for names, or a reference.
+func (b *Backend) check(ref *Ref, base bool, options ...map[string]string) error {
+	if b.Check == nil {
+		return nil
+	}
+	checked := Ref{Scheme: ref.Scheme, Field: ref.Field}
+	if checked.Path = ref.Join(); base {
+		checked.Base, checked.Path = checked.Path, ""
+	}
+	for _, some := range options {
+		for k, v := range some {
+			checked.set(k, v)
+		}
+	}
+	err := guard(func() error { return b.Check(checked) })
+	if err != nil && !errors.Is(err, ErrInvalid) {
+		return fmt.Errorf("%w: %s", ErrInvalid, strings.TrimPrefix(err.Error(), ErrUnavailable.Error()+": "))
+	}
+	return err
 }
 
 var registry = struct {
@@ -89,7 +123,8 @@ func lookupBackend(scheme string) (*Backend, error) {
 	}
 	registry.RUnlock()
 	slices.Sort(known)
-	return nil, invalid("unknown scheme %q (linked: %v)", scheme, known)
+	hint := didYouMean(scheme, append(known[:len(known):len(known)], "env", "envfile", "file", "vault", "awssm", "ssm", "gcp"))
+	return nil, invalid("unknown scheme %q (linked: %v%s)", scheme, known, hint)
 }
 
 // knownScheme reports whether a backend is linked for scheme, or is one of
@@ -109,3 +144,45 @@ func ownPackage(scheme string) string {
 }
 
 const modulePath = "github.com/go-secrets/secrets"
+
+// didYouMean returns a hint at the word among known that somebody may have
+// wanted to write, or nothing.
+func didYouMean(word string, known []string) string {
+	best, least := "", max(2, len(word)/3)+1
+	for _, k := range known {
+		if d := editDistance(word, k); d < least && d < len(k) {
+			best, least = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}
+
+// editDistance returns how many letters have to be added, left out, changed or
+// swapped with the next one to make b of a.
+func editDistance(a, b string) int {
+	if len(a) > 64 || len(b) > 64 {
+		return 64
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := last[j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

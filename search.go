@@ -376,6 +376,9 @@ func (r *Resolver) finish(s *search) {
 			t.err = fmt.Errorf("%w: %w", ErrUnavailable, errAbandoned)
 		case errors.Is(t.err, ErrNotFound):
 			r.lose(t.name, s.start)
+			if s.tries == untilTimeout { // somebody asks
+				r.stillGone(t.name, t.err)
+			}
 		}
 		if r.ttl == 0 || r.held+r.named > r.maxEntries {
 			r.dropNameless(t)

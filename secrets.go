@@ -54,7 +54,10 @@ type Resolver struct {
 	watches        map[*document]context.CancelFunc // of documents whose provider tells of changes
 	referred       map[*document][]*entry           // the names that a document's value refers elsewhere
 	sought         int                              // names of searches for several, under way
-	told           []*Event                         // emitted when the lock is released
+	events         []*Event                         // that have happened and are still to be told, in order
+	untold         int                              // events that were dropped, there being too many
+	telling        chan struct{}                    // closed when all are told; nil: nobody tells
+	deleted        map[string]*deletion             // names that were in use, and are gone
 	running        bool                             // the refresher runs
 	wakeAt         int64                            // when it looks next
 	tidyAt         int64                            // when it tidies next
@@ -152,6 +155,7 @@ func newResolver(opts []Option) *Resolver {
 		subs:           make(map[*entry][]*subscription),
 		watches:        make(map[*document]context.CancelFunc),
 		referred:       make(map[*document][]*entry),
+		deleted:        make(map[string]*deletion),
 	}
 	r.names.clear()
 	for _, o := range opts {
@@ -355,26 +359,13 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 //go:noinline
 func (r *Resolver) now() int64 { return int64(r.clock.mono()) }
 
-// tell keeps an event until the lock is released. It is called with the lock
-// held, and too seldom to be worth a copy in each place.
-//
-//go:noinline
-func (r *Resolver) tell(e *Event) { r.told = append(r.told, e) }
-
 // lock takes the lock. It is called in too many places to be worth a copy in each.
 //
 //go:noinline
 func (r *Resolver) lock() { r.mu.Lock() }
 
-// unlock releases the lock, and then tells what happened under it.
-func (r *Resolver) unlock() {
-	told := r.told
-	r.told = nil
-	r.mu.Unlock()
-	for _, e := range told {
-		r.emit(e)
-	}
-}
+// unlock releases the lock.
+func (r *Resolver) unlock() { r.mu.Unlock() }
 
 // spawn starts a goroutine that Close waits for. It is called with the lock
 // held and the resolver open, or by a goroutine that Close waits for.

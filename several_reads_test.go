@@ -55,6 +55,7 @@ func TestPreloadOfMany(t *testing.T) {
 				}
 			}))
 			require.NoError(t, r.Preload(t.Context(), names...))
+			synctest.Wait()
 			assert.ElementsMatch(t, want, p.sizes)
 			assert.Equal(t, len(want), reads, "calls that the observer is told of")
 			assert.Equal(t, n, p.Calls().Reads)

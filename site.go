@@ -77,6 +77,9 @@ func (r *Resolver) newSite(ref *Ref, base bool) (*site, error) {
 			}
 		}
 	}
+	if err := b.check(ref, base, ofProvider.Options, ofDocument.Options); err != nil {
+		return nil, err
+	}
 	p := r.provider(ref.Scheme, ofProvider.Options, b.Open)
 	if base {
 		s.folder = p.folder(ref.Join(), ofDocument.Options, false)
@@ -96,13 +99,13 @@ var ownOptions = [...]string{"decode", "references", "search", "trim", "ttl"}
 
 // unknownOption returns the error about an option that a scheme does not have.
 func (b *Backend) unknownOption(scheme, option string) error {
-	known := strings.Join(b.Options, ", ")
+	known := slices.Clone(b.Options)
 	for _, o := range append(ownOptions[:], b.DocumentOptions...) {
-		if !contains(b.Options, o) {
-			known += ", " + o
+		if !slices.Contains(known, o) {
+			known = append(known, o)
 		}
 	}
-	return invalid("%s:// does not know the option %s (it knows %s)", scheme, quote(option), strings.TrimPrefix(known, ", "))
+	return invalid("%s:// does not know the option %s (it knows %s%s)", scheme, quote(option), strings.Join(known, ", "), didYouMean(option, known))
 }
 
 // setOption sets one of the resolver's own options; known is false if k is

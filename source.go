@@ -131,9 +131,7 @@ func (r *Resolver) fetch(ctx context.Context, rd *reading) []Result {
 	}
 	start := r.clock.mono()
 	results := r.fetchRefs(ctx, p, opened, refs)
-	if r.observer != nil {
-		r.emit(readEvent(rd, results, r.clock.mono()-start))
-	}
+	r.noteRead(rd, results, r.clock.mono()-start)
 	return results
 }
 
@@ -242,6 +240,26 @@ func parallel(n, limit int, f func(int)) {
 		})
 	}
 	wg.Wait()
+}
+
+// noteRead has it told that a call of the backend ended, once what it said is
+// settled.
+func (r *Resolver) noteRead(rd *reading, results []Result, took time.Duration) {
+	if r.observer == nil {
+		return
+	}
+	e := readEvent(rd, results, took)
+	r.lock()
+	rd.event = e
+	r.unlock()
+}
+
+// tellRead tells of it. It is called with the lock held.
+func (r *Resolver) tellRead(rd *reading) {
+	if rd.event != nil {
+		r.tell(rd.event)
+		rd.event = nil
+	}
 }
 
 func readEvent(rd *reading, results []Result, took time.Duration) *Event {

@@ -51,8 +51,29 @@ func (r *Resolver) Status() []Status {
 			}
 		}
 	}
+	all = r.addDeleted(all, now)
 	r.unlock()
 	sort.Sort(byPlace(all))
+	return all
+}
+
+// addDeleted adds the names that were deleted and are asked for, unless they are
+// told already.
+func (r *Resolver) addDeleted(all []Status, now int64) []Status {
+	told := make(map[string]bool)
+	for _, s := range all {
+		for _, name := range s.Names {
+			told[name] = true
+		}
+	}
+	r.deletions(now, func(name string, g *deletion) {
+		if !told[name] {
+			all = append(all, Status{
+				Names: []string{name}, Provider: g.scheme, Document: g.place, State: StateMissing, Failures: 1,
+				Class: ErrNotFound.Error(), LastError: g.err.Error(),
+			})
+		}
+	})
 	return all
 }
 
@@ -147,9 +168,10 @@ func printable(t time.Time) time.Time {
 }
 
 // Healthy returns nil if every secret that is in use can be served: an error
-// that joins those that have expired, and those that were asked for and could
-// never be read. A value that is merely stale is healthy; so is the absence of
-// a name that nobody watches.
+// that joins those that have expired, those that were asked for and could
+// never be read, and those that were deleted and are still asked for. A value
+// that is merely stale is healthy; so is the absence of a name that was never
+// there and that nobody watches.
 func (r *Resolver) Healthy() error {
 	if r.err != nil {
 		return r.err
@@ -170,6 +192,11 @@ func (r *Resolver) Healthy() error {
 			}
 		}
 	}
+	r.deletions(now, func(name string, g *deletion) {
+		if e := r.names.find(name); e == nil || len(r.subs[e]) == 0 { // else it is told below
+			errs = append(errs, &Error{Op: "health", Name: name, Ref: g.place, Err: g.err})
+		}
+	})
 	for e, subs := range r.subs {
 		for _, s := range subs {
 			if e.doc == nil && !s.optional {

@@ -199,6 +199,7 @@ func (r *Resolver) attach(t *target, at *try, d *document, v *version) error {
 	}
 	found := e.doc == nil
 	t.isNew = found
+	delete(r.deleted, t.name)
 	r.unrefer(e)
 	e.part = at.part
 	if from := at.site.referrer; from != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"time"
 
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -38,6 +39,9 @@ func Example() {
 
 	_, _ = r.Get(context.Background(), "db/password")
 
+	for len(spans.Ended()) == 0 { // calls are told in the background
+		time.Sleep(time.Millisecond)
+	}
 	fmt.Println(spans.Ended()[0].Name())
 	var collected metricdata.ResourceMetrics
 	if err := reader.Collect(context.Background(), &collected); err != nil {

@@ -1,0 +1,221 @@
+package secrets_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets"
+)
+
+// handling is a log handler that is a func.
+type handling func(slog.Record)
+
+func (h handling) Enabled(context.Context, slog.Level) bool { return true }
+func (h handling) Handle(_ context.Context, r slog.Record) error {
+	h(r)
+	return nil
+}
+func (h handling) WithAttrs([]slog.Attr) slog.Handler { return h }
+func (h handling) WithGroup(string) slog.Handler      { return h }
+
+func TestWhoeverIsToldDelaysNoRead(t *testing.T) {
+	for what, harm := range map[string]func(r *secrets.Resolver){
+		"is slow":            func(*secrets.Resolver) { time.Sleep(time.Hour) },
+		"panics":             func(*secrets.Resolver) { panic("hunter2") },
+		"ends its goroutine": func(*secrets.Resolver) { runtime.Goexit() },
+		"asks for a cold name": func(r *secrets.Resolver) {
+			time.Sleep(time.Second) // each read is told again
+			_, _ = r.Get(context.Background(), fmt.Sprint("cold", time.Now()))
+		},
+		"refreshes what it is told of": func(r *secrets.Resolver) {
+			time.Sleep(time.Second) // each refresh is told again
+			_, _ = r.Refresh(context.Background(), "db")
+		},
+		"looks at the status": func(r *secrets.Resolver) { _, _ = r.Status(), r.Healthy() },
+	} {
+		for who, option := range map[string]func(f func()) []secrets.Option{
+			"an observer": func(f func()) []secrets.Option {
+				return []secrets.Option{secrets.WithObserver(func(context.Context, secrets.Event) { f() })}
+			},
+			"a log handler": func(f func()) []secrets.Option {
+				return []secrets.Option{secrets.WithLogger(slog.New(handling(func(slog.Record) { f() })))}
+			},
+		} {
+			t.Run(who+" that "+what, in(func(t *testing.T) {
+				var r *secrets.Resolver
+				var calls atomic.Int64
+				p := quiet(map[string]string{"db": "one", "other": "o"})
+				r = secrets.New(p, append([]secrets.Option{secrets.WithLogger(nil), secrets.WithTTL(time.Minute)}, option(func() {
+					calls.Add(1)
+					harm(r)
+				})...)...)
+				defer r.Close()
+				start := time.Now()
+				assert.Equal(t, "one", value(t, r, "db"))
+				assert.Equal(t, "o", value(t, r, "other"))
+				assert.Zero(t, time.Since(start))
+				stop := keepUsing(t, r, "db")
+				p.Set("db", "two")
+				time.Sleep(70 * time.Second)
+				stop()
+				assert.Equal(t, "two", value(t, r, "db"), "it is refreshed")
+				_, err := r.Refresh(t.Context(), "db")
+				require.NoError(t, err)
+				assert.Positive(t, calls.Load())
+				start = time.Now()
+				_ = r.Close()
+				assert.Less(t, time.Since(start), 5*time.Second)
+				time.Sleep(24 * time.Hour) // so that the slow ones end
+			}))
+		}
+	}
+
+	t.Run("an observer is told in order, after what happened, and all of it before Close returns", in(func(t *testing.T) {
+		var mu sync.Mutex
+		var told []string
+		var r *secrets.Resolver
+		p := quiet(map[string]string{"db": "one"})
+		r = secrets.New(p, secrets.WithLogger(nil), secrets.WithObserver(func(ctx context.Context, e secrets.Event) {
+			s, err := r.Get(ctx, "db")
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, fmt.Sprint(e.Kind, " ", s.Reveal()))
+			time.Sleep(10 * time.Millisecond)
+		}))
+		defer r.Close()
+		value(t, r, "db")
+		synctest.Wait()
+		for _, text := range []string{"two", "three"} {
+			p.Set("db", text)
+			_, err := r.Refresh(t.Context(), "db")
+			require.NoError(t, err)
+			time.Sleep(time.Second)
+		}
+		require.NoError(t, r.Close())
+		mu.Lock()
+		defer mu.Unlock()
+		assert.Equal(t, []string{"read one", "read two", "changed two", "read three", "changed three"}, told)
+	}))
+
+	t.Run("an observer that is too slow misses the oldest, and the log tells how many", in(func(t *testing.T) {
+		var out strings.Builder
+		var mu sync.Mutex
+		var last secrets.EventKind
+		count := 0
+		release := make(chan struct{})
+		p := quiet(map[string]string{"db": "one"})
+		r := secrets.New(p, secrets.WithLogger(slog.New(slog.NewTextHandler(&out, nil))), secrets.WithObserver(func(_ context.Context, e secrets.Event) {
+			<-release
+			mu.Lock()
+			defer mu.Unlock()
+			last = e.Kind
+			count++
+		}))
+		for i := range 1500 {
+			_, _ = r.Refresh(t.Context(), fmt.Sprint("none", i))
+		}
+		value(t, r, "db")
+		p.Set("db", "two")
+		_, err := r.Refresh(t.Context(), "db")
+		require.NoError(t, err)
+		close(release)
+		require.NoError(t, r.Close())
+		mu.Lock()
+		defer mu.Unlock()
+		assert.Equal(t, secrets.EventChanged, last)
+		assert.Equal(t, 1001, count)
+		assert.Contains(t, out.String(), "events were dropped")
+	}))
+
+	t.Run("a panic of an observer is logged, without its value", in(func(t *testing.T) {
+		var out strings.Builder
+		r := secrets.New(quiet(map[string]string{"db": "one"}), secrets.WithLogger(slog.New(slog.NewTextHandler(&out, nil))),
+			secrets.WithObserver(func(context.Context, secrets.Event) { panic("hunter2") }))
+		value(t, r, "db")
+		require.NoError(t, r.Close())
+		assert.Contains(t, out.String(), "the observer panicked")
+		assert.NotContains(t, out.String(), "hunter2")
+	}))
+
+	t.Run("a log that blocks is waited for by Close for a second", in(func(t *testing.T) {
+		reader, writer := io.Pipe()
+		p := quiet(map[string]string{"db": "one"})
+		r := secrets.New(p, secrets.WithLogger(slog.New(slog.NewTextHandler(writer, nil))))
+		value(t, r, "db")
+		p.Set("db", "two")
+		_, err := r.Refresh(t.Context(), "db")
+		require.NoError(t, err)
+		start := time.Now()
+		require.ErrorContains(t, r.Close(), "does not return")
+		assert.Equal(t, time.Second, time.Since(start))
+		_ = reader.Close()
+	}))
+}
+
+func TestADeletedSecretInUse(t *testing.T) {
+	t.Run("is unhealthy, and has its row, while somebody asks", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one", "other": "o"}, secrets.WithTTL(time.Minute))
+		value(t, r, "db")
+		keepUsing(t, r, "other")
+		stop := keepUsing(t, r, "db")
+		p.Delete("db")
+		time.Sleep(70 * time.Second)
+		for range 10 {
+			_, err := r.Get(t.Context(), "db")
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+			err = r.Healthy()
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+			assert.ErrorContains(t, err, "deleted")
+			s := stateOf(t, r, "db")
+			assert.Equal(t, secrets.StateMissing, s.State)
+			assert.Equal(t, []string{"db"}, s.Names)
+			time.Sleep(time.Minute)
+		}
+		stop()
+		time.Sleep(4 * time.Minute)
+		require.NoError(t, r.Healthy())
+		for _, s := range r.Status() {
+			assert.NotEqual(t, "db", s.Document)
+		}
+	}))
+
+	t.Run("is healthy once it is there again", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		value(t, r, "db")
+		p.Delete("db")
+		_, err := r.Refresh(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		require.ErrorIs(t, r.Healthy(), secrets.ErrNotFound)
+		p.Set("db", "two")
+		time.Sleep(3 * time.Second)
+		assert.Equal(t, "two", value(t, r, "db"))
+		require.NoError(t, r.Healthy())
+	}))
+
+	t.Run("that nobody had asked for lately, or that never was, is not told", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		value(t, r, "db")
+		_, err := r.Get(t.Context(), "none")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		time.Sleep(time.Hour)
+		p.Delete("db")
+		_, err = r.Refresh(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		require.NoError(t, r.Healthy())
+	}))
+}
