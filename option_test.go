@@ -211,6 +211,7 @@ func TestLoggerAndObserver(t *testing.T) {
 
 		_, err := r.Get(t.Context(), "missing")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
+		synctest.Wait()
 		require.Len(t, reads, 2)
 		assert.Equal(t, secrets.ErrNotFound, reads[1].Class)
 		assert.Contains(t, reads[1].Document, "missing")
