@@ -51,6 +51,7 @@ func TestSeveralResolvers(t *testing.T) {
 			_, p, _ := holding(t, stale, true)
 			time.Sleep(10 * time.Second)
 			holding(t, fresh, false)
+			synctest.Wait()
 			now := b.metrics(t)
 			assert.Equal(t, []string{"{provider= resolver=billing}: 10.00 s", "{provider= resolver=orders}: 0.00 s"}, about(now, "secrets.document.staleness"))
 			assert.Equal(t, []string{"{provider= resolver=billing}: 10.00 s", "{provider= resolver=orders}: 0.00 s"}, about(now, "secrets.document.age"))
