@@ -49,13 +49,15 @@ func (s *settings) refuse(option, why string) {
 // is 5 minutes. Reads are spread over 0.8 to 1.0 of it. With 0 nothing is kept
 // and every Get reads, coalesced with those that wait already; leased
 // documents are kept all the same. A TTL that is negative, or shorter than a
-// millisecond, as WithTTL(300) is by mistake, is [ErrInvalid].
+// millisecond, as WithTTL(300) is by mistake, is [ErrInvalid]; but
+// [time.Nanosecond] is taken, by which every document is old at once. No
+// document is read more often than every 10 ms for its TTL's sake.
 func WithTTL(d time.Duration) Option {
 	return func(s *settings) {
 		switch {
 		case d < 0:
 			s.refuse("WithTTL", "the duration is negative")
-		case d > 0 && d < leastDuration:
+		case d > time.Nanosecond && d < leastDuration:
 			s.refuse("WithTTL", noUnit(d))
 		default:
 			s.ttl = d
