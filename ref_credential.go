@@ -1,6 +1,10 @@
 package secrets
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/go-secrets/secrets/internal/token"
+)
 
 // A URI holds no credential: it stands in configuration, in process lists, in
 // errors and on status pages. What looks like one is refused, and the error
@@ -66,7 +70,7 @@ func isUserinfo(before string) bool {
 		drive := len(user) == 1 && password == "" && first != before
 		return !drive
 	}
-	return first == before && looksLikeToken(before)
+	return first == before && token.Like(before)
 }
 
 func unescapedColon(s string) string {
@@ -103,34 +107,7 @@ func isARN(s string) bool {
 func tokenInPath(path string) bool {
 	for rest, more := path, true; more; {
 		var segment string
-		if segment, rest, more = strings.Cut(rest, "/"); len(segment) >= 24 && vaultToken(segment) {
-			return true
-		}
-	}
-	return false
-}
-
-// vaultToken reports whether a text begins as tokens of Vault do.
-func vaultToken(s string) bool {
-	return len(s) > 4 && s[:2] == "hv" && strings.IndexByte("sbr", s[2]) >= 0 && s[3] == '.'
-}
-
-// tokenPrefixes are what the tokens of common services begin with.
-var tokenPrefixes = []string{
-	"AIza", "AKIA", "ASIA", "eyJ", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "sk_live_", "sk_test_", "xoxb-", "xoxp-", "ya29.",
-}
-
-// looksLikeToken reports whether a text is a token: of Vault, those of before
-// its version 1.10 (s.…, b.…, r.…) included, or of a common service.
-func looksLikeToken(s string) bool {
-	if vaultToken(s) {
-		return true
-	}
-	if len(s) >= 20 && s[1] == '.' && strings.IndexByte("sbr", s[0]) >= 0 {
-		return true
-	}
-	for _, prefix := range tokenPrefixes {
-		if len(s) >= 16 && strings.HasPrefix(s, prefix) {
+		if segment, rest, more = strings.Cut(rest, "/"); len(segment) >= 24 && token.OfVault(segment) {
 			return true
 		}
 	}

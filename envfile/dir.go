@@ -53,6 +53,7 @@ func NewDir(dir string, o DirOptions) *Dir {
 	if dir == "" {
 		d.err = errors.Join(d.err, fault.New(secrets.ErrInvalid, "no directory is given", nil))
 	}
+	d.err = errors.Join(d.err, checkPath("NewDir", dir))
 	return d
 }
 
@@ -87,7 +88,7 @@ func (d *Dir) place(ref secrets.Ref) (place, error) {
 	case ref.Base != "" && ref.Path != "":
 		p = place{dir: osPath(ref.Base), name: ref.Path}
 	case ref.IsName() && ref.Base == "", ref.Join() == "":
-		return place{}, fault.New(secrets.ErrInvalid, "file:// has no path; write file:///run/secrets, or file://. for the working directory", nil)
+		return place{}, errNoPath("file")
 	case strings.IndexByte(ref.Join(), 0) >= 0:
 		return place{}, unspellable(ref.Join(), "/")
 	default:

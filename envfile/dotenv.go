@@ -57,6 +57,7 @@ func NewDotenv(path string, o DotenvOptions) *Dotenv {
 	if path == "" {
 		d.err = errors.Join(d.err, errNoDotenv)
 	}
+	d.err = errors.Join(d.err, checkPath("NewDotenv", path))
 	return d
 }
 

@@ -9,9 +9,9 @@ import (
 )
 
 func init() {
-	secrets.Register("env", secrets.Backend{Open: openEnv, Options: []string{"perm", "prefix", "tree"}, OperatorOptions: []string{"perm"}})
-	secrets.Register("envfile", secrets.Backend{Open: openEnvfile, Options: []string{"implicit", "max", "perm", "prefix"}, OperatorOptions: []string{"perm"}})
-	secrets.Register("file", secrets.Backend{Open: openFile, Options: []string{"format", "max", "perm", "trim"}, OperatorOptions: []string{"perm"}})
+	secrets.Register("env", secrets.Backend{Open: openEnv, Check: checkWith(openEnv, true), Options: []string{"perm", "prefix", "tree"}, OperatorOptions: []string{"perm"}})
+	secrets.Register("envfile", secrets.Backend{Open: openEnvfile, Check: checkWith(openEnvfile, false), Options: []string{"implicit", "max", "perm", "prefix"}, OperatorOptions: []string{"perm"}})
+	secrets.Register("file", secrets.Backend{Open: openFile, Check: checkWith(openFile, false), Options: []string{"format", "max", "perm", "trim"}, OperatorOptions: []string{"perm"}})
 }
 
 // openEnv opens env://.
