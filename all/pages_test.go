@@ -73,7 +73,7 @@ func TestEveryEntryPointHasAnExample(t *testing.T) {
 		"Fetch": true, "FetchBatch": true, "List": true, "Watch": true, "Renew": true, "Revoke": true, "Close": true, "Login": true,
 		"String": true, "GoString": true, "Format": true, "LogValue": true, "Error": true, "Unwrap": true, "MarshalText": true,
 		"UnmarshalText": true, "MarshalJSON": true, "MarshalBinary": true, "UnmarshalBinary": true,
-		"Connect": true, "Driver": true, "RoundTrip": true,
+		"Connect": true, "Driver": true, "RoundTrip": true, "Value": true, "MarshalBSON": true,
 	}
 	apart := map[string]string{
 		"cli.Main":               "the whole of a main function; told in the example of Run",
@@ -117,6 +117,7 @@ func TestEveryExampleRunsThatCan(t *testing.T) {
 		"pgx.Open":              "PostgreSQL",
 		"pgx.Open_endpoint":     "PostgreSQL",
 		"pgx.New":               "PostgreSQL",
+		"pgx.NewWithHooks":      "PostgreSQL",
 		"pgxpool.New":           "PostgreSQL",
 		"pgxpool.NewWithConfig": "PostgreSQL",
 		"mysql.Open":            "MySQL",

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,7 +34,7 @@ func headingsOf(t *testing.T) []string {
 	require.NoError(t, err)
 	var texts []string
 	for _, m := range regexp.MustCompile("(?m)^### `(.+)`$").FindAllStringSubmatch(string(page), -1) {
-		texts = append(texts, m[1])
+		texts = append(texts, strings.Split(m[1], "`, `")...)
 	}
 	require.Greater(t, len(texts), 40, "the pattern finds too few headings to be right")
 	return texts
@@ -96,7 +97,7 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 	}
 	printed := func(uri, name, heading string) {
 		t.Helper()
-		r, err := secrets.Open(t.Context(), uri, secrets.WithLogger(nil))
+		r, err := secrets.Open(t.Context(), uri, secrets.WithLogger(nil), secrets.WithTimeout(2500*time.Millisecond))
 		if err == nil {
 			_, err = r.Get(t.Context(), name)
 			require.NoError(t, r.Close())
@@ -109,7 +110,7 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 	}
 	t.Setenv("GCE_METADATA_HOST", "127.0.0.1:1")
 	dir := t.TempDir()
-	for name, text := range map[string]string{"plain": "text", "object": `{"a":1}`, "good.env": "A=1\n", "twice.env": "A=1\nA=2\n", "open.env": "A=1\n", "shared": "x"} {
+	for name, text := range map[string]string{"plain": "text", "object": `{"a":1}`, "good.env": "A=1\n", "twice.env": "A=1\nA=2\n", "return.env": "A=b\rC=d\n", "quote.env": `A='x\' # y` + "\n", "tick.env": "A=`x #y`\n", "open.env": "A=1\n", "shared": "x"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	require.NoError(t, os.Chmod(filepath.Join(dir, "open.env"), 0o644))
@@ -153,6 +154,25 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 		{"awssm://prod?region=eu-west-1", "x", "no AWS credentials: …"},
 		{"gcp://my-project", "x", "no Google Cloud credentials: …"},
 		{"vault://secret/prod", "x", "no Vault credentials: VAULT_TOKEN is unset and there is no ~/.vault-token"},
+		{"env://", "trouble/missing", "… does not exist (named by …)"},
+		{"env://", "trouble/both", "… has both … and …; unset one …"},
+		{"env://", "trouble/value", "… names the file that holds the secret, and has …"},
+		{"env://", "trouble/value", "… something that is no file name (… bytes)"},
+		{"envfile://" + dir + "/return.env", "a", "line … has a carriage return in it"},
+		{"envfile://" + dir + "/quote.env", "a", "has a backslash before a single quote"},
+		{"envfile://" + dir + "/tick.env", "a", "has a # in backticks"},
+		{"env://", strings.Repeat("x", 2000), "the name has … bytes, and a name has at most …"},
+		{"env://", strings.Repeat("x/", 100) + "x", "the name has … segments, and a name has at most …"},
+		{"file:///" + strings.Repeat("x/", 3000), "x", "a reference has at most … bytes, and this one has …"},
+		{"vault://secret/hvs.CAESIJ0000000000000000", "x", "… holds what looks like a token; credentials belong into the environment or a file"},
+		{"vault://secret/prod?address=http://vault.example.com:8200", "x", "… is …: over plain http the credentials and the secrets would cross the network in the clear; …"},
+		{"vault://", "sys/x", "a name cannot lead to …/, which is the server's own: give the base a path, …"},
+		{"vault://secret?token_file={x}", "x", "… is set where the name of a file belongs; give the file's name, not what is in it"},
+		{"vault://secret?address=vault.example.com", "x", "… and no address of a server; it reads https://vault.example.com:8200"},
+		{"vault://secret?address=https://127.0.0.1:1/v1", "x", "… ends in /v1, which every request adds: …"},
+	}
+	for name, value := range map[string]string{"TROUBLE_MISSING_FILE": dir + "/none", "TROUBLE_BOTH": "x", "TROUBLE_BOTH_FILE": dir + "/plain", "TROUBLE_VALUE_FILE": `{"a":1}`} {
+		t.Setenv(name, value)
 	}
 	for _, c := range nobody {
 		printed(c.uri, c.name, c.heading)
@@ -161,6 +181,19 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 		printed("envfile://"+dir+"/open.env", "a", "… can be read by others than its owner (mode …); run chmod 600 on it")
 		printed("file://"+dir, "shared", "… can be written by every user (mode …); run chmod o-w on it")
 	}
+	t.Setenv("TROUBLE_ONE", "x")
+	environment, err := secrets.Open(t.Context(), "env://")
+	require.NoError(t, err)
+	_, err = environment.Get(t.Context(), "trouble/one")
+	require.NoError(t, err)
+	_, err = environment.Get(t.Context(), "trouble.one")
+	explained(err, "the names … and … both stand for …")
+	require.NoError(t, environment.Close())
+	t.Setenv("VAULT_TOKEN", "two\nlines")
+	printed(vault(200, "{}"), "x", "the token has a line break or another character in it that no token has")
+	t.Setenv("AWS_REGION", "eu-west-1\n")
+	printed("awssm://prod", "x", "… is …, which is no region")
+	t.Setenv("AWS_REGION", "")
 	t.Setenv("VAULT_TOKEN", "not-a-real-token")
 	for _, kv := range awstest.Keys {
 		name, value, _ := strings.Cut(kv, "=")

@@ -2,8 +2,10 @@ package secrethttp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -125,13 +127,53 @@ func ExampleStatusHandler() {
 	// 200
 }
 
-// A service that says 403 of a credential that has expired.
+// A service that says 403 of a credential that was replaced.
 func ExampleWithRefusal() {
-	client := &http.Client{Transport: secrethttp.New(nil, "api/token", secrethttp.Bearer(), secrethttp.WithRefusal(func(resp *http.Response) bool {
+	tokens := secretstest.NewProvider(map[string]string{"api/token": "one"})
+	r := secrets.New(tokens)
+	defer r.Close()
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Authorization") != "Bearer two" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	defer service.Close()
+
+	client := &http.Client{Transport: secrethttp.New(r, "api/token", secrethttp.Bearer(), secrethttp.WithRefusal(func(resp *http.Response) bool {
 		return resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden
 	}))}
-	_ = client
+	_, _ = r.Get(context.Background(), "api/token")
+	tokens.Set("api/token", "two")
+	resp, err := client.Get(service.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.StatusCode)
+	// Output: 200
 }
+
+// Plain http to another machine is refused, unless that is allowed for a
+// service in a network of its own, as one of a compose file.
+func ExampleWithPlainHTTP() {
+	r := secrets.New(secretstest.NewProvider(map[string]string{"api/token": "one"}))
+	defer r.Close()
+	service := roundTrip(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+	})
+	for _, opts := range [][]secrethttp.Option{{}, {secrethttp.WithPlainHTTP("api.internal:8080")}} {
+		client := &http.Client{Transport: secrethttp.New(r, "api/token", secrethttp.Bearer(), append(opts, secrethttp.WithBase(service))...)}
+		_, err := client.Get("http://api.internal:8080/")
+		fmt.Println(errors.Is(err, secrets.ErrInvalid))
+	}
+	// Output:
+	// true
+	// false
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
 // The status is asked for by a name of its own, beside addresses and localhost.
 func ExampleAllowHosts() {
