@@ -161,6 +161,7 @@ func (r *Resolver) fail(d *document, err error, now int64, memory time.Duration)
 	}
 	if errors.Is(err, ErrNotFound) {
 		t.gone = true
+		r.watchAbsence(d)
 		for e := d.entries; e != nil; {
 			next := e.sibling // relocate may take e out
 			r.relocate(e)
