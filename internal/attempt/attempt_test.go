@@ -102,3 +102,20 @@ func TestAnAnswerThatCameWithTheCutCounts(t *testing.T) {
 		assert.Equal(t, []int{7, 1}, []int{got, calls})
 	})
 }
+
+func TestAServerThatEndsTheCallAMomentBeforeTheCutIsAskedOnceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		calls := 0
+		_, err := attempt.Twice(ctx, func(context.Context) (string, error) {
+			if calls++; calls == 1 {
+				time.Sleep(999 * time.Millisecond) // gRPC's server has the deadline, too
+				return "", errors.New("stream terminated by RST_STREAM")
+			}
+			return "an answer", nil
+		})
+		require.NoError(t, err)
+		assert.Equal(t, 2, calls)
+	})
+}
