@@ -37,7 +37,7 @@ func run(args []string, stdout io.Writer) error {
 	flags.DurationVar(&p.Timeout, "timeout", fleet.DefaultTimeout, "as WithTimeout")
 	flags.BoolVar(&p.NoBatch, "nobatch", false, "as ?batch=false")
 	flags.BoolVar(&p.NoJitter, "nojitter", false, "draw nothing: what the resolver would be without jitter")
-	flags.BoolVar(&p.Together, "together", false, "draw the memory of a failure once for a batch, which the resolver does not")
+	flags.BoolVar(&p.Apart, "apart", false, "draw the memory of a failure for each document, which the resolver does not")
 	flags.BoolVar(&p.Warm, "warm", false, "a fleet that has run for long, instead of a start")
 	flags.BoolVar(&p.Crash, "crash", false, "a process that fails to start exits, and Kubernetes restarts it")
 	flags.BoolVar(&p.UntilStarted, "until-started", false, "stop when all processes have their secrets")

@@ -35,7 +35,7 @@ func starts() []coldStart {
 	return []coldStart{
 		cold("Parameter Store, 1 document (a JSON object with all values)", "Parameter Store 40/s, 1 document", ssm, 1, nil),
 		cold("Parameter Store, 10 documents", "Parameter Store 40/s, 10 documents", ssm, 10, nil),
-		cold("the same, if failures of one read were remembered equally long", "", ssm, 10, func(p *fleet.Params) { p.Together = true }),
+		cold("the same, if each document drew for itself how long its failure is remembered", "", ssm, 10, func(p *fleet.Params) { p.Apart = true }),
 		cold("10 documents, TTL 1 h", "", ssm, 10, func(p *fleet.Params) { p.TTL = time.Hour }),
 		cold("the same, each process exits when it fails", "", ssm, 10, func(p *fleet.Params) { p.TTL, p.Crash = time.Hour, true }),
 		cold("10 documents, TTL 1 h, rolled out over 5 min", "Parameter Store 40/s, 10 documents, over 5 min", ssm, 10, func(p *fleet.Params) { p.TTL, p.Rollout = time.Hour, 5*time.Minute }),

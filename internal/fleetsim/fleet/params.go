@@ -3,32 +3,23 @@
 // no real time passes.
 //
 // The rules are those of the root package, in a form that runs ten thousand
-// processes at once. The tests hold the model beside the real resolver, and its
-// constants beside those of the code.
+// processes at once, and every wait is package policy's, as the resolver's is.
+// The tests hold the model beside the real resolver.
 package fleet
 
 import "time"
 
-// What the resolver does, in its own words.
+// What the resolver does, beside its waits.
 const (
 	DefaultTTL     = 5 * time.Minute
 	DefaultTimeout = 10 * time.Second
 
-	coldTries    = 3
-	retryBase    = 100 * time.Millisecond
-	reminderBase = 250 * time.Millisecond
-	reminderMost = 5 * time.Second
-	maxReminder  = time.Minute
-	backoffBase  = time.Second
-	backoffMost  = 30 * time.Second
-	maxObeyed    = time.Hour
 	maxColdReads = 32
 	maxRefreshes = 8
 	maxBatch     = 100
 	noBatchFor   = 10 * time.Minute
 
-	spreadFrom, spreadWidth = 0.8, 0.2 // of the TTL
-	horizonPart             = 10       // what is due within a tenth of the TTL is read along
+	horizonPart = 10 // what is due within a tenth of the TTL is read along
 )
 
 // What Kubernetes does with a container that exits: a back-off that doubles,
@@ -50,9 +41,9 @@ type Params struct {
 	NoBatch  bool // as with ?batch=false
 	NoJitter bool // no draw anywhere: what the resolver would be without it
 
-	// Together draws once for all that was read together how long its failure is
-	// remembered. The resolver draws for each document; this is to compare.
-	Together bool
+	// Apart draws for each document how long its failure is remembered. The
+	// resolver draws once for all that was read together; this is to compare.
+	Apart bool
 
 	// Warm has every process hold its documents already, read at some time
 	// within the last TTL: a fleet that has run for long.

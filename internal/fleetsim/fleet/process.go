@@ -1,6 +1,10 @@
 package fleet
 
-import "time"
+import (
+	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
+)
 
 // A process is one resolver on the backend, with an app that preloads its
 // secrets at the start and uses all of them from then on.
@@ -38,7 +42,7 @@ func (p *process) grouped() bool { return p.service.Grouped && p.now >= p.batchA
 // TTL, or, without jitter, just now with all others.
 func (p *process) warm() {
 	p.setup = p.service.Setup
-	next := time.Duration(float64(p.TTL) * p.spread())
+	next := policy.Part(p.TTL, p.chance.Spread())
 	var ago time.Duration
 	if !p.NoJitter {
 		ago = time.Duration(p.rng.Int64N(int64(next)))
@@ -59,7 +63,7 @@ func (p *process) preload() {
 		}
 	}
 	life := p.life
-	p.read(need, coldTries, maxColdReads, func() {
+	p.read(need, false, maxColdReads, func() {
 		if p.life == life {
 			p.preloaded()
 		}
@@ -77,7 +81,7 @@ func (p *process) preloaded() {
 			p.preloadAgain()
 			return
 		}
-		wait := step(crashBase, crashMost, p.life) + time.Duration(p.rng.Int64N(int64(restartDelay)))
+		wait := policy.Doubling(p.life+1, crashBase, crashMost) + time.Duration(p.rng.Int64N(int64(restartDelay)))
 		*p = process{sim: p.sim, docs: make([]document, len(p.docs)), life: p.life + 1}
 		p.after(wait, p.preload)
 		return
@@ -101,16 +105,16 @@ func (p *process) preloadAgain() {
 
 // read reads documents as the resolver does: in calls of the provider's where it
 // reads batches, or one by one.
-func (p *process) read(docs []int, tries, most int, done func()) {
+func (p *process) read(docs []int, refresh bool, most int, done func()) {
 	size := 1
 	if len(docs) > 1 && p.grouped() {
 		size = maxBatch
 	}
-	spread := p.spread()
+	spread := p.chance.Spread()
 	parallel((len(docs)+size-1)/size, most, func(i int, end func()) {
 		part := docs[i*size : min((i+1)*size, len(docs))]
 		p.readChunk(&chunk{
-			docs: part, tries: tries, spread: spread, deadline: p.now + p.Timeout,
+			docs: part, refresh: refresh, spread: spread, deadline: p.now + p.Timeout,
 			life: p.life, end: end,
 		})
 	}, done)
@@ -118,15 +122,18 @@ func (p *process) read(docs []int, tries, most int, done func()) {
 
 // A chunk is documents that are given to the provider together.
 type chunk struct {
-	docs       []int
-	try, tries int // tries 1: a refresh
-	spread     float64
-	deadline   time.Duration
-	life       int
-	end        func()
+	docs     []int
+	try      int
+	refresh  bool // nobody waits: it is tried once
+	spread   float64
+	deadline time.Duration
+	life     int
+	end      func()
 }
 
-// readChunk reads a chunk until it is settled, or tried often enough.
+// readChunk reads a chunk until it is settled, or there is no time for another
+// try. The model's slots are held meanwhile; a process of fewer documents than
+// there are slots meets none.
 func (p *process) readChunk(c *chunk) {
 	c.try++
 	p.fetch(c.docs, func(got []outcome) {
@@ -142,11 +149,12 @@ func (p *process) readChunk(c *chunk) {
 				final, finals = append(final, i), append(finals, got[n])
 			}
 		}
-		wait := p.fullJitter(retryBase, time.Hour, c.try-1)
+		var after time.Duration
 		if p.anyThrottled(got) {
-			wait = max(wait, p.service.RetryAfter)
+			after = p.service.RetryAfter
 		}
-		if c.try >= c.tries || len(again) == 0 || c.deadline-p.now <= wait {
+		wait := p.chance.Cold(c.try, after)
+		if c.refresh || len(again) == 0 || c.deadline-p.now <= wait {
 			p.settleAll(c, c.docs, got)
 			c.end()
 			return

@@ -11,8 +11,8 @@ func (p *process) settleAll(c *chunk, docs []int, got []outcome) {
 	if len(docs) == 0 {
 		return
 	}
-	p.judge(c.tries == 1, got)
-	drawn := p.rng.Float64()
+	p.judge(c.refresh, got)
+	together := p.memory(docs, got)
 	for n, i := range docs {
 		d := &p.docs[i]
 		if got[n] == answered {
@@ -20,18 +20,10 @@ func (p *process) settleAll(c *chunk, docs []int, got []outcome) {
 			p.wakeBefore(d.next)
 			continue
 		}
-		remind := step(reminderBase, reminderMost, d.failures)
-		if !p.NoJitter {
-			if !p.Together {
-				drawn = p.rng.Float64()
-			}
-			remind = remind/2 + time.Duration(drawn*float64(remind/2))
+		d.until = p.now + together
+		if p.Apart {
+			d.until = p.now + p.memory(docs[n:n+1], got[n:n+1])
 		}
-		var after time.Duration
-		if got[n] == throttled {
-			after = p.service.RetryAfter
-		}
-		d.until = p.now + max(remind, min(after, maxReminder))
 		d.failures++
 		if d.held {
 			// Both failures speak of the provider, whose backoff it waits for.
@@ -39,6 +31,21 @@ func (p *process) settleAll(c *chunk, docs []int, got []outcome) {
 			p.wakeBefore(d.next)
 		}
 	}
+}
+
+// memory draws for how long the failures of one read are remembered.
+func (p *process) memory(docs []int, got []outcome) time.Duration {
+	failures, after := 0, time.Duration(0)
+	for n, i := range docs {
+		if got[n] == answered {
+			continue
+		}
+		failures = max(failures, p.docs[i].failures)
+		if got[n] == throttled {
+			after = p.service.RetryAfter
+		}
+	}
+	return p.chance.Memory(failures+1, after)
 }
 
 // judge sets the provider's backoff by what a read said.
@@ -57,8 +64,8 @@ func (p *process) judge(refresh bool, got []outcome) {
 		}
 	}
 	if refresh && p.now >= p.retryAt {
-		p.retryAt = p.now + max(p.fullJitter(backoffBase, backoffMost, p.failures), min(after, maxObeyed))
 		p.failures++
+		p.retryAt = p.now + p.chance.Refresh(p.failures, after)
 	}
 }
 
@@ -104,7 +111,7 @@ func (p *process) refreshDue() {
 		p.probing = p.failures > 0
 		p.groups++
 		life := p.life
-		p.read(docs, 1, maxRefreshes, func() {
+		p.read(docs, true, maxRefreshes, func() {
 			if p.life == life {
 				p.groups--
 				p.wakeBefore(p.now)

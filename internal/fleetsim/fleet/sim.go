@@ -3,6 +3,8 @@ package fleet
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
 )
 
 // sim is a run under way.
@@ -10,6 +12,7 @@ type sim struct {
 	Params
 	service   *service
 	rng       *rand.Rand
+	chance    policy.Chance // that the resolver's waits are drawn by
 	now       time.Duration
 	queue     queue
 	processes []*process
@@ -22,6 +25,10 @@ func Run(p Params) *Result {
 	s := &sim{
 		Params: p, service: newService(&p), result: newResult(p),
 		rng: rand.New(rand.NewPCG(p.Seed, 0x5eed)),
+	}
+	s.chance = s.rng.Int64N
+	if p.NoJitter {
+		s.chance = func(n int64) int64 { return n - 1 }
 	}
 	for i := range p.Processes {
 		proc := &process{sim: s, docs: make([]document, p.Documents)}
@@ -60,30 +67,6 @@ func (s *sim) call(documents int, done func(outcome)) {
 	s.result.count(s.now, documents, got)
 	half := int64(s.service.Latency / 2)
 	s.after(time.Duration(half+s.rng.Int64N(2*half+1)), func() { done(got) })
-}
-
-// fullJitter draws from zero to base doubled n times, or most.
-func (s *sim) fullJitter(base, most time.Duration, n int) time.Duration {
-	if s.NoJitter {
-		return step(base, most, n)
-	}
-	return time.Duration(s.rng.Int64N(int64(step(base, most, n)) + 1))
-}
-
-// spread draws the part of a TTL after which documents are read again.
-func (s *sim) spread() float64 {
-	if s.NoJitter {
-		return spreadFrom + spreadWidth
-	}
-	return spreadFrom + spreadWidth*s.rng.Float64()
-}
-
-// step returns base doubled n times, at most most.
-func step(base, most time.Duration, n int) time.Duration {
-	if n > 30 || base<<n > most || base<<n <= 0 {
-		return most
-	}
-	return base << n
 }
 
 // parallel starts do(0) … do(n-1), at most limit at a time, and calls done when
