@@ -167,7 +167,7 @@ func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode fu
 		}
 		return v, err
 	}
-	s, err := r.Get(ctx, name)
+	s, err := r.get(ctx, name, untilTimeout, true)
 	if err != nil && (fallback == nil || !errors.Is(err, ErrNotFound)) {
 		return err
 	}

@@ -37,6 +37,7 @@ type document struct {
 	again   bool  // it changed while it was being read
 	soon    bool  // a change of it has made it due
 	asked   bool  // by its own name, not only as somebody's parent
+	program bool  // the program asks for it by itself: see internal/asked
 
 	sought uint16 // searches that wait for a read of it, and so keep it; 65,535 for good
 

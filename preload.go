@@ -43,6 +43,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 		seen[name] = i
 		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.usable(now) && !r.outlived(e, now) && (e.doc.ttl > 0 || e.doc.leased()) {
 			held = append(held, i)
+			e.doc.program = true
 			if found[i] = *e.last; !r.overdue(e.doc, now) {
 				r.serve(e, now)
 			}
@@ -126,6 +127,7 @@ func (r *Resolver) searchAll(names []string, places []int) (*search, error) {
 		}
 	}
 	s := r.newSearch(targets, need)
+	s.program = true
 	r.spawn(func() { r.run(s) })
 	return s, nil
 }

@@ -16,6 +16,7 @@ type search struct {
 	start   int64 // the last read that was settled before it
 	need    freshness
 	eager   bool // several names: their tries go together
+	program bool // the program asks by itself; a Get's name may be input
 
 	// Guarded by Resolver.mu.
 	tries   effort
@@ -51,6 +52,7 @@ func (s *search) look(d *document, now int64) (v *version, err error, known bool
 		switch {
 		case t.at > s.start:
 			return nil, t.err, true
+		case s.program && !d.program && errors.Is(t.err, ErrInvalid): // who asks may make a difference
 		case s.need == needHeld && now < t.until && d.flight == nil:
 			return nil, &remembered{err: t.err, age: time.Duration(now - t.at)}, true
 		}
@@ -169,10 +171,12 @@ func (r *Resolver) searchesOn(t *target, d *document, err error) bool {
 }
 
 // joinSearch returns the search for a name, started if there is none. It is
-// called with the lock held, and the caller counts as waiting.
-func (r *Resolver) joinSearch(name string, need freshness, tries effort) (*search, error) {
+// called with the lock held, and the caller counts as waiting. program: no Get
+// asks, but the program by itself.
+func (r *Resolver) joinSearch(name string, need freshness, tries effort, program bool) (*search, error) {
 	if s, ok := r.searches[name]; ok && s.need >= need {
 		s.waiters++
+		s.program = s.program || program
 		if tries == untilTimeout && s.tries == once {
 			s.tries = untilTimeout
 			for _, f := range s.waits {
@@ -186,7 +190,7 @@ func (r *Resolver) joinSearch(name string, need freshness, tries effort) (*searc
 		return nil, err
 	}
 	s := r.newSearch([]*target{t}, need)
-	s.tries = tries
+	s.tries, s.program = tries, program
 	r.searches[name] = s
 	// What is known already costs no goroutine.
 	if need := r.step(s, t, r.now()); len(need) == 0 {
@@ -221,6 +225,7 @@ func (r *Resolver) run(s *search) {
 				break
 			}
 			for _, d := range r.step(s, t, now) {
+				d.program = d.program || s.program
 				f, first := r.claim(d)
 				s.expect(f)
 				if first { // or another reads it, or this search for several names
@@ -425,5 +430,5 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 // relocate searches for a name that is gone from its document, or may have
 // moved. It is called with the lock held.
 func (r *Resolver) relocate(e *entry) {
-	_, _ = r.joinSearch(e.name, needHeld, once) // the name is one that was found before
+	_, _ = r.joinSearch(e.name, needHeld, once, false) // the name is one that was found before
 }

@@ -216,11 +216,11 @@ func (r *Resolver) Get(ctx context.Context, name string) (Secret, error) {
 			return *s, nil
 		}
 	}
-	return r.get(ctx, name, untilTimeout)
+	return r.get(ctx, name, untilTimeout, false)
 }
 
 // get is Get when the value is not to be had at once.
-func (r *Resolver) get(ctx context.Context, name string, tries effort) (Secret, error) {
+func (r *Resolver) get(ctx context.Context, name string, tries effort, program bool) (Secret, error) {
 	if r.err != nil {
 		return Secret{}, r.err
 	}
@@ -235,7 +235,7 @@ func (r *Resolver) get(ctx context.Context, name string, tries effort) (Secret, 
 		now := r.now()
 		e := r.names.find(name)
 		if e == nil || e.doc == nil || !e.doc.usable(now) || r.outlived(e, now) || e.doc.ttl == 0 && !e.doc.leased() {
-			s, err := r.getSearched(ctx, name, tries)
+			s, err := r.getSearched(ctx, name, tries, program)
 			if err != nil || searched || !r.foundOverdue(name) {
 				return s, err
 			}
@@ -245,6 +245,7 @@ func (r *Resolver) get(ctx context.Context, name string, tries effort) (Secret, 
 		wait, until := r.waitFor(e, now, waits)
 		if wait == nil {
 			s := r.serve(e, now)
+			e.doc.program = e.doc.program || program
 			r.unlock()
 			return s, nil
 		}
@@ -255,12 +256,12 @@ func (r *Resolver) get(ctx context.Context, name string, tries effort) (Secret, 
 
 // getSearched returns what a search for the name finds. It is called with the
 // lock held, and releases it.
-func (r *Resolver) getSearched(ctx context.Context, name string, tries effort) (Secret, error) {
+func (r *Resolver) getSearched(ctx context.Context, name string, tries effort, program bool) (Secret, error) {
 	need := needHeld
 	if r.ttl == 0 { // only then is a document's own zero
 		need = needRead
 	}
-	s, err := r.joinSearch(name, need, tries)
+	s, err := r.joinSearch(name, need, tries, program)
 	r.unlock()
 	if err != nil {
 		return Secret{}, &Error{Op: "get", Name: brief(name), Err: err}
@@ -346,7 +347,7 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 		r.unlock()
 		return Secret{}, &Error{Op: "refresh", Name: brief(name), Err: ErrClosed}
 	}
-	s, err := r.joinSearch(name, needFresh, untilTimeout)
+	s, err := r.joinSearch(name, needFresh, untilTimeout, false)
 	r.unlock()
 	if err != nil {
 		return Secret{}, &Error{Op: "refresh", Name: brief(name), Err: err}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/asked"
 )
 
 const (
@@ -126,8 +128,15 @@ func (r *Resolver) fetch(ctx context.Context, rd *reading) []Result {
 		return failed(len(rd.flights), freeze(err))
 	}
 	refs := make([]Ref, len(rd.flights))
+	byProgram := true
+	r.lock()
 	for i, f := range rd.flights {
 		refs[i] = f.doc.ref()
+		byProgram = byProgram && f.doc.program
+	}
+	r.unlock()
+	if byProgram {
+		ctx = asked.ByProgram(ctx)
 	}
 	start := r.clock.mono()
 	results := r.fetchRefs(ctx, p, opened, refs)

@@ -164,10 +164,11 @@ func (r *Resolver) follow(ctx context.Context, s *subscription, name string, las
 // lookAt is Get for a follower. Who has been told something looks again by
 // themselves, and has nothing tried again meanwhile.
 func (r *Resolver) lookAt(ctx context.Context, name string, told bool) (Secret, error) {
+	tries := once
 	if !told {
-		return r.Get(ctx, name)
+		tries = untilTimeout
 	}
-	return r.get(ctx, name, once)
+	return r.get(ctx, name, tries, true)
 }
 
 func stop(cancel context.CancelFunc) {

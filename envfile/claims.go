@@ -14,23 +14,31 @@ import (
 // fill the map.
 type claims struct {
 	mu    sync.Mutex
-	names map[[2]string]string // by source and variable
+	names map[[2]string]claim // by source and variable
 }
 
-func (c *claims) claim(source, variable, name string) error {
+// A claim is the name that a variable was found by.
+type claim struct {
+	name string
+	own  bool // the program's or its configuration's; others may be input
+}
+
+// claim takes a variable for a name, or says which other name has it. A name
+// that is the program's own takes it from one that may be input.
+func (c *claims) claim(source, variable, name string, own bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := [2]string{source, variable}
 	first, taken := c.names[key]
-	if !taken {
+	if !taken || own && !first.own {
 		if c.names == nil {
-			c.names = make(map[[2]string]string)
+			c.names = make(map[[2]string]claim)
 		}
-		c.names[key] = name
+		c.names[key] = claim{name, own}
 		return nil
 	}
-	if first == name {
+	if first.name == name {
 		return nil
 	}
-	return fault.New(secrets.ErrInvalid, "the names "+strconv.Quote(first)+" and "+strconv.Quote(name)+" both stand for the variable "+variable+"; use one of them only", nil)
+	return fault.New(secrets.ErrInvalid, "the names "+strconv.Quote(first.name)+" and "+strconv.Quote(name)+" both stand for the variable "+variable+"; use one of them only", nil)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/asked"
 	"github.com/go-secrets/secrets/internal/fault"
 )
 
@@ -85,7 +86,7 @@ func (v *variables) fetch(ctx context.Context, src source, name string, isName b
 	if !isName && spelled == name {
 		return value, nil
 	}
-	if err := v.claims.claim(src.String(), v.prefix+spelled, name); err != nil {
+	if err := v.claims.claim(src.String(), v.prefix+spelled, name, !isName || asked.IsByProgram(ctx)); err != nil {
 		return secrets.Value{}, err
 	}
 	return value, nil

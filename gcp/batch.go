@@ -19,7 +19,7 @@ func (p *Provider) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets
 	for i, ref := range refs {
 		// In the order of refs, so that of two names for one secret it is the
 		// second that is refused.
-		at, done, err := p.prepare(ref)
+		at, done, err := p.prepare(ctx, ref)
 		if err != nil {
 			results[i].Err = err
 			continue

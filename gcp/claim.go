@@ -18,6 +18,7 @@ type claims struct {
 
 type claim struct {
 	name    string
+	own     bool // the program's or its configuration's; others may be input
 	reading int
 	found   bool
 }
@@ -28,7 +29,9 @@ type claim struct {
 //
 // A reference that writes the id out says which secret it means and claims
 // nothing.
-func (c *claims) take(at place) (done func(found bool), err error) {
+//
+// A name that is the program's own takes the secret from one that may be input.
+func (c *claims) take(at place, own bool) (done func(found bool), err error) {
 	if at.literal {
 		return func(bool) {}, nil
 	}
@@ -37,23 +40,24 @@ func (c *claims) take(at place) (done func(found bool), err error) {
 	defer c.mu.Unlock()
 	held := c.by[key]
 	switch {
-	case held == nil:
+	case held == nil, held.name != name && own && !held.own:
 		if c.by == nil {
 			c.by = make(map[string]*claim)
 		}
-		held = &claim{name: name}
+		held = &claim{name: name, own: own}
 		c.by[key] = held
 	case held.name != name:
 		return nil, invalid(
 			"the names %s and %s both stand for %s; use one of them, or set ?separator= to what no name holds", quote(held.name), quote(name), at)
 	}
+	held.own = held.own || own
 	held.reading++
 	return func(found bool) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		held.reading--
 		held.found = held.found || found
-		if !held.found && held.reading == 0 {
+		if !held.found && held.reading == 0 && c.by[key] == held {
 			delete(c.by, key)
 		}
 	}, nil

@@ -12,6 +12,7 @@ import (
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/asked"
 	"github.com/go-secrets/secrets/internal/fault"
 )
 
@@ -20,7 +21,7 @@ import (
 // number. Errors are of the classes that the package page tells, and the
 // client's own error is found by errors.As.
 func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
-	at, done, err := p.prepare(ref)
+	at, done, err := p.prepare(ctx, ref)
 	if err != nil {
 		return secrets.Value{}, err
 	}
@@ -30,14 +31,14 @@ func (p *Provider) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, e
 }
 
 // prepare does what comes before a read and needs no connection.
-func (p *Provider) prepare(ref secrets.Ref) (at place, done func(found bool), err error) {
+func (p *Provider) prepare(ctx context.Context, ref secrets.Ref) (at place, done func(found bool), err error) {
 	if p.invalid != nil {
 		return place{}, nil, p.invalid
 	}
 	if at, err = p.locate(ref); err != nil {
 		return place{}, nil, err
 	}
-	done, err = p.claims.take(at)
+	done, err = p.claims.take(at, !ref.IsName() || asked.IsByProgram(ctx))
 	return at, done, err
 }
 

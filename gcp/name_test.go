@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/asked"
 )
 
 func TestNamesBecomeIDs(t *testing.T) {
@@ -165,6 +166,20 @@ func TestTwoNamesForOneSecret(t *testing.T) {
 
 		_, err = p.Fetch(ctx, named("db/password", "version=1"))
 		assert.NoError(t, err, "the first one stays, whatever its version")
+	})
+	t.Run("the program's own takes the secret from one that may be input, and keeps it", func(t *testing.T) {
+		t.Parallel()
+		p := provider(t, s)
+		_, err := p.Fetch(ctx, named("db-password"))
+		require.NoError(t, err)
+		_, err = p.Fetch(asked.ByProgram(ctx), named("db/password"))
+		require.NoError(t, err)
+		_, err = p.Fetch(ctx, named("db-password"))
+		onlyClass(t, err, secrets.ErrInvalid)
+		_, err = p.Fetch(asked.ByProgram(ctx), named("db-password"))
+		onlyClass(t, err, secrets.ErrInvalid)
+		_, err = p.Fetch(ctx, named("db/password"))
+		assert.NoError(t, err)
 	})
 	t.Run("the order decides in a batch", func(t *testing.T) {
 		t.Parallel()
