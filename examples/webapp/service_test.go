@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -51,7 +52,10 @@ func TestThePageShowsVersionsAndRotationsAndNoValues(t *testing.T) {
 		Documents []secrets.Status
 		Rotations []rotation
 	}
-	require.NoError(t, json.Unmarshal(get("/live").Body.Bytes(), &live))
+	require.Eventually(t, func() bool { // an observer hears of a rotation after those who ask for the secret
+		require.NoError(t, json.Unmarshal(get("/live").Body.Bytes(), &live))
+		return len(live.Rotations) > 0
+	}, 10*time.Second, time.Millisecond)
 	assert.Equal(t, 1, live.Failed)
 	require.Len(t, live.Documents, 1)
 	assert.Equal(t, "v2", live.Documents[0].Version)
