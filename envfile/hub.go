@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"sync"
 
-	"github.com/fsnotify/fsnotify"
-
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
 )
@@ -45,6 +43,7 @@ type hub struct {
 	watcher *watcher // nil: nothing is watched
 	watches int
 	closed  bool
+	polling poller // what the system refuses to watch
 }
 
 // add watches a document until ctx ends, and returns once it is watched.
@@ -56,10 +55,11 @@ func (h *hub) add(ctx context.Context, places func() []place, digest func(contex
 		return fault.New(secrets.ErrClosed, "the provider was closed", nil)
 	}
 	if h.watcher == nil {
-		system, err := fsnotify.NewWatcher()
+		system, err := h.polling.newWatcher()
 		if err != nil {
 			h.mu.Unlock()
-			return noWatches(err)
+			h.polling.add(w, err)
+			return nil
 		}
 		h.watcher = newWatcher(system)
 		h.watcher.run()
@@ -75,8 +75,9 @@ func (h *hub) add(ctx context.Context, places func() []place, digest func(contex
 	case <-w.ready:
 		if w.failed != nil {
 			leave()
+			h.polling.add(w, w.failed)
 		}
-		return w.failed
+		return nil
 	case <-watcher.done:
 		return fault.New(secrets.ErrClosed, "the provider was closed", nil)
 	case <-ctx.Done():
@@ -105,13 +106,10 @@ func (h *hub) close() error {
 	watcher := h.watcher
 	h.watcher, h.closed = nil, true
 	h.mu.Unlock()
+	h.polling.close()
 	if watcher != nil {
 		watcher.stop()
 		<-watcher.done
 	}
 	return nil
-}
-
-func noWatches(err error) error {
-	return fault.New(secrets.ErrUnavailable, "the system refuses to watch the directory, so changes are seen when polled (on Linux, see fs.inotify.max_user_watches and max_user_instances)", err)
 }

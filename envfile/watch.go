@@ -303,7 +303,7 @@ func (w *watcher) follow(watch *watch) error {
 			}
 		}
 		if !watched && failure != nil {
-			return noWatches(failure)
+			return failure
 		}
 		if !news && watched {
 			return nil
