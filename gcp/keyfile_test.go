@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	watched "github.com/go-secrets/secrets/internal/canary"
 )
 
 // write writes a file, and returns its path.
@@ -185,5 +186,7 @@ func TestAKeyThatComesThroughAPipeIsKeptForLaterLogins(t *testing.T) {
 		require.NoError(t, err)
 		l.forget(l.session())
 	}
-	assert.NotContains(t, spew.Sdump(l), "PRIVATE KEY")
+	if !watched.Race { // spew reads locks without taking them
+		assert.NotContains(t, spew.Sdump(l), "PRIVATE KEY")
+	}
 }

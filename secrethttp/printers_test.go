@@ -16,6 +16,9 @@ import (
 )
 
 func TestNoPrinterGetsAtTheCredential(t *testing.T) {
+	if canary.Race {
+		t.Skip("deep printers read locks without taking them; the suites without the race detector run this")
+	}
 	t.Parallel()
 	secret := canary.New()
 	search := canary.For(secret)

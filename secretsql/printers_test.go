@@ -23,6 +23,9 @@ import (
 )
 
 func TestNoPrinterGetsAtThePassword(t *testing.T) {
+	if canary.Race {
+		t.Skip("deep printers read locks without taking them; the suites without the race detector run this")
+	}
 	t.Parallel()
 	secret, old := canary.New(), canary.New()
 	db := newDatabase("app", secret)
