@@ -3,11 +3,14 @@ package vault
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/attempt"
+	"github.com/go-secrets/secrets/internal/fault"
 )
 
 // The loop waits after the n-th failure in a row. A short-lived token gets
@@ -211,8 +214,19 @@ func (s *session) revoke(ctx context.Context, ids []string) error {
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return unavailable("the token could not be revoked, and ends by itself", err)
+			return notRevoked(err)
 		}
 	}
 	return nil
+}
+
+// notRevoked is of one class, whatever the class of the failure was: that the
+// server refuses it makes the caller's Close neither invalid nor not found.
+func notRevoked(err error) error {
+	const msg = "the token could not be revoked, and ends by itself"
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return &fault.Error{Class: secrets.ErrUnavailable, Msg: msg + ": " + f.Msg, Err: f.Err, Quiet: f.Quiet, Retry: f.Retry}
+	}
+	return unavailable(msg, err)
 }
