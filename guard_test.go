@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -225,6 +226,7 @@ func TestWhateverAProviderDoes(t *testing.T) {
 			h := doing()
 			r := resolver(t, h)
 			healthy(t, r)
+			synctest.Wait() // the watch has it read again
 			h.does("Fetch", "FetchBatch", "Renew", "Watch")
 			_, err := r.Refresh(t.Context(), "db")
 			touched(t, err)
