@@ -69,6 +69,16 @@ func (d *document) ref() Ref { return d.folder.ref(d.path) }
 // place returns where the document lives, for people.
 func (d *document) place() string { return d.ref().String() }
 
+// fielded reports whether a name that is held is a field of it.
+func (d *document) fielded() bool {
+	for e := d.entries; e != nil; e = e.sibling {
+		if e.part.field != "" {
+			return true
+		}
+	}
+	return false
+}
+
 func (d *document) troubles() *trouble {
 	if d.trouble == nil {
 		d.trouble = new(trouble)

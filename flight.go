@@ -21,6 +21,7 @@ type flight struct {
 	last     error           // what the backend said so far
 	waiter   *search         // the last that began to wait for it
 	wanted   int             // searches that wait for it, for somebody who has it tried again
+	fielded  bool            // a search waits for a field of it
 	deserted chan<- struct{} // gets a token when wanted becomes 0 between two tries; nil: it is being tried
 
 	abandoned bool // it never started; set before done is closed
@@ -289,6 +290,7 @@ func (r *Resolver) settleAll(rd *reading, results []Result) {
 	if len(rd.flights) == 0 {
 		return
 	}
+	made := r.arrivals(rd, results)
 	r.lock()
 	defer r.unlock()
 	r.tellRead(rd)
@@ -309,7 +311,7 @@ func (r *Resolver) settleAll(rd *reading, results []Result) {
 		}
 		d.flight = nil
 		f.abandoned = errors.Is(res.Err, errAbandoned)
-		r.settle(d, res, now, rd.spread, memory)
+		r.settle(d, res, &made[i], now, rd.spread, memory)
 		close(f.done)
 	}
 }

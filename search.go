@@ -228,6 +228,7 @@ func (r *Resolver) run(s *search) {
 				d.program = d.program || s.program
 				f, first := r.claim(d)
 				s.expect(f)
+				f.fielded = f.fielded || t.takesField(d.path)
 				if first { // or another reads it, or this search for several names
 					var rd *reading
 					readings, rd = readingOf(readings, d)

@@ -8,15 +8,15 @@ import (
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
-// settle tells a document what a read of it said; memory is for how long a
-// failure of the read is remembered. It is called with the lock held.
-func (r *Resolver) settle(d *document, res *Result, now int64, spread float64, memory time.Duration) {
+// settle tells a document what a read of it said, and what was made of that;
+// memory is for how long a failure of the read is remembered. It is called with the lock held.
+func (r *Resolver) settle(d *document, res *Result, a *arrival, now int64, spread float64, memory time.Duration) {
 	if d.dropped || r.closed {
 		r.retire(d.folder.provider, &res.Value)
 		return
 	}
 	if res.Err == nil {
-		v := r.newVersion(&res.Value, d.value, now)
+		v := r.newVersion(&res.Value, a, d.value, now)
 		res.Err = r.validate(d, v, now)
 		if res.Err == nil {
 			r.accept(d, v, now, spread)

@@ -70,6 +70,16 @@ func (r *Resolver) route(t *target) error {
 	return nil
 }
 
+// takesField reports whether one of its tries is for a field of a document.
+func (t *target) takesField(path string) bool {
+	for _, at := range []*try{t.exact, t.parent} {
+		if at != nil && at.path == path && at.field != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // A try is one document in which a name may be found, as what part of it.
 type try struct {
 	_ notComparable

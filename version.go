@@ -44,15 +44,49 @@ type versionExtra struct {
 	refresh int64      // Value.RefreshAt, likewise; 0: the TTL decides
 }
 
+// An arrival is what a version has of a provider's Value and takes long to make
+// where that is large. It is made without the lock.
+type arrival struct {
+	data, version string
+	fields        func() (object, error) // nil: not parsed yet
+}
+
+// large is from how many bytes on a document is parsed before the lock is taken.
+const large = 16 << 10
+
+// arrivals returns those of what a reading returned. A large document is parsed
+// if somebody has a field of it or waits for one.
+func (r *Resolver) arrivals(rd *reading, results []Result) []arrival {
+	made := make([]arrival, len(results))
+	for i, f := range rd.flights {
+		v := &results[i].Value
+		if results[i].Err != nil {
+			continue
+		}
+		a := &made[i]
+		if a.data, a.version = string(v.Data), v.Version; a.version == "" {
+			a.version = derivedVersion(v.Data)
+		}
+		if len(a.data) < large {
+			continue
+		}
+		r.lock()
+		fielded := v.Default != "" || f.fielded || f.doc.fielded()
+		r.unlock()
+		if fielded {
+			o, err := parseObject(a.data)
+			a.fields = func() (object, error) { return o, err }
+		}
+	}
+	return made
+}
+
 // newVersion makes a version of what a provider returned now. Bytes that are
 // those of old are shared with it.
-func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
+func (r *Resolver) newVersion(v *Value, a *arrival, old *version, now int64) *version {
 	wall := r.clock.wall()
-	data := string(v.Data)
-	n := &version{open: func() string { return data }, version: v.Version, mono: now, wall: policy.Nanoseconds(wall)}
-	if n.version == "" {
-		n.version = derivedVersion(v.Data)
-	}
+	data := a.data
+	n := &version{open: func() string { return data }, version: a.version, mono: now, wall: policy.Nanoseconds(wall)}
 	if old != nil {
 		if data == old.data() {
 			n.open = old.open
@@ -78,7 +112,9 @@ func (r *Resolver) newVersion(v *Value, old *version, now int64) *version {
 			x.lease = func() any { return lease }
 		}
 		x.Data, x.Version, x.Lease = nil, "", nil
-		n.rare.Store(&rare{extra: x})
+		n.rare.Store(&rare{extra: x, fields: a.fields})
+	} else if a.fields != nil {
+		n.rare.Store(&rare{fields: a.fields})
 	}
 	return n
 }
