@@ -7,7 +7,7 @@ import "time"
 // more than everything else that the resolver adds to a read.
 const linger = 2 * time.Second
 
-// spawnReader runs f, which calls a provider and may end its goroutine, on one
+// spawnReader runs f, which calls a provider that may end its goroutine, on one
 // that waits for work, or on a new one. It is called as spawn is.
 func (r *Resolver) spawnReader(f func()) {
 	select {

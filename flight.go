@@ -151,8 +151,7 @@ func (r *Resolver) readChunk(rd *reading, slots chan struct{}) {
 
 	left := rd
 	for try := 1; ; try++ {
-		results := r.fetch(ctx, left)
-		<-slots
+		results := r.fetchIn(ctx, left, slots)
 		wait, again := r.tryAgain(left, results, try)
 		if deadline, ok := ctx.Deadline(); len(again) == 0 || ok && time.Until(deadline) <= wait || ctx.Err() != nil {
 			r.settleAll(left, results)
@@ -164,6 +163,29 @@ func (r *Resolver) readChunk(rd *reading, slots chan struct{}) {
 			return
 		}
 	}
+}
+
+// fetchIn is fetch for a reading that has a slot, which it gives back. A provider
+// may end this goroutine by runtime.Goexit; then that is what came of the
+// reading, and a search that was made on this goroutine goes on on another one.
+func (r *Resolver) fetchIn(ctx context.Context, rd *reading, slots chan struct{}) []Result {
+	start := r.clock.mono()
+	returned := false
+	defer func() {
+		<-slots
+		if returned {
+			return
+		}
+		results := failed(len(rd.flights), errExited)
+		r.noteRead(rd, results, r.clock.mono()-start)
+		r.settleAll(rd, results)
+		if rd.overdue != nil {
+			rd.overdue()
+		}
+	}()
+	results := r.fetch(ctx, rd)
+	returned = true
+	return results
 }
 
 // settleLate settles what a provider that is deaf to its context has not given
@@ -333,7 +355,7 @@ func remember(rd *reading, results []Result) time.Duration {
 // launch reads a document in the background; it was claimed with the lock held
 // by the caller. Somebody waits for it.
 func (r *Resolver) launch(f *flight) {
-	r.spawn(func() {
+	r.spawnReader(func() {
 		r.read(&reading{provider: f.doc.folder.provider, flights: []*flight{f}}, nil)
 	})
 }

@@ -9,7 +9,9 @@ import (
 
 // What a provider does to the goroutine that calls it, it does to that
 // goroutine alone: each call has one of its own, and whoever needs the outcome
-// waits for that.
+// waits for that. A read is the exception, since it is on a goroutine of the
+// resolver anyway and each change of goroutines costs time: fetchIn tells what
+// came of it if that ends.
 
 // errPanic is a provider's panic, without the panic's value, which may hold
 // anything.
@@ -54,6 +56,9 @@ func recovered(f func() error) (err error) {
 	}()
 	return freeze(f())
 }
+
+// errExited is errExit as it is told.
+var errExited = fault(errExit)
 
 // fault is an error of the provider's code.
 func fault(err error) error { return freeze(fmt.Errorf("%w: %w", ErrUnavailable, err)) }

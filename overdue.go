@@ -77,7 +77,7 @@ func (r *Resolver) gatherNeglected(rd *reading, d *document, now int64) {
 // it.
 func (r *Resolver) launchReading(rd *reading) {
 	rd.searched = false
-	r.spawn(func() { r.refresh(rd) })
+	r.spawnReader(func() { r.refresh(rd) })
 }
 
 // foundOverdue reports whether what a search has just found is past its TTL: a

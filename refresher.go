@@ -216,15 +216,20 @@ func (r *Resolver) refresh(rd *reading) {
 			return
 		}
 	}
+	defer r.moveAllToExact(rd.movers) // also if the provider ends this goroutine
 	r.read(rd, nil)
-	if len(rd.movers) == 0 {
+}
+
+// moveAllToExact moves what may have got a document of its own.
+func (r *Resolver) moveAllToExact(names []string) {
+	if len(names) == 0 {
 		return
 	}
 	r.lock()
-	for _, name := range rd.movers {
+	defer r.unlock()
+	for _, name := range names {
 		r.moveToExact(name)
 	}
-	r.unlock()
 }
 
 // moveToExact moves a name from its parent to a document of its own, if there

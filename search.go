@@ -197,7 +197,7 @@ func (r *Resolver) joinSearch(name string, need freshness, tries effort, program
 		r.finish(s)
 		return s, nil
 	}
-	r.spawn(func() { r.run(s) })
+	r.spawnReader(func() { r.run(s) })
 	return s, nil
 }
 

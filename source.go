@@ -149,7 +149,7 @@ func (r *Resolver) fetchRefs(ctx context.Context, p *provider, opened Provider, 
 	if len(refs) > 1 {
 		b = r.batcher(p, opened)
 	}
-	results, singly := fetchAll(ctx, r.guard, opened, b, refs)
+	results, singly := fetchAll(ctx, recovered, opened, b, refs) // fetchIn sees to Goexit
 	if b != nil && singly == len(refs) {
 		r.lock()
 		p.batchAfter = r.now() + noBatchFor
@@ -176,6 +176,9 @@ func fetchAll(ctx context.Context, guard func(func() error) error, p Provider, b
 	parallel(singly, maxRefreshes, func(i int) {
 		if b != nil {
 			i = single[i]
+		}
+		if singly > 1 {
+			results[i].Err = errExited // unless it returns: this goroutine is one of parallel's
 		}
 		results[i] = fetchOne(ctx, guard, p, refs[i])
 	})

@@ -23,10 +23,11 @@ const leastLogin = 30 * time.Second
 // either logs in (method), or uses what a source says (source), or sends no
 // token at all, because an agent adds its own (neither).
 type session struct {
-	caller *caller                // for logins and renewals: never retries
-	method api.AuthMethod         // nil: cannot log in
-	source func() (string, error) // nil: no token from elsewhere
-	renew  bool                   // keep the token alive in the background
+	caller  *caller                // for logins and renewals: never retries
+	method  api.AuthMethod         // nil: cannot log in
+	source  func() (string, error) // nil: no token from elsewhere
+	instant bool                   // source cannot block: it is called without a goroutine of its own
+	renew   bool                   // keep the token alive in the background
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
@@ -146,6 +147,10 @@ var errClosed = fault.New(secrets.ErrClosed, "the Vault provider was closed", ni
 
 // fromSource asks the source, and starts a generation if it says something new.
 func (s *session) fromSource(ctx context.Context) (*token, error) {
+	ask := ask
+	if s.instant {
+		ask = func(context.Context, Source) (string, error) { return s.source() }
+	}
 	text, err := ask(ctx, s.source)
 	if err != nil {
 		return nil, err

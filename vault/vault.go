@@ -55,6 +55,7 @@ type Option func(*options)
 type options struct {
 	method    api.AuthMethod
 	source    func() (string, error)
+	instant   bool // the source reads nothing, and so cannot block
 	agent     bool
 	plainHTTP bool
 	noRenewal bool
@@ -106,7 +107,7 @@ func New(client *api.Client, opts ...Option) *Provider {
 	renew := !o.noRenewal
 	if o.method == nil && o.source == nil && !o.agent {
 		renew = false
-		o.source = clientToken(client)
+		o.source, o.instant = clientToken(client), true
 	}
 	return newProvider(client, nil, o, renew)
 }
@@ -159,7 +160,9 @@ func build(client *api.Client, retries *int, o options, renew bool) (*provider, 
 	if err != nil {
 		return nil, err
 	}
-	return &provider{caller: reads, session: newSession(logins, o.method, o.source, renew)}, nil
+	s := newSession(logins, o.method, o.source, renew)
+	s.instant = o.instant
+	return &provider{caller: reads, session: s}, nil
 }
 
 // Fetch reads one document. See the package's page for what a path stands for.

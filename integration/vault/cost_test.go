@@ -29,7 +29,7 @@ func TestAColdGetCostsWhatVaultsOwnReadCosts(t *testing.T) {
 
 	// The best of several rounds: whatever else the machine does adds, and
 	// never subtracts.
-	most := func(theirs time.Duration) time.Duration { return theirs + theirs*3/100 + 10*time.Microsecond }
+	most := func(theirs time.Duration) time.Duration { return theirs + theirs*3/100 + 25*time.Microsecond }
 	within := false
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
 		var ours, theirs time.Duration
@@ -38,7 +38,7 @@ func TestAColdGetCostsWhatVaultsOwnReadCosts(t *testing.T) {
 		t.Logf("a cold Get %v, vault/api's read %v", ours, theirs)
 		within = within || ours <= most(theirs)
 	}
-	assert.True(t, within, "a cold Get costs at most 3 %% and 10 µs more")
+	assert.True(t, within, "a cold Get costs at most 3 %% and 25 µs more")
 }
 
 func TestAHundredSecretsStartInTheTimeOfEightAtOnce(t *testing.T) {
