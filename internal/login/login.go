@@ -22,8 +22,10 @@ const longest = 30 * time.Second
 // A Flight runs the attempts to get a T. Its zero value, with Attempt set, is
 // ready to use. Its methods are safe for concurrent use.
 type Flight[T any] struct {
-	// Attempt gets the credentials. Its context ends at the latest deadline
-	// among the callers who wait, not before Least has passed, and at Close.
+	// Attempt gets the credentials. It has as much time as the caller has who
+	// has most, counted from its own start: a connection that died in silence
+	// must not last for as long as somebody comes to wait for it. It has Least
+	// in any case. Its context ends then, and at Close.
 	Attempt func(context.Context) (T, error)
 
 	// Least is how long an attempt may take however soon its callers give up: a
@@ -53,9 +55,11 @@ type attempt[T any] struct {
 	done   chan struct{}
 	cancel context.CancelFunc
 	timer  *time.Timer // calls cancel at deadline
-	end    time.Time   // guarded by the Flight's lock
-	value  T           // when done
-	err    error       // when done
+	start  time.Time
+	end    time.Time // guarded by the Flight's lock
+	cut    bool      // when done: its time was up
+	value  T         // when done
+	err    error     // when done
 }
 
 // Do returns the outcome of the attempt under way, or of one that it starts,
@@ -64,13 +68,13 @@ type attempt[T any] struct {
 func (f *Flight[T]) Do(ctx context.Context) (T, error) {
 	var zero T
 	for {
-		a, late, err := f.join(ctx)
+		a, outlives, err := f.join(ctx)
 		if err != nil {
 			return zero, err
 		}
 		select {
 		case <-a.done:
-			if !late {
+			if !a.cut || !outlives {
 				return a.value, a.err
 			}
 		case <-ctx.Done():
@@ -84,45 +88,40 @@ func (f *Flight[T]) Do(ctx context.Context) (T, error) {
 // Its time is as for [Flight.Do].
 func (f *Flight[T]) Start(ctx context.Context) { _, _, _ = f.join(ctx) }
 
-// join returns the attempt to wait for. late: its time was up before, so that
-// its end is no answer to this caller.
-func (f *Flight[T]) join(ctx context.Context) (a *attempt[T], late bool, err error) {
+// join returns the attempt to wait for, and whether the caller may wait for
+// longer than that may take, so that the end of its time is no answer.
+func (f *Flight[T]) join(ctx context.Context) (a *attempt[T], outlives bool, err error) {
 	var print uint64
 	if f.Print != nil {
 		print = f.Print()
 	}
-	end, ok := ctx.Deadline()
+	now := time.Now()
+	deadline, ok := ctx.Deadline()
 	if !ok {
-		end = time.Now().Add(longest)
+		deadline = now.Add(longest)
 	}
-	if least := time.Now().Add(f.Least); least.After(end) {
-		end = least
-	}
+	patience := max(deadline.Sub(now), f.Least)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
 		return nil, false, ErrClosed
 	}
 	if a := f.current; a != nil {
-		if !end.After(a.end) {
-			return a, false, nil
+		if end := a.start.Add(patience); end.After(a.end) && a.timer.Stop() {
+			a.timer.Reset(end.Sub(now))
+			a.end = end
 		}
-		if !a.timer.Stop() {
-			return a, true, nil
-		}
-		a.timer.Reset(time.Until(end))
-		a.end = end
-		return a, false, nil
+		return a, deadline.After(a.end), nil
 	}
-	if f.failure != nil && f.print == print && time.Now().Before(f.until) {
+	if f.failure != nil && f.print == print && now.Before(f.until) {
 		return nil, false, f.failure
 	}
 	if f.print != print {
 		f.failures = 0
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	a = &attempt[T]{done: make(chan struct{}), cancel: cancel, end: end}
-	a.timer = time.AfterFunc(time.Until(end), cancel)
+	a = &attempt[T]{done: make(chan struct{}), cancel: cancel, start: now, end: now.Add(patience)}
+	a.timer = time.AfterFunc(patience, cancel)
 	f.current, f.print = a, print
 	f.running.Go(func() { f.run(run, a) })
 	return a, false, nil
@@ -137,11 +136,11 @@ func (f *Flight[T]) run(ctx context.Context, a *attempt[T]) {
 		_ = recover()
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		cut := !a.timer.Stop() && ctx.Err() != nil && !f.closed
+		a.cut = !a.timer.Stop() && ctx.Err() != nil && !f.closed && a.err != nil
 		a.cancel()
 		f.current = nil
 		f.failure = a.err
-		if cut && a.err != nil { // says nothing to those who have more time
+		if a.cut { // says nothing to those who have more time
 			f.failure = nil
 		} else if a.err != nil {
 			f.failures++

@@ -248,3 +248,25 @@ func TestAnAttemptThatPanicsOrExitsIsAFailure(t *testing.T) {
 		})
 	}
 }
+
+func TestAConnectionThatDiedLastsNoLongerHoweverManyComeToWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int32
+		f := &login.Flight[string]{Attempt: func(ctx context.Context) (string, error) {
+			if attempts.Add(1) > 1 {
+				return "token", nil
+			}
+			<-ctx.Done() // the other end has vanished
+			return "", ctx.Err()
+		}}
+		start := time.Now()
+		for time.Since(start) < 9*time.Second { // a caller a second, each with ten
+			go func() { _, _ = f.Do(within(t, 10*time.Second)) }()
+			time.Sleep(time.Second)
+		}
+		token, err := f.Do(within(t, 10*time.Second))
+		require.NoError(t, err)
+		assert.Equal(t, "token", token)
+		assert.Equal(t, 10*time.Second, time.Since(start))
+	})
+}
