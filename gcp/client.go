@@ -85,9 +85,11 @@ func callOnce[T any](ctx context.Context, c *clients, location string, request f
 		defer c.give(conn)
 		began, ready := time.Now(), conn.ready()
 		v, err := request(ctx, conn)
-		// One that is still being made is gRPC's to give up: on a slow network
-		// the next call may find it ready.
-		if ready && status.Code(err) == codes.DeadlineExceeded && time.Since(began) >= silence {
+		silent := status.Code(err) == codes.DeadlineExceeded
+		switch {
+		case ready && silent && time.Since(began) >= silence:
+			c.discard(location, conn)
+		case !conn.ready() && silent && time.Since(conn.made) >= connecting:
 			c.discard(location, conn)
 		}
 		return v, err
@@ -241,6 +243,12 @@ func dialOptions() []grpc.DialOption {
 // silence is how long a call is without an answer before its connection is
 // taken to be dead.
 const silence = time.Second
+
+// connecting is how long a connection is being made before a call that has
+// waited for it gives it up: the other end may have vanished, and gRPC
+// itself would wait for twenty seconds. On a slow network calls with less time
+// than this leave it to the next one, which may find it ready.
+const connecting = 5 * time.Second
 
 // discard takes a connection of ours out of use, on which a call got no answer
 // in time: its peer may have vanished behind something that still acknowledges

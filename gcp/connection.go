@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
@@ -21,6 +22,8 @@ import (
 // the client in it, the linker would have to keep every method of the client,
 // its IAM and location services included. Nor can a printer look into a func.
 type connection struct {
+	made time.Time
+
 	// access reads a version.
 	access func(ctx context.Context, resource string) (*secretmanagerpb.AccessSecretVersionResponse, error)
 	// newestEnabled returns the number of a secret's newest enabled version;
@@ -41,6 +44,7 @@ func connect(client *secretmanager.Client, scoped func(context.Context) (*secret
 		scoped = func(context.Context) (*secretmanager.Client, error) { return client, nil }
 	}
 	return &connection{
+		made: time.Now(),
 		access: func(ctx context.Context, resource string) (*secretmanagerpb.AccessSecretVersionResponse, error) {
 			return access(ctx, client, resource)
 		},
