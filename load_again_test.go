@@ -92,7 +92,7 @@ func TestLoadAgain(t *testing.T) {
 		for range 20 {
 			require.NoError(t, r.Load(t.Context(), &dst))
 		}
-		assert.Equal(t, before, goroutines(), "no goroutine a Load")
+		assert.LessOrEqual(t, goroutines(), before, "no goroutine a Load")
 		assert.Same(t, first.Token, dst.Token)
 		assert.Same(t, first.Number, dst.Number)
 		p.Set("token", "two")

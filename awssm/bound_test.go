@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/awsapi/awstest"
+	"github.com/go-secrets/secrets/internal/canary"
 	"github.com/go-secrets/secrets/internal/figures"
 )
 
@@ -129,7 +130,7 @@ func TestAnAnswerWithoutAnEndTakesLittleMemory(t *testing.T) {
 				require.Error(t, err, "%s, status %d, %s", what, status, call)
 				told := errors.Is(err, secrets.ErrUnavailable) || status < 500 && errors.Is(err, secrets.ErrUnauthenticated) // a login that is refused
 				assert.True(t, told, "%s, status %d, %s: %v", what, status, call, err)
-				assert.Less(t, most, uint64(64<<20), "%s, status %d, %s", what, status, call)
+				assert.Less(t, most, uint64(canary.HeapRoom), "%s, status %d, %s", what, status, call)
 				if status == 200 {
 					figures.Tell(t, "%s, %s: %.1f MiB over idle: %s", call, what, float64(most)/(1<<20), firstWords(err))
 				}

@@ -16,12 +16,13 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/go-secrets/secrets"
+	watched "github.com/go-secrets/secrets/internal/canary"
 	"github.com/go-secrets/secrets/internal/figures"
 )
 
 const (
 	gigabyte = 1 << 30
-	heapRoom = 64 << 20 // bytes over idle
+	heapRoom = watched.HeapRoom // bytes over idle
 )
 
 // packed is a gigabyte of blanks in gzip, about a megabyte.

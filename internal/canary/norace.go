@@ -6,3 +6,6 @@ package canary
 // of what it prints without taking them, so it can't print what is at work
 // then; tests that have it do so run without the detector.
 const Race = false
+
+// HeapRoom is how many bytes of heap over idle a hostile answer may cost.
+const HeapRoom = 64 << 20
