@@ -122,7 +122,9 @@ func TestWhatIsMadeOfNamesHasABound(t *testing.T) {
 		var dst struct {
 			Many string `secret:"s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s"`
 		}
-		refused(t, on(t, quiet(nil)).Load(t.Context(), &dst))
+		err := on(t, quiet(nil)).Load(t.Context(), &dst)
+		require.ErrorIs(t, err, secrets.ErrInvalid)
+		refused(t, err)
 	})
 	t.Run("the names that references are for, and the references", func(t *testing.T) {
 		t.Parallel()
@@ -135,6 +137,7 @@ func TestWhatIsMadeOfNamesHasABound(t *testing.T) {
 			"arn:" + strings.Repeat("x", 20): "arn:" + strings.Repeat(":", 4096),
 		} {
 			_, err := secrets.Open(t.Context(), to+"://", secrets.WithReferences(map[string]string{name: uri}))
+			require.ErrorIs(t, err, secrets.ErrInvalid)
 			refused(t, err)
 		}
 		_, err := secrets.Open(t.Context(), to+"://"+strings.Repeat("x", 4096))

@@ -180,11 +180,11 @@ func TestSuites(t *testing.T) {
 
 	// make check is such a list, and so ends as its suites do.
 	require.NoError(t, os.Remove(filepath.Join(r.dir, ".ci", "format")))
-	for _, name := range []string{"api", "checks", "comments", "coverage", "deps", "docs", "errcheck", "gosec", "govulncheck", "licences", "staticcheck", "test", "tidy", "vet"} {
+	for _, name := range []string{"api", "checks", "comments", "coverage", "deps", "docs", "errcheck", "gosec", "govulncheck", "licences", "newest", "staticcheck", "test", "tidy", "vet"} {
 		r.write(t, files{".ci/" + name: "#!/bin/sh\n"})
 	}
 	r.write(t, files{".ci/govulncheck": "#!/bin/sh\necho SKIPPED all\n"})
 	out, failed = r.run("bash .ci/check", nil)
 	require.True(t, failed, out)
-	assert.Regexp(t, `\nfailed: format\nskipped in part or whole: govulncheck\n16 passed, 1 failed\n`, out)
+	assert.Regexp(t, `\nfailed: format\nskipped in part or whole: govulncheck\n17 passed, 1 failed\n`, out)
 }
