@@ -16,7 +16,7 @@ import (
 // each, and whose URI must have a path.
 func checked(t *testing.T, check func(secrets.Ref) error) string {
 	t.Helper()
-	s := fmt.Sprint("checked", schemes.Add(1))
+	s := newScheme("checked")
 	secrets.Register(s, secrets.Backend{
 		Open: func(context.Context, secrets.Ref) (secrets.Provider, error) {
 			t.Error("nothing is to be opened")

@@ -3,7 +3,6 @@ package secrets_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -308,7 +307,7 @@ func (d *detaching) Detach() error { d.done = true; return nil }
 // opener registers a scheme that open opens, and counts how often it did.
 func opener(_ testing.TB, open func() (secrets.Provider, error)) (opened *atomic.Int32, name string) {
 	opened = new(atomic.Int32)
-	name = fmt.Sprintf("opened%d", schemes.Add(1))
+	name = newScheme("opened")
 	secrets.Register(name, secrets.Backend{Open: func(context.Context, secrets.Ref) (secrets.Provider, error) {
 		opened.Add(1)
 		return open()

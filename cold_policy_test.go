@@ -3,7 +3,6 @@ package secrets_test
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -237,27 +236,13 @@ func TestPreloadWithALaterDeadline(t *testing.T) {
 	}))
 }
 
-// sized is a provider of batches that notes their sizes.
-type sized struct {
-	*secretstest.Provider
-	mu    sync.Mutex
-	sizes []int
-}
-
-func (b *sized) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets.Result {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.sizes = append(b.sizes, len(refs))
-	return b.Provider.FetchBatch(ctx, refs)
-}
-
 func TestWhatFailedTogetherIsReadTogether(t *testing.T) {
 	var names []string
 	for i := range 10 {
 		names = append(names, fmt.Sprint("s", i))
 	}
-	together := func(t *testing.T, class error) (*secrets.Resolver, *sized) {
-		p := &sized{Provider: secretstest.NewProvider(nil)}
+	together := func(t *testing.T, class error) (*secrets.Resolver, *batches) {
+		p := &batches{Provider: secretstest.NewProvider(nil)}
 		p.Fail(secretstest.All, class)
 		r := secrets.New(p, secrets.WithLogger(nil))
 		t.Cleanup(func() { _ = r.Close() })

@@ -161,7 +161,10 @@ func TestTimeoutOfARead(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.ErrorContains(t, err, "slow: no answer after 1s")
 	}))
+}
 
+func TestReadThatIsGivenUp(t *testing.T) {
+	const timeout = 3 * time.Second
 	t.Run("ends a Get although the provider is deaf to its context, which then settles nothing", in(func(t *testing.T) {
 		release := make(chan struct{})
 		r := secrets.New(fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {

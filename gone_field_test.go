@@ -47,7 +47,9 @@ func TestWhatIsHeldOfAFieldThatIsGone(t *testing.T) {
 			assert.Equal(t, "one", l.Get(), "the last good one")
 		}))
 	}
+}
 
+func TestWatchOfAFieldThatIsGone(t *testing.T) {
 	t.Run("is left in peace by who follows it", in(func(t *testing.T) {
 		var l looks
 		r, p := polled(t, map[string]string{"db": `{"password":"one","user":"u"}`}, l.option())

@@ -54,6 +54,32 @@ func TestUseOfWhatWasIdle(t *testing.T) {
 		}))
 	}
 
+	t.Run("while somebody else reads it waits for that, a second at most", in(func(t *testing.T) {
+		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		for _, use := range []func() string{
+			func() string { return value(t, r, "db") },
+			func() string {
+				require.NoError(t, r.Preload(t.Context(), "db"))
+				return value(t, r, "db")
+			},
+		} {
+			value(t, r, "db")
+			for delay, want := range map[time.Duration]time.Duration{100 * time.Millisecond: 100 * time.Millisecond, 3 * time.Second: time.Second} {
+				time.Sleep(5 * time.Hour)
+				p.ResetCalls()
+				p.Delay("db", delay)
+				refresh := ask(time.Minute, refreshing(r, "db"))
+				start := time.Now()
+				use()
+				assert.Equal(t, want, time.Since(start))
+				<-refresh.done
+				assert.Equal(t, 1, p.Reads("db"))
+			}
+		}
+	}))
+}
+
+func TestUseOfWhatWasIdleBeforeItIsDue(t *testing.T) {
 	t.Run("before it is due has it refreshed when it is", in(func(t *testing.T) {
 		for range 100 {
 			var l looks
@@ -83,29 +109,5 @@ func TestUseOfWhatWasIdle(t *testing.T) {
 			return
 		}
 		assert.Fail(t, "of two documents none was found to be idle before it was due")
-	}))
-
-	t.Run("while somebody else reads it waits for that, a second at most", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		for _, use := range []func() string{
-			func() string { return value(t, r, "db") },
-			func() string {
-				require.NoError(t, r.Preload(t.Context(), "db"))
-				return value(t, r, "db")
-			},
-		} {
-			value(t, r, "db")
-			for delay, want := range map[time.Duration]time.Duration{100 * time.Millisecond: 100 * time.Millisecond, 3 * time.Second: time.Second} {
-				time.Sleep(5 * time.Hour)
-				p.ResetCalls()
-				p.Delay("db", delay)
-				refresh := ask(time.Minute, refreshing(r, "db"))
-				start := time.Now()
-				use()
-				assert.Equal(t, want, time.Since(start))
-				<-refresh.done
-				assert.Equal(t, 1, p.Reads("db"))
-			}
-		}
 	}))
 }

@@ -30,7 +30,7 @@ type fake struct {
 }
 
 func newFake(docs map[string]string) *fake {
-	f := &fake{scheme: fmt.Sprintf("fake%d", schemes.Add(1)), store: quiet(docs)}
+	f := &fake{scheme: newScheme("fake"), store: quiet(docs)}
 	secrets.Register(f.scheme, secrets.Backend{
 		Options:         []string{"region", "endpoint"},
 		DocumentOptions: []string{"version", "stage"},

@@ -2,7 +2,6 @@ package secrets_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,7 +13,7 @@ import (
 // withOperatorOptions registers a backend with options of the operator, and returns its
 // scheme and what was opened, with which options.
 func withOperatorOptions(docs map[string]string) (name string, opened func() []map[string]string) {
-	name = fmt.Sprintf("guarded%d", schemes.Add(1))
+	name = newScheme("guarded")
 	var all []map[string]string
 	secrets.Register(name, secrets.Backend{
 		Options:         []string{"region", "role", "token_file", "endpoint", "tree"},

@@ -3,7 +3,6 @@ package secrets_test
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
 	"testing"
 	"time"
 
@@ -180,7 +179,7 @@ func TestResolversOwnURIOptions(t *testing.T) {
 	}))
 	t.Run("are given to a backend that names them itself", in(func(t *testing.T) {
 		var opened secrets.Ref
-		name := fmt.Sprintf("trims%d", schemes.Add(1))
+		name := newScheme("trims")
 		secrets.Register(name, secrets.Backend{Options: []string{"trim"}, Open: func(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 			opened = base
 			return quiet(map[string]string{"a": "a\n"}), nil

@@ -2,7 +2,6 @@ package secrets_test
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,35 +53,9 @@ func TestRefreshingAfterAFailure(t *testing.T) {
 	}
 }
 
-// happenings records what an observer is told of documents, reads left out.
-type happenings struct {
-	mu   sync.Mutex
-	seen []secrets.Event
-}
-
-func (h *happenings) option() secrets.Option {
-	return secrets.WithObserver(func(_ context.Context, e secrets.Event) {
-		if e.Kind != secrets.EventRead {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.seen = append(h.seen, e)
-		}
-	})
-}
-
-// take returns what was told since it was last called.
-func (h *happenings) take() []secrets.Event {
-	synctest.Wait()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	seen := h.seen
-	h.seen = nil
-	return seen
-}
-
 func TestExpiry(t *testing.T) {
 	t.Run("while the read that is to replace the value hangs is told without a failure, and so is the recovery", in(func(t *testing.T) {
-		var told happenings
+		var told listener
 		r, p := polled(t, nil, secrets.WithTimeout(time.Minute), told.option())
 		p.SetFunc("cert", func(context.Context) (secrets.Value, error) {
 			return secrets.Value{Data: []byte("pem"), Version: "1", Expires: time.Now().Add(90 * time.Second)}, nil
@@ -113,7 +86,7 @@ func TestExpiry(t *testing.T) {
 	}))
 
 	t.Run("in an outage is told with what the last read said", in(func(t *testing.T) {
-		var told happenings
+		var told listener
 		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour), told.option())
 		value(t, r, "db")
 		keepUsing(t, r, "db")

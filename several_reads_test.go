@@ -104,25 +104,6 @@ func TestPreloadOfMany(t *testing.T) {
 		assert.Equal(t, 32+40, p.Calls().Reads)
 	}))
 
-	t.Run("that its caller leaves reads on what it is reading, and nothing more", in(func(t *testing.T) {
-		names, docs := many(100)
-		p := quiet(docs)
-		release := p.Block(secretstest.All)
-		defer release()
-		r := on(t, singly(p))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		require.ErrorIs(t, r.Preload(ctx, names...), context.DeadlineExceeded)
-		synctest.Wait()
-		release()
-		synctest.Wait()
-		assert.Equal(t, 32, p.Calls().Reads)
-		documents, _, _ := r.Held()
-		assert.Equal(t, 32, documents, "what was being read is held")
-		require.NoError(t, r.Preload(t.Context(), names...), "what was given up is not remembered as a failure")
-		assert.Equal(t, 100, p.Calls().Reads)
-	}))
-
 	t.Run("fails for all when the backend cannot be opened, and the next one opens it again", in(func(t *testing.T) {
 		names, docs := many(3)
 		f := newFake(docs)
@@ -204,4 +185,25 @@ func TestTwoNamesAreSearchedForInOneRound(t *testing.T) {
 		assert.Equal(t, 100*time.Millisecond, time.Since(start))
 		assert.Equal(t, 1, p.Calls().Batches)
 	})(t)
+}
+
+func TestPreloadThatItsCallerLeaves(t *testing.T) {
+	t.Run("that its caller leaves reads on what it is reading, and nothing more", in(func(t *testing.T) {
+		names, docs := many(100)
+		p := quiet(docs)
+		release := p.Block(secretstest.All)
+		defer release()
+		r := on(t, singly(p))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, r.Preload(ctx, names...), context.DeadlineExceeded)
+		synctest.Wait()
+		release()
+		synctest.Wait()
+		assert.Equal(t, 32, p.Calls().Reads)
+		documents, _, _ := r.Held()
+		assert.Equal(t, 32, documents, "what was being read is held")
+		require.NoError(t, r.Preload(t.Context(), names...), "what was given up is not remembered as a failure")
+		assert.Equal(t, 100, p.Calls().Reads)
+	}))
 }

@@ -86,24 +86,6 @@ func TestDocumentThatIsAskedForWithAShorterTTL(t *testing.T) {
 		assert.Equal(t, []string{"two", "two"}, []string{<-said, <-said})
 		assert.Equal(t, 2, p.Reads("db"), "they share the one that is under way")
 	}))
-
-	t.Run("is had without a look at the clock, though it was idle", in(func(t *testing.T) {
-		var l looks
-		r, p := referring(t, map[string]string{"slow": "db?ttl=1h", "fast": "db?ttl=30m"}, secrets.WithTTL(100*time.Hour), secrets.WithIdle(time.Minute), l.option())
-		p.Set("db", "one")
-		p.Set("other", "one")
-		watch(t, r, "other")
-		synctest.Wait()
-		sleepUntil(nextRead(t, r, "other").Add(-5 * time.Minute))
-		value(t, r, "slow")
-		time.Sleep(5*time.Minute + 100*time.Millisecond)
-		require.Equal(t, 2, p.Reads("other"))
-		require.Zero(t, nextRead(t, r, "slow"), "it could have been read with the other, and was left alone")
-		value(t, r, "fast")
-		assert.WithinRange(t, nextRead(t, r, "fast"), time.Now(), time.Now().Add(25*time.Minute))
-		time.Sleep(time.Second) // by then the new name has its place
-		assert.Zero(t, l.during(func() { value(t, r, "fast") }))
-	}))
 }
 
 func TestNewNameOfAnIdleDocument(t *testing.T) {
@@ -198,5 +180,25 @@ func TestNamesOfOneDocumentThatIsNotKept(t *testing.T) {
 		value(t, r, "held")
 		ask(t, r, p)
 		assert.Equal(t, 1, p.Reads("db"))
+	}))
+}
+
+func TestNewNameOfADocumentThatWasIdle(t *testing.T) {
+	t.Run("is had without a look at the clock, though it was idle", in(func(t *testing.T) {
+		var l looks
+		r, p := referring(t, map[string]string{"slow": "db?ttl=1h", "fast": "db?ttl=30m"}, secrets.WithTTL(100*time.Hour), secrets.WithIdle(time.Minute), l.option())
+		p.Set("db", "one")
+		p.Set("other", "one")
+		watch(t, r, "other")
+		synctest.Wait()
+		sleepUntil(nextRead(t, r, "other").Add(-5 * time.Minute))
+		value(t, r, "slow")
+		time.Sleep(5*time.Minute + 100*time.Millisecond)
+		require.Equal(t, 2, p.Reads("other"))
+		require.Zero(t, nextRead(t, r, "slow"), "it could have been read with the other, and was left alone")
+		value(t, r, "fast")
+		assert.WithinRange(t, nextRead(t, r, "fast"), time.Now(), time.Now().Add(25*time.Minute))
+		time.Sleep(time.Second) // by then the new name has its place
+		assert.Zero(t, l.during(func() { value(t, r, "fast") }))
 	}))
 }

@@ -2,7 +2,6 @@ package secrets_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -39,7 +38,7 @@ func TestURIOptionThatIsRefused(t *testing.T) {
 	})
 
 	t.Run("for there is none of its name is told with those that there are, each once", func(t *testing.T) {
-		name := fmt.Sprintf("trims%d", schemes.Add(1))
+		name := newScheme("trims")
 		secrets.Register(name, secrets.Backend{
 			Options: []string{"region", "trim"}, DocumentOptions: []string{"version"},
 			Open: func(context.Context, secrets.Ref) (secrets.Provider, error) { return quiet(nil), nil },

@@ -36,21 +36,6 @@ func TestWatchersOfOneName(t *testing.T) {
 			assert.Equal(t, []string{"one", "two", "three"}, left[1].all(), "%d ended", ended)
 		}
 	}))
-
-	t.Run("keep a missing name until the last of them has ended", in(func(t *testing.T) {
-		r, _ := polled(t, nil)
-		first, last := watch(t, r, "db"), watch(t, r, "db")
-		first.cancel()
-		<-first.ended
-		_, names, _ := r.Held()
-		assert.Equal(t, 1, names)
-		require.ErrorIs(t, r.Healthy(), secrets.ErrNotFound)
-		last.cancel()
-		<-last.ended
-		_, names, _ = r.Held()
-		assert.Zero(t, names)
-		require.NoError(t, r.Healthy())
-	}))
 }
 
 func TestWatchOnAResolverThatIsNoUse(t *testing.T) {
@@ -114,4 +99,21 @@ type unwatchable struct {
 func (p *unwatchable) Watch(context.Context, secrets.Ref, func()) error {
 	p.asked.Add(1)
 	return p.err
+}
+
+func TestWatchersOfAMissingName(t *testing.T) {
+	t.Run("keep a missing name until the last of them has ended", in(func(t *testing.T) {
+		r, _ := polled(t, nil)
+		first, last := watch(t, r, "db"), watch(t, r, "db")
+		first.cancel()
+		<-first.ended
+		_, names, _ := r.Held()
+		assert.Equal(t, 1, names)
+		require.ErrorIs(t, r.Healthy(), secrets.ErrNotFound)
+		last.cancel()
+		<-last.ended
+		_, names, _ = r.Held()
+		assert.Zero(t, names)
+		require.NoError(t, r.Healthy())
+	}))
 }

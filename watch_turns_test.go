@@ -91,6 +91,9 @@ func TestAWatchThatEnds(t *testing.T) {
 		assert.Equal(t, []string{"one"}, second.all())
 		assert.Equal(t, []string{"one", "two"}, third.all())
 	}))
+}
+
+func TestWhatAWatchLeavesBehind(t *testing.T) {
 	t.Run("leaves nothing behind of a name that is missing, and what is held as it is", in(func(t *testing.T) {
 		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithNegativeTTL(time.Second))
 		for _, name := range []string{"db", "missing"} {
