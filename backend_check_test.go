@@ -10,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // checked registers a scheme whose options kv and version can have one value
 // each, and whose URI must have a path.
 func checked(t *testing.T, check func(secrets.Ref) error) string {
 	t.Helper()
-	s := newScheme("checked")
+	s := spectest.NewScheme("checked")
 	secrets.Register(s, secrets.Backend{
 		Open: func(context.Context, secrets.Ref) (secrets.Provider, error) {
 			t.Error("nothing is to be opened")

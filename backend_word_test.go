@@ -10,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 // issued returns a resolver on a provider whose document cert is another value
 // at each read, with what change says of it.
 func issued(t testing.TB, change func(v *secrets.Value), opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
-	r, p := polled(t, nil, opts...)
+	r, p := spectest.Polled(t, nil, opts...)
 	n := 0
 	p.SetFunc("cert", func(context.Context) (secrets.Value, error) {
 		n++
@@ -33,11 +34,11 @@ func TestRefreshAt(t *testing.T) {
 	}
 
 	for _, after := range []time.Duration{0, -time.Nanosecond, -time.Hour} {
-		t.Run(fmt.Sprintf("that has come when the value does, %v from then, leaves it to the TTL", after), in(func(t *testing.T) {
+		t.Run(fmt.Sprintf("that has come when the value does, %v from then, leaves it to the TTL", after), spectest.Bubble(func(t *testing.T) {
 			time.Sleep(time.Minute) // a process that has run for a while
 			r, p := issued(t, refresh(after))
-			value(t, r, "cert")
-			keepUsing(t, r, "cert")
+			spectest.Get(t, r, "cert")
+			spectest.KeepUsing(t, r, "cert")
 			time.Sleep(4*time.Minute - time.Second)
 			assert.Equal(t, 1, p.Reads("cert"))
 			time.Sleep(time.Minute + 2*time.Second)
@@ -45,19 +46,19 @@ func TestRefreshAt(t *testing.T) {
 		}))
 	}
 
-	t.Run("that is a second away or more is obeyed", in(func(t *testing.T) {
+	t.Run("that is a second away or more is obeyed", spectest.Bubble(func(t *testing.T) {
 		for _, after := range []time.Duration{time.Second, 1500 * time.Millisecond, time.Minute} {
 			r, p := issued(t, refresh(after))
-			watch(t, r, "cert")
+			spectest.Watch(t, r, "cert")
 			p.ResetCalls()
 			time.Sleep(10*after + after/2)
 			assert.Equal(t, 10, p.Reads("cert"), "%v", after)
 		}
 	}))
 
-	t.Run("that is sooner has a read a second, since clocks differ", in(func(t *testing.T) {
+	t.Run("that is sooner has a read a second, since clocks differ", spectest.Bubble(func(t *testing.T) {
 		r, p := issued(t, refresh(time.Millisecond))
-		watch(t, r, "cert")
+		spectest.Watch(t, r, "cert")
 		p.ResetCalls()
 		time.Sleep(10500 * time.Millisecond)
 		assert.Equal(t, 10, p.Reads("cert"))
@@ -65,18 +66,18 @@ func TestRefreshAt(t *testing.T) {
 }
 
 func TestExpires(t *testing.T) {
-	t.Run("has the value read again in its second half, with a quarter of the time left for failures", in(func(t *testing.T) {
+	t.Run("has the value read again in its second half, with a quarter of the time left for failures", spectest.Bubble(func(t *testing.T) {
 		r, _ := issued(t, func(v *secrets.Value) { v.Expires = time.Now().Add(time.Hour) }, secrets.WithTTL(24*time.Hour))
-		value(t, r, "cert")
+		spectest.Get(t, r, "cert")
 		read := time.Now()
-		assert.WithinRange(t, stateOf(t, r, "cert").NextRead, read.Add(30*time.Minute), read.Add(45*time.Minute))
+		assert.WithinRange(t, spectest.StatusOf(t, r, "cert").NextRead, read.Add(30*time.Minute), read.Add(45*time.Minute))
 	}))
 
 	for _, ttl := range []time.Duration{0, time.Hour} {
-		t.Run(fmt.Sprintf("has a lease renewed in its second half, in time, with a TTL of %v", ttl), in(func(t *testing.T) {
-			r, p := polled(t, nil, secrets.WithTTL(ttl))
-			lend(p, "creds", 10*time.Minute, 0)
-			value(t, r, "creds")
+		t.Run(fmt.Sprintf("has a lease renewed in its second half, in time, with a TTL of %v", ttl), spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, nil, secrets.WithTTL(ttl))
+			spectest.Lend(p, "creds", 10*time.Minute, 0)
+			spectest.Get(t, r, "creds")
 			p.Delay("creds", time.Second)
 			time.Sleep(5 * time.Minute)
 			assert.Zero(t, p.Calls().Renewals)
@@ -85,9 +86,9 @@ func TestExpires(t *testing.T) {
 		}))
 	}
 
-	t.Run("of less than two seconds lets no Get wait, since the next value is there before the end", in(func(t *testing.T) {
+	t.Run("of less than two seconds lets no Get wait, since the next value is there before the end", spectest.Bubble(func(t *testing.T) {
 		r, p := issued(t, func(v *secrets.Value) { v.Expires = time.Now().Add(1800 * time.Millisecond) })
-		value(t, r, "cert")
+		spectest.Get(t, r, "cert")
 		p.Delay("cert", 100*time.Millisecond)
 		start := time.Now()
 		for range 200 {
@@ -100,79 +101,79 @@ func TestExpires(t *testing.T) {
 		assert.LessOrEqual(t, p.Reads("cert"), 11, "a read a second at most")
 	}))
 
-	t.Run("that is not said leaves what has a default key to its TTL", in(func(t *testing.T) {
+	t.Run("that is not said leaves what has a default key to its TTL", spectest.Bubble(func(t *testing.T) {
 		r, p := issued(t, func(v *secrets.Value) {
 			v.Data, v.Default = fmt.Appendf(nil, `{"value":"%s","note":"n"}`, v.Data), "value"
 		}, secrets.WithTTL(time.Minute))
-		assert.Equal(t, "1", value(t, r, "cert"))
-		keepUsing(t, r, "cert")
+		assert.Equal(t, "1", spectest.Get(t, r, "cert"))
+		spectest.KeepUsing(t, r, "cert")
 		time.Sleep(47 * time.Second)
 		assert.Equal(t, 1, p.Reads("cert"))
 		time.Sleep(14 * time.Second)
 		assert.Equal(t, 2, p.Reads("cert"))
-		assert.Equal(t, "2", value(t, r, "cert"))
-		assert.Equal(t, "n", value(t, r, "cert#note"))
+		assert.Equal(t, "2", spectest.Get(t, r, "cert"))
+		assert.Equal(t, "n", spectest.Get(t, r, "cert#note"))
 	}))
 
-	t.Run("that is not said of a lease has it renewed as by the default TTL, where the TTL is zero", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithTTL(0))
+	t.Run("that is not said of a lease has it renewed as by the default TTL, where the TTL is zero", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithTTL(0))
 		p.SetValue("creds", secrets.Value{Data: []byte("u"), Version: "1", Lease: 1})
-		assert.Equal(t, "u", value(t, r, "creds"))
+		assert.Equal(t, "u", spectest.Get(t, r, "creds"))
 		p.Delay("creds", time.Second)
 		time.Sleep(time.Hour)
-		assert.Equal(t, "u", value(t, r, "creds"))
+		assert.Equal(t, "u", spectest.Get(t, r, "creds"))
 		assert.Equal(t, 1, p.Reads("creds"), "a lease is kept")
 		assert.InDelta(t, 12, p.Calls().Renewals, 1, "every five minutes")
 	}))
 }
 
 func TestTTLOfANanosecond(t *testing.T) {
-	t.Run("is no TTL that never ends", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Nanosecond))
-		assert.Equal(t, "one", value(t, r, "db"))
+	t.Run("is no TTL that never ends", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Nanosecond))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		time.Sleep(time.Second)
 		p.Set("db", "two")
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 
-	t.Run("is none that never ends on demand either", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Nanosecond), secrets.WithOnDemand())
-		assert.Equal(t, "one", value(t, r, "db"))
+	t.Run("is none that never ends on demand either", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Nanosecond), secrets.WithOnDemand())
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		time.Sleep(time.Second)
 		p.Set("db", "two")
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 }
 
 func TestOnDemandPlansNoRead(t *testing.T) {
-	t.Run("and Status tells of none, neither after a read nor after a failure", in(func(t *testing.T) {
-		r, p := lent(t, secrets.WithOnDemand())
+	t.Run("and Status tells of none, neither after a read nor after a failure", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t, secrets.WithOnDemand())
 		p.Set("db", "one")
-		value(t, r, "creds")
-		value(t, r, "db")
-		assert.Zero(t, stateOf(t, r, "creds").NextRead)
-		assert.Zero(t, stateOf(t, r, "db").NextRead)
+		spectest.Get(t, r, "creds")
+		spectest.Get(t, r, "db")
+		assert.Zero(t, spectest.StatusOf(t, r, "creds").NextRead)
+		assert.Zero(t, spectest.StatusOf(t, r, "db").NextRead)
 		p.Fail("db", secrets.ErrUnavailable)
 		time.Sleep(6 * time.Minute)
-		assert.Equal(t, "one", value(t, r, "db"))
-		require.Equal(t, secrets.StateStale, stateOf(t, r, "db").State)
-		assert.Zero(t, stateOf(t, r, "db").NextRead)
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
+		require.Equal(t, secrets.StateStale, spectest.StatusOf(t, r, "db").State)
+		assert.Zero(t, spectest.StatusOf(t, r, "db").NextRead)
 	}))
 
-	t.Run("and a Get reads a watched name once, where nothing is kept", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand(), secrets.WithTTL(0))
-		watch(t, r, "db")
+	t.Run("and a Get reads a watched name once, where nothing is kept", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand(), secrets.WithTTL(0))
+		spectest.Watch(t, r, "db")
 		time.Sleep(time.Second)
 		p.ResetCalls()
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("and renews no lease: what is lent is read anew", in(func(t *testing.T) {
-		r, p := lent(t, secrets.WithOnDemand())
-		first := value(t, r, "creds#user")
+	t.Run("and renews no lease: what is lent is read anew", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t, secrets.WithOnDemand())
+		first := spectest.Get(t, r, "creds#user")
 		time.Sleep(9 * time.Minute)
-		assert.NotEqual(t, first, value(t, r, "creds#user"))
+		assert.NotEqual(t, first, spectest.Get(t, r, "creds#user"))
 		assert.Equal(t, 2, p.Reads("creds"))
 		assert.Zero(t, p.Calls().Renewals)
 	}))

@@ -2,7 +2,6 @@ package secrets_test
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -10,34 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
-
-// visits notes when a document was read in vain.
-type visits struct {
-	mu sync.Mutex
-	at []time.Time
-}
-
-// fail has every read of path fail from now on, and notes when it did.
-func (v *visits) fail(p *secretstest.Provider, path string, err error) {
-	p.SetFunc(path, func(context.Context) (secrets.Value, error) {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.at = append(v.at, time.Now())
-		return secrets.Value{}, err
-	})
-}
-
-// gaps returns the times between one read and the next.
-func (v *visits) gaps() (gaps []time.Duration) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for i := 1; i < len(v.at); i++ {
-		gaps = append(gaps, v.at[i].Sub(v.at[i-1]))
-	}
-	return gaps
-}
 
 // A class of each kind: what speaks of a document alone, and what speaks of
 // its provider. They are spaced alike, the ones for the document, the others
@@ -46,20 +20,20 @@ var ownAndProviders = []error{secrets.ErrPermission, secrets.ErrUnavailable}
 
 func TestRefreshesThatFail(t *testing.T) {
 	for _, class := range ownAndProviders {
-		t.Run("are spaced by up to a second, two, four … thirty, drawn at random: "+class.Error(), in(func(t *testing.T) {
+		t.Run("are spaced by up to a second, two, four … thirty, drawn at random: "+class.Error(), spectest.Bubble(func(t *testing.T) {
 			const steps = 6 // the last of them is the longest
 			var longest [steps]time.Duration
-			var all []*visits
+			var all []*spectest.Visits
 			for range 40 {
-				r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-				watch(t, r, "db")
-				v := new(visits)
-				v.fail(p, "db", class)
+				r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+				spectest.Watch(t, r, "db")
+				v := new(spectest.Visits)
+				v.Fail(p, "db", class)
 				all = append(all, v)
 			}
 			time.Sleep(10 * time.Minute)
 			for _, v := range all {
-				gaps := v.gaps()
+				gaps := v.Gaps()
 				require.Greater(t, len(gaps), steps)
 				for i, gap := range gaps {
 					i = min(i, steps-1)
@@ -73,26 +47,26 @@ func TestRefreshesThatFail(t *testing.T) {
 			}
 		}))
 
-		t.Run("are as far apart as Retry-After says, but an hour at most: "+class.Error(), in(func(t *testing.T) {
+		t.Run("are as far apart as Retry-After says, but an hour at most: "+class.Error(), spectest.Bubble(func(t *testing.T) {
 			for says, want := range map[time.Duration]time.Duration{10 * time.Minute: 10 * time.Minute, 5 * time.Hour: time.Hour} {
-				r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-				watch(t, r, "db")
-				var v visits
-				v.fail(p, "db", &secretsRetryAfter{err: class, after: says})
+				r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+				spectest.Watch(t, r, "db")
+				var v spectest.Visits
+				v.Fail(p, "db", &spectest.RetryAfterError{Err: class, After: says})
 				time.Sleep(want + 2*time.Minute)
-				gaps := v.gaps()
+				gaps := v.Gaps()
 				require.Len(t, gaps, 1)
 				assert.InDelta(t, want, gaps[0], float64(time.Millisecond))
 			}
 		}))
 	}
 
-	t.Run("in one batch obey the longest Retry-After of it, wherever it stands", in(func(t *testing.T) {
+	t.Run("in one batch obey the longest Retry-After of it, wherever it stands", spectest.Bubble(func(t *testing.T) {
 		for _, says := range [][2]time.Duration{{5 * time.Minute, 10 * time.Minute}, {10 * time.Minute, 5 * time.Minute}} {
-			r, p := polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(time.Minute))
+			r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(time.Minute))
 			require.NoError(t, r.Preload(t.Context(), "a", "b"))
-			watch(t, r, "a")
-			watch(t, r, "b")
+			spectest.Watch(t, r, "a")
+			spectest.Watch(t, r, "b")
 			p.Fail("a", secretstest.Throttled(says[0]))
 			p.Fail("b", secretstest.Throttled(says[1]))
 			time.Sleep(time.Minute)
@@ -104,26 +78,26 @@ func TestRefreshesThatFail(t *testing.T) {
 		}
 	}))
 
-	t.Run("together, having been under way together, are one failure of their provider", in(func(t *testing.T) {
+	t.Run("together, having been under way together, are one failure of their provider", spectest.Bubble(func(t *testing.T) {
 		names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 		for range 20 {
 			docs := make(map[string]string)
 			for _, name := range names {
 				docs[name] = "v"
 			}
-			r, p := polled(t, docs, secrets.WithTTL(time.Minute))
+			r, p := spectest.Polled(t, docs, secrets.WithTTL(time.Minute))
 			p.Disable(secretstest.Batch)
 			require.NoError(t, r.Preload(t.Context(), names...))
 			for _, name := range names {
-				watch(t, r, name)
+				spectest.Watch(t, r, name)
 			}
 			p.Delay(secretstest.All, 10*time.Millisecond)
-			var v visits
+			var v spectest.Visits
 			for _, name := range names {
-				v.fail(p, name, secrets.ErrUnavailable)
+				v.Fail(p, name, secrets.ErrUnavailable)
 			}
 			time.Sleep(62 * time.Second)
-			gaps := v.gaps()
+			gaps := v.Gaps()
 			require.GreaterOrEqual(t, len(gaps), len(names))
 			for _, gap := range gaps[:len(names)-1] {
 				require.Zero(t, gap, "they were under way together")
@@ -133,9 +107,9 @@ func TestRefreshesThatFail(t *testing.T) {
 		}
 	}))
 
-	t.Run("are kept away by the Retry-After of a Refresh, too", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		watch(t, r, "db")
+	t.Run("are kept away by the Retry-After of a Refresh, too", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Watch(t, r, "db")
 		p.Fail("db", secretstest.Throttled(10*time.Minute))
 		p.ResetCalls()
 		_, err := r.Refresh(t.Context(), "db")
@@ -146,14 +120,14 @@ func TestRefreshesThatFail(t *testing.T) {
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 
-	t.Run("are kept away by the Retry-After of a Get of an idle secret, too", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
+	t.Run("are kept away by the Retry-After of a Get of an idle secret, too", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
 		time.Sleep(time.Hour)
 		p.Fail("db", secretstest.Throttled(10*time.Minute))
 		p.ResetCalls()
-		assert.Equal(t, "one", value(t, r, "db"))
-		keepUsing(t, r, "db")
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
+		spectest.KeepUsing(t, r, "db")
 		time.Sleep(9 * time.Minute)
 		assert.Equal(t, 1, p.Reads("db"))
 		time.Sleep(2 * time.Minute)
@@ -171,11 +145,11 @@ func TestProviderThatFails(t *testing.T) {
 			name := string(rune('A' + i))
 			docs[name], names = "v", append(names, name)
 		}
-		r, p := polled(t, docs, secrets.WithTTL(time.Minute))
+		r, p := spectest.Polled(t, docs, secrets.WithTTL(time.Minute))
 		p.Disable(secretstest.Batch)
 		require.NoError(t, r.Preload(t.Context(), names...))
 		for _, name := range names {
-			watch(t, r, name)
+			spectest.Watch(t, r, name)
 		}
 		p.Fail(secretstest.All, class)
 		time.Sleep(time.Minute)
@@ -184,12 +158,12 @@ func TestProviderThatFails(t *testing.T) {
 		return p.Calls().Reads
 	}
 	for _, class := range []error{secrets.ErrUnavailable, secrets.ErrThrottled, secrets.ErrUnauthenticated} {
-		t.Run("is asked by one refresh a step, for all of its documents: "+class.Error(), in(func(t *testing.T) {
+		t.Run("is asked by one refresh a step, for all of its documents: "+class.Error(), spectest.Bubble(func(t *testing.T) {
 			assert.Less(t, reads(t, class), 100)
 		}))
 	}
 	for _, class := range []error{secrets.ErrPermission, secrets.ErrInvalid} {
-		t.Run("for some documents alone is asked for each of them: "+class.Error(), in(func(t *testing.T) {
+		t.Run("for some documents alone is asked for each of them: "+class.Error(), spectest.Bubble(func(t *testing.T) {
 			assert.Greater(t, reads(t, class), 40*10*60/30)
 		}))
 	}
@@ -197,8 +171,8 @@ func TestProviderThatFails(t *testing.T) {
 	// left returns a resolver whose provider has asked to be left alone for half
 	// an hour, in a refresh of db.
 	left := func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		watch(t, r, "db")
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		spectest.Watch(t, r, "db")
 		p.Fail("db", secretstest.Throttled(30*time.Minute))
 		time.Sleep(time.Minute)
 		p.Heal()
@@ -206,7 +180,7 @@ func TestProviderThatFails(t *testing.T) {
 		return r, p
 	}
 
-	t.Run("is asked again as soon as anybody has an answer of it", in(func(t *testing.T) {
+	t.Run("is asked again as soon as anybody has an answer of it", spectest.Bubble(func(t *testing.T) {
 		for name, class := range map[string]error{"missing": secrets.ErrNotFound, "denied": secrets.ErrPermission, "there": nil} {
 			r, p := left(t)
 			time.Sleep(10 * time.Minute)
@@ -220,9 +194,9 @@ func TestProviderThatFails(t *testing.T) {
 		}
 	}))
 
-	t.Run("is left alone on, whatever reads were given up before they began", in(func(t *testing.T) {
+	t.Run("is left alone on, whatever reads were given up before they began", spectest.Bubble(func(t *testing.T) {
 		r, p := left(t)
-		leave := full(t, r, p)
+		leave := spectest.FillSlots(t, r, p)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := r.Get(ctx, "late")
@@ -233,9 +207,9 @@ func TestProviderThatFails(t *testing.T) {
 		leave()
 	}))
 
-	t.Run("for those who wait is refreshed on all the same: they are spaced by what is remembered", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		watch(t, r, "db")
+	t.Run("for those who wait is refreshed on all the same: they are spaced by what is remembered", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		spectest.Watch(t, r, "db")
 		p.Fail("other", secretstest.Throttled(30*time.Minute))
 		_, err := r.Get(t.Context(), "other")
 		require.ErrorIs(t, err, secrets.ErrThrottled)
@@ -243,9 +217,9 @@ func TestProviderThatFails(t *testing.T) {
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 
-	t.Run("that says it is closed is asked no more often than one that fails otherwise", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one", "other": "one"}, secrets.WithTTL(time.Minute))
-		watch(t, r, "db")
+	t.Run("that says it is closed is asked no more often than one that fails otherwise", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one", "other": "one"}, secrets.WithTTL(time.Minute))
+		spectest.Watch(t, r, "db")
 		p.Fail(secretstest.All, secrets.ErrClosed)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -254,11 +228,11 @@ func TestProviderThatFails(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("other"))
 		time.Sleep(10 * time.Minute)
 		assert.LessOrEqual(t, p.Reads("db"), 100)
-		assert.Equal(t, "one", value(t, r, "db"))
-		assert.Equal(t, secrets.StateStale, stateOf(t, r, "db").State)
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
+		assert.Equal(t, secrets.StateStale, spectest.StatusOf(t, r, "db").State)
 		p.Heal()
 		time.Sleep(31 * time.Second)
-		assert.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
-		assert.Equal(t, "one", value(t, r, "other"))
+		assert.Equal(t, secrets.StateFresh, spectest.StatusOf(t, r, "db").State)
+		assert.Equal(t, "one", spectest.Get(t, r, "other"))
 	}))
 }

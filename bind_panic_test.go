@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/canary"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // fragile panics, ends its goroutine, or returns an error that is no good, over
@@ -79,8 +80,8 @@ func TestADecodeThatPanics(t *testing.T) {
 	search := canary.For(c)
 	for way, bind := range fragileBindings {
 		for what, bad := range map[string]string{"panics with the value": "panic " + c, "panics in the runtime": "index", "ends its goroutine": "exit", "returns an error that panics": "nil"} {
-			t.Run(what+", in "+way+", leaves the last good value, and Err tells", in(func(t *testing.T) {
-				r, p := told(t, map[string]string{"token": "one"})
+			t.Run(what+", in "+way+", leaves the last good value, and Err tells", spectest.Bubble(func(t *testing.T) {
+				r, p := spectest.Pushed(t, map[string]string{"token": "one"})
 				get, why, err := bind(t, r)
 				require.NoError(t, err)
 				p.Set("token", bad)
@@ -93,8 +94,8 @@ func TestADecodeThatPanics(t *testing.T) {
 				assert.Equal(t, "two", get(), "it goes on")
 				assert.NoError(t, why())
 			}))
-			t.Run(what+", in the first "+way+", is its error and leaves nothing behind", in(func(t *testing.T) {
-				r, p := polled(t, map[string]string{"token": bad}, secrets.WithIdle(time.Minute))
+			t.Run(what+", in the first "+way+", is its error and leaves nothing behind", spectest.Bubble(func(t *testing.T) {
+				r, p := spectest.Polled(t, map[string]string{"token": bad}, secrets.WithIdle(time.Minute))
 				ended := make(chan error, 1)
 				go func() {
 					defer close(ended)

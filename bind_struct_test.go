@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -29,8 +30,8 @@ type credentials struct {
 func document(i int) string { return fmt.Sprintf(`{"user":"u%d","password":"p%d"}`, i, i) }
 
 func TestBindStruct(t *testing.T) {
-	t.Run("replaces the struct at once when one of its secrets changes", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": document(1), "token": "t1"})
+	t.Run("replaces the struct at once when one of its secrets changes", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": document(1), "token": "t1"})
 		live, err := secrets.BindStruct[credentials](t.Context(), r)
 		require.NoError(t, err)
 		before := live.Get()
@@ -49,8 +50,8 @@ func TestBindStruct(t *testing.T) {
 		assert.Equal(t, "t2", live.Get().Token)
 	}))
 
-	t.Run("reads everything in one batch", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": document(1), "token": "t1"})
+	t.Run("reads everything in one batch", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": document(1), "token": "t1"})
 		_, err := secrets.BindStruct[credentials](t.Context(), r)
 		require.NoError(t, err)
 		synctest.Wait()
@@ -61,7 +62,7 @@ func TestBindStruct(t *testing.T) {
 	t.Run("never mixes two versions of a document", func(t *testing.T) {
 		t.Parallel()
 		p := secretstest.NewProvider(map[string]string{"db": document(0), "token": "t"})
-		r := on(t, p)
+		r := spectest.On(t, p)
 		live, err := secrets.BindStruct[credentials](t.Context(), r)
 		require.NoError(t, err)
 		var wg sync.WaitGroup
@@ -95,8 +96,8 @@ func TestBindStruct(t *testing.T) {
 		require.Eventually(t, func() bool { return live.Get().User == "u299" }, 5*time.Second, time.Millisecond)
 	})
 
-	t.Run("keeps the last good struct while a field does not fit, and Err tells", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": document(1), "token": "t1", "retries": "5"})
+	t.Run("keeps the last good struct while a field does not fit, and Err tells", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": document(1), "token": "t1", "retries": "5"})
 		live, err := secrets.BindStruct[credentials](t.Context(), r)
 		require.NoError(t, err)
 		p.Set("retries", "often")
@@ -114,8 +115,8 @@ func TestBindStruct(t *testing.T) {
 		assert.Equal(t, "t2", live.Get().Token)
 	}))
 
-	t.Run("keeps the last struct when a name is deleted, and Err tells until it is there again", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": document(1), "token": "t1"})
+	t.Run("keeps the last struct when a name is deleted, and Err tells until it is there again", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": document(1), "token": "t1"})
 		live, err := secrets.BindStruct[credentials](t.Context(), r)
 		require.NoError(t, err)
 		p.Delete("token")
@@ -127,8 +128,8 @@ func TestBindStruct(t *testing.T) {
 		assert.NoError(t, live.Err())
 	}))
 
-	t.Run("notices an optional name that comes, and one that goes", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": document(1), "token": "t1"})
+	t.Run("notices an optional name that comes, and one that goes", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": document(1), "token": "t1"})
 		live, err := secrets.BindStruct[credentials](t.Context(), r)
 		require.NoError(t, err)
 		synctest.Wait()
@@ -145,8 +146,8 @@ func TestBindStruct(t *testing.T) {
 		assert.NoError(t, live.Err())
 	}))
 
-	t.Run("notices within the TTL what a polled backend has", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": document(1), "token": "t1"})
+	t.Run("notices within the TTL what a polled backend has", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": document(1), "token": "t1"})
 		live, err := secrets.BindStruct[credentials](t.Context(), r)
 		require.NoError(t, err)
 		p.Set("proxy", "http://proxy")
@@ -160,8 +161,8 @@ func TestBindStruct(t *testing.T) {
 		assert.LessOrEqual(t, p.Reads("retries"), 24*60/4+10)
 	}))
 
-	t.Run("is healthy while only optional names are missing", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": document(1), "token": "t1"})
+	t.Run("is healthy while only optional names are missing", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": document(1), "token": "t1"})
 		_, err := secrets.BindStruct[credentials](t.Context(), r)
 		require.NoError(t, err)
 		assert.NoError(t, r.Healthy())
@@ -170,8 +171,8 @@ func TestBindStruct(t *testing.T) {
 		assert.ErrorIs(t, r.Healthy(), secrets.ErrNotFound)
 	}))
 
-	t.Run("fails as Load does, with every failure, and leaves nothing running", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"retries": "often"})
+	t.Run("fails as Load does, with every failure, and leaves nothing running", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"retries": "often"})
 		live, err := secrets.BindStruct[credentials](t.Context(), r)
 		assert.Nil(t, live)
 		require.ErrorIs(t, err, secrets.ErrNotFound)
@@ -186,8 +187,8 @@ func TestBindStruct(t *testing.T) {
 		assert.Zero(t, p.Calls().Reads)
 	}))
 
-	t.Run("of what is no struct, or has a Live in it, is ErrInvalid before any read", in(func(t *testing.T) {
-		r, p := told(t, nil)
+	t.Run("of what is no struct, or has a Live in it, is ErrInvalid before any read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, nil)
 		_, err := secrets.BindStruct[string](t.Context(), r)
 		assert.ErrorIs(t, err, secrets.ErrInvalid)
 		_, err = secrets.BindStruct[struct {
@@ -201,8 +202,8 @@ func TestBindStruct(t *testing.T) {
 		assert.Zero(t, p.Calls().Reads)
 	}))
 
-	t.Run("goes on after its context has ended, and ends with Stop", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": document(1), "token": "t1"})
+	t.Run("goes on after its context has ended, and ends with Stop", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": document(1), "token": "t1"})
 		ctx, cancel := context.WithCancel(t.Context())
 		live, err := secrets.BindStruct[credentials](ctx, r)
 		require.NoError(t, err)
@@ -217,8 +218,8 @@ func TestBindStruct(t *testing.T) {
 		assert.Equal(t, "t2", live.Get().Token)
 	}))
 
-	t.Run("uses the resolver of its context when it is given none", in(func(t *testing.T) {
-		r, _ := told(t, map[string]string{"db": document(1), "token": "t1"})
+	t.Run("uses the resolver of its context when it is given none", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Pushed(t, map[string]string{"db": document(1), "token": "t1"})
 		live, err := secrets.BindStruct[credentials](secrets.NewContext(t.Context(), r), nil)
 		require.NoError(t, err)
 		assert.Equal(t, "u1", live.Get().User)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/canary"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // number decodes a secret that is a number, and refuses others.
@@ -26,8 +27,8 @@ func number(s secrets.Secret) (int, error) {
 }
 
 func TestBind(t *testing.T) {
-	t.Run("makes a value of the secret, and again whenever its bytes change", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"workers": "1"})
+	t.Run("makes a value of the secret, and again whenever its bytes change", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"workers": "1"})
 		var made atomic.Int32
 		live, err := secrets.Bind(t.Context(), r, "workers", func(s secrets.Secret) (int, error) {
 			made.Add(1)
@@ -44,8 +45,8 @@ func TestBind(t *testing.T) {
 		assert.EqualValues(t, 2, made.Load(), "the same bytes are decoded once")
 	}))
 
-	t.Run("decodes by the type, as Load does, when it is given no decode", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"wait": "30s", "limits": `{"max":3}`, "key": "k"})
+	t.Run("decodes by the type, as Load does, when it is given no decode", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"wait": "30s", "limits": `{"max":3}`, "key": "k"})
 		wait, err := secrets.Bind[time.Duration](t.Context(), r, "wait", nil)
 		require.NoError(t, err)
 		limits, err := secrets.Bind[struct{ Max int }](t.Context(), r, "limits", nil)
@@ -61,8 +62,8 @@ func TestBind(t *testing.T) {
 		assert.Equal(t, 4, limits.Get().Max)
 	}))
 
-	t.Run("of a type that cannot hold a secret is ErrInvalid before any read", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"a": "1"})
+	t.Run("of a type that cannot hold a secret is ErrInvalid before any read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"a": "1"})
 		_, err := secrets.Bind[chan int](t.Context(), r, "a", nil)
 		assert.ErrorIs(t, err, secrets.ErrInvalid)
 		_, err = secrets.Bind[int](t.Context(), r, "/a", nil)
@@ -70,8 +71,8 @@ func TestBind(t *testing.T) {
 		assert.Zero(t, p.Calls().Reads)
 	}))
 
-	t.Run("keeps the last good value when decode refuses a version, and Err tells", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"workers": "1"})
+	t.Run("keeps the last good value when decode refuses a version, and Err tells", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"workers": "1"})
 		live, err := secrets.Bind(t.Context(), r, "workers", number)
 		require.NoError(t, err)
 		p.Set("workers", "many")
@@ -93,9 +94,9 @@ func TestBind(t *testing.T) {
 		assert.NoError(t, live.Err(), "back to the value before is good again")
 	}))
 
-	t.Run("quotes no value that its own decoding refuses", in(func(t *testing.T) {
+	t.Run("quotes no value that its own decoding refuses", spectest.Bubble(func(t *testing.T) {
 		c := canary.New()
-		r, p := told(t, map[string]string{"n": "1"})
+		r, p := spectest.Pushed(t, map[string]string{"n": "1"})
 		live, err := secrets.Bind[int](t.Context(), r, "n", nil)
 		require.NoError(t, err)
 		p.Set("n", c)
@@ -107,17 +108,17 @@ func TestBind(t *testing.T) {
 		assert.Empty(t, canary.For(c).Error(err))
 	}))
 
-	t.Run("prints no value", in(func(t *testing.T) {
+	t.Run("prints no value", spectest.Bubble(func(t *testing.T) {
 		c := canary.New()
-		r, _ := told(t, map[string]string{"a": c})
+		r, _ := spectest.Pushed(t, map[string]string{"a": c})
 		live, err := secrets.Bind[string](t.Context(), r, "a", nil)
 		require.NoError(t, err)
 		assert.Empty(t, canary.For(c).Printed(live))
 		assert.Empty(t, canary.For(c).Printed(struct{ Token *secrets.Live[string] }{live}))
 	}))
 
-	t.Run("fails as Get does, or as decode does, and leaves nothing running", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"workers": "many"})
+	t.Run("fails as Get does, or as decode does, and leaves nothing running", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"workers": "many"})
 		_, err := secrets.Bind(t.Context(), r, "missing", number)
 		assert.ErrorIs(t, err, secrets.ErrNotFound)
 		_, err = secrets.Bind(t.Context(), r, "workers", number)
@@ -130,8 +131,8 @@ func TestBind(t *testing.T) {
 		assert.NoError(t, r.Healthy(), "nobody waits for them")
 	}))
 
-	t.Run("keeps the last value when the secret is deleted, and Err tells until it is there again", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"workers": "1"})
+	t.Run("keeps the last value when the secret is deleted, and Err tells until it is there again", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"workers": "1"})
 		live, err := secrets.Bind(t.Context(), r, "workers", number)
 		require.NoError(t, err)
 		p.Delete("workers")
@@ -146,8 +147,8 @@ func TestBind(t *testing.T) {
 		assert.Equal(t, 2, live.Get())
 	}))
 
-	t.Run("tells of an outage only when the value has expired", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"workers": "1"}, secrets.WithMaxStale(time.Hour))
+	t.Run("tells of an outage only when the value has expired", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"workers": "1"}, secrets.WithMaxStale(time.Hour))
 		live, err := secrets.Bind(t.Context(), r, "workers", number)
 		require.NoError(t, err)
 		p.Fail("workers", secrets.ErrUnavailable)
@@ -161,8 +162,8 @@ func TestBind(t *testing.T) {
 		assert.NoError(t, live.Err(), "though the bytes are the same")
 	}))
 
-	t.Run("goes on after its context has ended, which bounds the call alone", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"workers": "1"})
+	t.Run("goes on after its context has ended, which bounds the call alone", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"workers": "1"})
 		ctx, cancel := context.WithCancel(t.Context())
 		live, err := secrets.Bind(ctx, r, "workers", number)
 		require.NoError(t, err)
@@ -182,8 +183,8 @@ func TestBind(t *testing.T) {
 		p.Heal()
 	}))
 
-	t.Run("ends with Stop, and keeps its value", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"workers": "1"})
+	t.Run("ends with Stop, and keeps its value", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"workers": "1"})
 		live, err := secrets.Bind(t.Context(), r, "workers", number)
 		require.NoError(t, err)
 		live.Stop()
@@ -197,8 +198,8 @@ func TestBind(t *testing.T) {
 		assert.Zero(t, p.Calls().Reads, "the name is no longer in use")
 	}))
 
-	t.Run("keeps its name in use, though nobody asks", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"workers": "1"})
+	t.Run("keeps its name in use, though nobody asks", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"workers": "1"})
 		live, err := secrets.Bind(t.Context(), r, "workers", number)
 		require.NoError(t, err)
 		time.Sleep(24 * time.Hour)
@@ -207,8 +208,8 @@ func TestBind(t *testing.T) {
 		assert.Equal(t, 2, live.Get())
 	}))
 
-	t.Run("uses the resolver of its context when it is given none", in(func(t *testing.T) {
-		r, _ := told(t, map[string]string{"workers": "7"})
+	t.Run("uses the resolver of its context when it is given none", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Pushed(t, map[string]string{"workers": "7"})
 		live, err := secrets.Bind(secrets.NewContext(t.Context(), r), nil, "workers", number)
 		require.NoError(t, err)
 		assert.Equal(t, 7, live.Get())
@@ -225,7 +226,7 @@ func TestBind(t *testing.T) {
 	})
 
 	t.Run("Get costs an atomic load", func(t *testing.T) {
-		r := on(t, quiet(map[string]string{"a": "1"}))
+		r := spectest.On(t, spectest.NewPolled(map[string]string{"a": "1"}))
 		live, err := secrets.Bind[string](t.Context(), r, "a", nil)
 		require.NoError(t, err)
 		assert.Zero(t, testing.AllocsPerRun(100, func() { live.Get() }))

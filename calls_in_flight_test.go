@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -25,14 +26,14 @@ func fieldsOf(n int) (names []string, document string) {
 }
 
 func TestRefreshThatLooksForManyExactDocumentsReadsEightAtATime(t *testing.T) {
-	in(func(t *testing.T) {
+	spectest.Bubble(func(t *testing.T) {
 		names, document := fieldsOf(30)
-		p := quiet(map[string]string{"db": document})
-		r := on(t, singly(p), secrets.WithTTL(time.Minute))
+		p := spectest.NewPolled(map[string]string{"db": document})
+		r := spectest.On(t, spectest.Singly(p), secrets.WithTTL(time.Minute))
 		for _, name := range names {
-			value(t, r, name)
+			spectest.Get(t, r, name)
 		}
-		keepUsing(t, r, names...)
+		spectest.KeepUsing(t, r, names...)
 		p.ResetCalls()
 		p.Delay(secretstest.All, 100*time.Millisecond)
 		time.Sleep(11 * time.Minute)
@@ -42,16 +43,16 @@ func TestRefreshThatLooksForManyExactDocumentsReadsEightAtATime(t *testing.T) {
 }
 
 func TestListWhoseProviderIsOpenedTooLateForCloseIsClosed(t *testing.T) {
-	in(func(t *testing.T) {
-		p := quiet(map[string]string{"db": "one"})
-		_, name := opener(t, func() (secrets.Provider, error) {
+	spectest.Bubble(func(t *testing.T) {
+		p := spectest.NewPolled(map[string]string{"db": "one"})
+		_, name := spectest.Opener(t, func() (secrets.Provider, error) {
 			time.Sleep(time.Second)
 			return p, nil
 		})
-		r := open(t, name+"://")
+		r := spectest.Open(t, name+"://")
 		said := make(chan error)
 		go func() {
-			_, err := list(r.List(context.WithoutCancel(t.Context()), ""))
+			_, err := spectest.Listed(r.List(context.WithoutCancel(t.Context()), ""))
 			said <- err
 		}()
 		synctest.Wait()

@@ -12,40 +12,27 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
-
-// quiet returns a provider in memory that tells of no changes.
-func quiet(docs map[string]string) *secretstest.Provider {
-	p := secretstest.NewProvider(docs)
-	p.Disable(secretstest.Watch)
-	return p
-}
-
-// on returns a resolver on p that ends with the test.
-func on(t testing.TB, p secrets.Provider, opts ...secrets.Option) *secrets.Resolver {
-	r := secrets.New(p, append([]secrets.Option{secrets.WithLogger(nil)}, opts...)...)
-	t.Cleanup(func() { require.NoError(t, r.Close()) })
-	return r
-}
 
 // chained opens a chain of providers in memory, by New or by Open, which must
 // not differ.
 func chained(t *testing.T, what string, f func(t *testing.T, chain func(ps ...*secretstest.Provider) *secrets.Resolver)) {
-	t.Run(what+" (Chain)", in(func(t *testing.T) {
+	t.Run(what+" (Chain)", spectest.Bubble(func(t *testing.T) {
 		f(t, func(ps ...*secretstest.Provider) *secrets.Resolver {
 			all := make([]secrets.Provider, len(ps))
 			for i, p := range ps {
 				all[i] = p
 			}
-			return on(t, secrets.Chain(all...))
+			return spectest.On(t, secrets.Chain(all...))
 		})
 	}))
-	t.Run(what+" (Open)", in(func(t *testing.T) {
+	t.Run(what+" (Open)", spectest.Bubble(func(t *testing.T) {
 		f(t, func(ps ...*secretstest.Provider) *secrets.Resolver {
 			var uris string
 			for _, p := range ps {
-				uris += scheme(t, p) + ":// "
+				uris += spectest.Scheme(t, p) + ":// "
 			}
 			r, err := secrets.Open(t.Context(), uris, secrets.WithLogger(nil))
 			require.NoError(t, err)
@@ -59,42 +46,42 @@ type chainOf = func(ps ...*secretstest.Provider) *secrets.Resolver
 
 func TestSearchInAChain(t *testing.T) {
 	chained(t, "a member's parent document goes before a later member's exact one", func(t *testing.T, chain chainOf) {
-		local := quiet(map[string]string{"db": `{"password":"local"}`})
-		later := quiet(map[string]string{"db/password": "later"})
-		assert.Equal(t, "local", value(t, chain(local, later), "db/password"))
+		local := spectest.NewPolled(map[string]string{"db": `{"password":"local"}`})
+		later := spectest.NewPolled(map[string]string{"db/password": "later"})
+		assert.Equal(t, "local", spectest.Get(t, chain(local, later), "db/password"))
 		assert.Zero(t, later.Calls().Reads, "the later member is not asked")
 	})
 	chained(t, "a parent that is no object is not found in its member", func(t *testing.T, chain chainOf) {
-		local := quiet(map[string]string{"db": "just text"})
-		later := quiet(map[string]string{"db/password": "later"})
-		assert.Equal(t, "later", value(t, chain(local, later), "db/password"))
+		local := spectest.NewPolled(map[string]string{"db": "just text"})
+		later := spectest.NewPolled(map[string]string{"db/password": "later"})
+		assert.Equal(t, "later", spectest.Get(t, chain(local, later), "db/password"))
 	})
 	chained(t, "a parent that lacks the key is not found in its member", func(t *testing.T, chain chainOf) {
-		local := quiet(map[string]string{"db": `{"user":"app"}`})
-		later := quiet(map[string]string{"db": `{"password":"later"}`})
-		assert.Equal(t, "later", value(t, chain(local, later), "db/password"))
+		local := spectest.NewPolled(map[string]string{"db": `{"user":"app"}`})
+		later := spectest.NewPolled(map[string]string{"db": `{"password":"later"}`})
+		assert.Equal(t, "later", spectest.Get(t, chain(local, later), "db/password"))
 	})
 	chained(t, "each member runs the whole search before the next is asked", func(t *testing.T, chain chainOf) {
-		one, two, three := quiet(nil), quiet(nil), quiet(map[string]string{"db": `{"password":"three"}`})
-		assert.Equal(t, "three", value(t, chain(one, two, three), "db/password"))
+		one, two, three := spectest.NewPolled(nil), spectest.NewPolled(nil), spectest.NewPolled(map[string]string{"db": `{"password":"three"}`})
+		assert.Equal(t, "three", spectest.Get(t, chain(one, two, three), "db/password"))
 		for _, p := range []*secretstest.Provider{one, two, three} {
 			assert.Equal(t, 1, p.Reads("db/password"))
 			assert.Equal(t, 1, p.Reads("db"))
 		}
 	})
 	chained(t, "a name with a field falls through when the first member's document lacks it", func(t *testing.T, chain chainOf) {
-		local := quiet(map[string]string{"db": `{"user":"app"}`})
-		later := quiet(map[string]string{"db": `{"password":"later"}`})
-		assert.Equal(t, "later", value(t, chain(local, later), "db#password"))
+		local := spectest.NewPolled(map[string]string{"db": `{"user":"app"}`})
+		later := spectest.NewPolled(map[string]string{"db": `{"password":"later"}`})
+		assert.Equal(t, "later", spectest.Get(t, chain(local, later), "db#password"))
 	})
 	chained(t, "a name that no member has is not found, and the error tells every place", func(t *testing.T, chain chainOf) {
-		_, err := chain(quiet(nil), quiet(nil)).Get(t.Context(), "db/password")
+		_, err := chain(spectest.NewPolled(nil), spectest.NewPolled(nil)).Get(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.NotErrorIs(t, err, secrets.ErrUnavailable)
 	})
 	for _, class := range []error{secrets.ErrUnauthenticated, secrets.ErrPermission, secrets.ErrInvalid, secrets.ErrUnavailable, secrets.ErrThrottled} {
 		chained(t, "the first failure that is not NotFound stops it: "+class.Error(), func(t *testing.T, chain chainOf) {
-			one, two, three := quiet(nil), quiet(nil), quiet(map[string]string{"db": "three"})
+			one, two, three := spectest.NewPolled(nil), spectest.NewPolled(nil), spectest.NewPolled(map[string]string{"db": "three"})
 			two.Fail(secretstest.All, class)
 			_, err := chain(one, two, three).Get(t.Context(), "db")
 			assert.ErrorIs(t, err, class)
@@ -102,112 +89,100 @@ func TestSearchInAChain(t *testing.T) {
 			assert.Zero(t, three.Calls().Reads)
 		})
 	}
-	t.Run("the failure that stops it is told with its member", in(func(t *testing.T) {
-		one, two := quiet(nil), quiet(nil)
+	t.Run("the failure that stops it is told with its member", spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewPolled(nil), spectest.NewPolled(nil)
 		two.Fail("db", secrets.ErrUnauthenticated)
-		a, b := scheme(t, one), scheme(t, two)
+		a, b := spectest.Scheme(t, one), spectest.Scheme(t, two)
 		r, err := secrets.Open(t.Context(), a+"://base "+b+"://", secrets.WithLogger(nil))
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, r.Close()) })
 		_, err = r.Get(t.Context(), "db")
 		assert.ErrorContains(t, err, b+"://db")
 
-		_, err = on(t, secrets.Chain(quiet(nil), two)).Get(t.Context(), "db")
+		_, err = spectest.On(t, secrets.Chain(spectest.NewPolled(nil), two)).Get(t.Context(), "db")
 		assert.ErrorContains(t, err, "member 2")
 	}))
 	chained(t, "a least-privilege member may deny a name and still have its parent", func(t *testing.T, chain chainOf) {
-		strict, later := quiet(map[string]string{"db": `{"password":"strict"}`}), quiet(map[string]string{"db/password": "later"})
+		strict, later := spectest.NewPolled(map[string]string{"db": `{"password":"strict"}`}), spectest.NewPolled(map[string]string{"db/password": "later"})
 		strict.Fail("db/password", secrets.ErrPermission)
-		assert.Equal(t, "strict", value(t, chain(strict, later), "db/password"))
+		assert.Equal(t, "strict", spectest.Get(t, chain(strict, later), "db/password"))
 	})
 	chained(t, "a member that denies everything stops it, and so goes last", func(t *testing.T, chain chainOf) {
-		strict, other := quiet(nil), quiet(map[string]string{"db/password": "other"})
+		strict, other := spectest.NewPolled(nil), spectest.NewPolled(map[string]string{"db/password": "other"})
 		strict.Fail(secretstest.All, secrets.ErrPermission)
 		_, err := chain(strict, other).Get(t.Context(), "db/password")
 		assert.ErrorIs(t, err, secrets.ErrPermission)
-		assert.Equal(t, "other", value(t, chain(other, strict), "db/password"))
+		assert.Equal(t, "other", spectest.Get(t, chain(other, strict), "db/password"))
 	})
 	chained(t, "a refresh asks the member that answered, and no other", func(t *testing.T, chain chainOf) {
-		one, two := quiet(nil), quiet(map[string]string{"db": "two"})
+		one, two := spectest.NewPolled(nil), spectest.NewPolled(map[string]string{"db": "two"})
 		r := chain(one, two)
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		one.ResetCalls()
 		two.Set("db", "new")
 		time.Sleep(6 * time.Minute)
-		assert.Equal(t, "new", value(t, r, "db"))
+		assert.Equal(t, "new", spectest.Get(t, r, "db"))
 		assert.Zero(t, one.Calls().Reads)
 	})
 	chained(t, "a name that goes from its member is searched for from the first member on", func(t *testing.T, chain chainOf) {
-		one, two := quiet(nil), quiet(map[string]string{"db": "two"})
+		one, two := spectest.NewPolled(nil), spectest.NewPolled(map[string]string{"db": "two"})
 		r := chain(one, two)
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		two.Delete("db")
 		one.Set("db", "one")
 		time.Sleep(6 * time.Minute)
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 	})
 	chained(t, "Preload of a hundred names is a batch for each member and try", func(t *testing.T, chain chainOf) {
-		one, two := quiet(map[string]string{"a": "1"}), quiet(map[string]string{"b": "2", "c": `{"d":"3"}`})
+		one, two := spectest.NewPolled(map[string]string{"a": "1"}), spectest.NewPolled(map[string]string{"b": "2", "c": `{"d":"3"}`})
 		r := chain(one, two)
 		require.NoError(t, r.Preload(t.Context(), "a", "b", "c/d"))
-		assert.Equal(t, "1", value(t, r, "a"))
-		assert.Equal(t, "2", value(t, r, "b"))
-		assert.Equal(t, "3", value(t, r, "c/d"))
+		assert.Equal(t, "1", spectest.Get(t, r, "a"))
+		assert.Equal(t, "2", spectest.Get(t, r, "b"))
+		assert.Equal(t, "3", spectest.Get(t, r, "c/d"))
 		assert.LessOrEqual(t, one.Calls().Batches+one.Calls().Fetches, 1)
 		assert.LessOrEqual(t, two.Calls().Batches+two.Calls().Fetches, 1)
 		assert.Zero(t, two.Reads("a"))
 	})
 	chained(t, "Preload tells the failure of one name and keeps the others", func(t *testing.T, chain chainOf) {
-		one, two := quiet(nil), quiet(map[string]string{"b": "2", "d": `{"e":"4"}`})
+		one, two := spectest.NewPolled(nil), spectest.NewPolled(map[string]string{"b": "2", "d": `{"e":"4"}`})
 		one.Fail("a", secrets.ErrPermission)
 		one.Fail("c", secrets.ErrUnauthenticated)
 		r := chain(one, two)
 		err := r.Preload(t.Context(), "a", "b", "c", "d/e", "a/b")
 		assert.ErrorIs(t, err, secrets.ErrPermission)
 		assert.ErrorIs(t, err, secrets.ErrUnauthenticated)
-		assert.Equal(t, "2", value(t, r, "b"))
-		assert.Equal(t, "4", value(t, r, "d/e"))
+		assert.Equal(t, "2", spectest.Get(t, r, "b"))
+		assert.Equal(t, "4", spectest.Get(t, r, "d/e"))
 		assert.Zero(t, two.Reads("a"))
 		assert.Zero(t, two.Reads("c"))
 	})
-	t.Run("of no members has nothing", in(func(t *testing.T) {
-		r := on(t, secrets.Chain())
+	t.Run("of no members has nothing", spectest.Bubble(func(t *testing.T) {
+		r := spectest.On(t, secrets.Chain())
 		_, err := r.Get(t.Context(), "db")
 		assert.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.ErrorIs(t, r.Preload(t.Context(), "db", "api/key"), secrets.ErrNotFound)
 	}))
-	t.Run("in a chain is searched as its members are", in(func(t *testing.T) {
-		one, two, three := quiet(map[string]string{"db": `{"password":"one"}`}), quiet(map[string]string{"db/password": "two"}), quiet(nil)
-		r := on(t, secrets.Chain(three, secrets.Chain(one, nil, two)))
-		assert.Equal(t, "one", value(t, r, "db/password"))
+	t.Run("in a chain is searched as its members are", spectest.Bubble(func(t *testing.T) {
+		one, two, three := spectest.NewPolled(map[string]string{"db": `{"password":"one"}`}), spectest.NewPolled(map[string]string{"db/password": "two"}), spectest.NewPolled(nil)
+		r := spectest.On(t, secrets.Chain(three, secrets.Chain(one, nil, two)))
+		assert.Equal(t, "one", spectest.Get(t, r, "db/password"))
 	}))
-	t.Run("lists what all members have, each name once", in(func(t *testing.T) {
-		one, two := quiet(map[string]string{"db/a": "", "x": ""}), quiet(map[string]string{"db/a": "", "db/b": ""})
-		names, err := list(on(t, secrets.Chain(one, two)).List(t.Context(), "db/"))
+	t.Run("lists what all members have, each name once", spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewPolled(map[string]string{"db/a": "", "x": ""}), spectest.NewPolled(map[string]string{"db/a": "", "db/b": ""})
+		names, err := spectest.Listed(spectest.On(t, secrets.Chain(one, two)).List(t.Context(), "db/"))
 		assert.NoError(t, err)
 		assert.Equal(t, []string{"db/a", "db/b"}, names)
 	}))
-	t.Run("lists the others when a member cannot, and says so", in(func(t *testing.T) {
-		one, two := quiet(map[string]string{"db/a": ""}), quiet(map[string]string{"db/b": ""})
+	t.Run("lists the others when a member cannot, and says so", spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewPolled(map[string]string{"db/a": ""}), spectest.NewPolled(map[string]string{"db/b": ""})
 		one.Disable(secretstest.List)
-		names, err := list(on(t, secrets.Chain(one, two)).List(t.Context(), "db/"))
+		names, err := spectest.Listed(spectest.On(t, secrets.Chain(one, two)).List(t.Context(), "db/"))
 		assert.Equal(t, []string{"db/b"}, names)
 		assert.ErrorIs(t, err, secrets.ErrInvalid)
 	}))
-}
-
-// list collects what a List yields; err is the last error.
-func list(seq iter.Seq2[string, error]) (names []string, err error) {
-	for name, failed := range seq {
-		if failed != nil {
-			err = failed
-			continue
-		}
-		names = append(names, name)
-	}
-	return names, err
 }
 
 // A wrapper hides that the provider in it is a chain, and has all its
@@ -252,26 +227,19 @@ func (w wrapper) Renew(ctx context.Context, v secrets.Value) (secrets.Value, err
 
 func (w wrapper) Revoke(ctx context.Context, v secrets.Value) error { return w.inner.Revoke(ctx, v) }
 
-// bare is a provider without any capability.
-type bare struct{ p *secretstest.Provider }
-
-func (b bare) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
-	return b.p.Fetch(ctx, ref)
-}
-
 func TestChainBehindAWrapper(t *testing.T) {
-	t.Run("reads from the first member that has the document", in(func(t *testing.T) {
-		one, two := quiet(map[string]string{"a": "1"}), quiet(map[string]string{"a": "no", "b": "2"})
-		r := on(t, wrapped(one, two))
-		assert.Equal(t, "1", value(t, r, "a"))
-		assert.Equal(t, "2", value(t, r, "b"))
+	t.Run("reads from the first member that has the document", spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewPolled(map[string]string{"a": "1"}), spectest.NewPolled(map[string]string{"a": "no", "b": "2"})
+		r := spectest.On(t, wrapped(one, two))
+		assert.Equal(t, "1", spectest.Get(t, r, "a"))
+		assert.Equal(t, "2", spectest.Get(t, r, "b"))
 		_, err := r.Get(t.Context(), "c")
 		assert.ErrorIs(t, err, secrets.ErrNotFound)
 	}))
-	t.Run("stops at the first failure that is not NotFound, told with its member, its class and its Retry-After", in(func(t *testing.T) {
-		one, two := quiet(nil), quiet(map[string]string{"a": "2"})
+	t.Run("stops at the first failure that is not NotFound, told with its member, its class and its Retry-After", spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewPolled(nil), spectest.NewPolled(map[string]string{"a": "2"})
 		one.Fail("a", secretstest.Throttled(7*time.Second))
-		_, err := wrapped(quiet(nil), one, two).Fetch(t.Context(), secrets.Ref{Path: "a"})
+		_, err := wrapped(spectest.NewPolled(nil), one, two).Fetch(t.Context(), secrets.Ref{Path: "a"})
 		assert.ErrorIs(t, err, secrets.ErrThrottled)
 		assert.ErrorContains(t, err, "member 2")
 		var after interface{ RetryAfter() time.Duration }
@@ -279,8 +247,8 @@ func TestChainBehindAWrapper(t *testing.T) {
 		assert.Equal(t, 7*time.Second, after.RetryAfter())
 		assert.Zero(t, two.Calls().Reads)
 	}))
-	t.Run("passes batches on, asking each member only for what those before it have not", in(func(t *testing.T) {
-		one, two := quiet(map[string]string{"a": "1", "b": "1"}), quiet(map[string]string{"c": "2", "d": "2"})
+	t.Run("passes batches on, asking each member only for what those before it have not", spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewPolled(map[string]string{"a": "1", "b": "1"}), spectest.NewPolled(map[string]string{"c": "2", "d": "2"})
 		one.Fail("e", secrets.ErrPermission)
 		var refs []secrets.Ref
 		for _, path := range []string{"c", "a", "nowhere", "d", "e", "b", "a"} {
@@ -299,32 +267,32 @@ func TestChainBehindAWrapper(t *testing.T) {
 		assert.Equal(t, 1, two.Calls().Batches)
 		assert.Equal(t, 3, two.Calls().Reads)
 	}))
-	t.Run("reads singly from members that have no batches, or say so in a Result", in(func(t *testing.T) {
-		one, two := quiet(map[string]string{"a": "1"}), quiet(map[string]string{"b": "2", "c": "2"})
+	t.Run("reads singly from members that have no batches, or say so in a Result", spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewPolled(map[string]string{"a": "1"}), spectest.NewPolled(map[string]string{"b": "2", "c": "2"})
 		two.Disable(secretstest.Batch)
-		results := wrapped(bare{one}, two).FetchBatch(t.Context(), []secrets.Ref{{Path: "a"}, {Path: "b"}, {Path: "c"}})
+		results := wrapped(spectest.Singly(one), two).FetchBatch(t.Context(), []secrets.Ref{{Path: "a"}, {Path: "b"}, {Path: "c"}})
 		for _, res := range results {
 			assert.NoError(t, res.Err)
 		}
 		assert.Equal(t, 2, two.Calls().Fetches)
 	}))
-	t.Run("passes lists on, each name once", in(func(t *testing.T) {
-		names, err := list(wrapped(quiet(map[string]string{"a": "", "b": ""}), quiet(map[string]string{"b": "", "c": ""})).List(t.Context(), ""))
+	t.Run("passes lists on, each name once", spectest.Bubble(func(t *testing.T) {
+		names, err := spectest.Listed(wrapped(spectest.NewPolled(map[string]string{"a": "", "b": ""}), spectest.NewPolled(map[string]string{"b": "", "c": ""})).List(t.Context(), ""))
 		assert.NoError(t, err)
 		assert.Equal(t, []string{"a", "b", "c"}, names)
 	}))
-	t.Run("lists those that can and says last that others cannot", in(func(t *testing.T) {
-		cannot := quiet(map[string]string{"z": ""})
+	t.Run("lists those that can and says last that others cannot", spectest.Bubble(func(t *testing.T) {
+		cannot := spectest.NewPolled(map[string]string{"z": ""})
 		cannot.Disable(secretstest.List)
-		names, err := list(wrapped(bare{quiet(nil)}, quiet(map[string]string{"a": ""}), cannot, quiet(map[string]string{"b": ""})).List(t.Context(), ""))
+		names, err := spectest.Listed(wrapped(spectest.Singly(spectest.NewPolled(nil)), spectest.NewPolled(map[string]string{"a": ""}), cannot, spectest.NewPolled(map[string]string{"b": ""})).List(t.Context(), ""))
 		assert.Equal(t, []string{"a", "b"}, names)
 		assert.ErrorContains(t, err, "member")
 	}))
-	t.Run("cannot list if no member can", in(func(t *testing.T) {
-		cannot := quiet(nil)
+	t.Run("cannot list if no member can", spectest.Bubble(func(t *testing.T) {
+		cannot := spectest.NewPolled(nil)
 		cannot.Disable(secretstest.List)
 		first := true
-		for name, err := range wrapped(bare{quiet(nil)}, cannot).List(t.Context(), "") {
+		for name, err := range wrapped(spectest.Singly(spectest.NewPolled(nil)), cannot).List(t.Context(), "") {
 			assert.True(t, first)
 			first = false
 			assert.Empty(t, name)
@@ -332,36 +300,36 @@ func TestChainBehindAWrapper(t *testing.T) {
 		}
 		assert.False(t, first)
 	}))
-	t.Run("ends a list at a member that fails", in(func(t *testing.T) {
-		down := quiet(nil)
+	t.Run("ends a list at a member that fails", spectest.Bubble(func(t *testing.T) {
+		down := spectest.NewPolled(nil)
 		down.Fail(secretstest.All, secrets.ErrUnavailable)
-		names, err := list(wrapped(quiet(map[string]string{"a": ""}), down).List(t.Context(), ""))
+		names, err := spectest.Listed(wrapped(spectest.NewPolled(map[string]string{"a": ""}), down).List(t.Context(), ""))
 		assert.Equal(t, []string{"a"}, names)
 		assert.ErrorIs(t, err, secrets.ErrUnavailable)
 	}))
-	t.Run("passes watches on: a change in any member is seen at once", in(func(t *testing.T) {
+	t.Run("passes watches on: a change in any member is seen at once", spectest.Bubble(func(t *testing.T) {
 		one, two := secretstest.NewProvider(nil), secretstest.NewProvider(map[string]string{"a": "2"})
-		r := on(t, wrapped(one, bare{quiet(nil)}, two))
-		assert.Equal(t, "2", value(t, r, "a"))
+		r := spectest.On(t, wrapped(one, spectest.Singly(spectest.NewPolled(nil)), two))
+		assert.Equal(t, "2", spectest.Get(t, r, "a"))
 		synctest.Wait()
 		two.Set("a", "2 new")
 		synctest.Wait()
-		assert.Equal(t, "2 new", value(t, r, "a"))
+		assert.Equal(t, "2 new", spectest.Get(t, r, "a"))
 		one.Set("a", "1")
 		synctest.Wait()
-		assert.Equal(t, "1", value(t, r, "a"), "the first member has it now")
+		assert.Equal(t, "1", spectest.Get(t, r, "a"), "the first member has it now")
 	}))
-	t.Run("cannot watch if no member can", in(func(t *testing.T) {
-		err := wrapped(bare{quiet(nil)}, quiet(nil)).Watch(t.Context(), secrets.Ref{Path: "a"}, func() {})
+	t.Run("cannot watch if no member can", spectest.Bubble(func(t *testing.T) {
+		err := wrapped(spectest.Singly(spectest.NewPolled(nil)), spectest.NewPolled(nil)).Watch(t.Context(), secrets.Ref{Path: "a"}, func() {})
 		assert.ErrorIs(t, err, errors.ErrUnsupported)
 	}))
-	t.Run("renews and revokes a lease at the member that gave it", in(func(t *testing.T) {
-		one, two := quiet(nil), quiet(nil)
-		lend(two, "creds", 10*time.Minute, 5*time.Minute)
+	t.Run("renews and revokes a lease at the member that gave it", spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewPolled(nil), spectest.NewPolled(nil)
+		spectest.Lend(two, "creds", 10*time.Minute, 5*time.Minute)
 		r := secrets.New(wrapped(one, two), secrets.WithLogger(nil))
-		first := value(t, r, "creds")
+		first := spectest.Get(t, r, "creds")
 		time.Sleep(11 * time.Minute)
-		assert.Equal(t, first, value(t, r, "creds"))
+		assert.Equal(t, first, spectest.Get(t, r, "creds"))
 		assert.Equal(t, 1, two.Reads("creds"))
 		assert.Equal(t, 2, two.Calls().Renewals)
 		require.NoError(t, r.Close())
@@ -369,8 +337,8 @@ func TestChainBehindAWrapper(t *testing.T) {
 		assert.Zero(t, two.Calls().Leases)
 		assert.Zero(t, one.Calls().Renewals+one.Calls().Revocations)
 	}))
-	t.Run("says of a foreign lease that it cannot be renewed", in(func(t *testing.T) {
-		w := wrapped(quiet(nil))
+	t.Run("says of a foreign lease that it cannot be renewed", spectest.Bubble(func(t *testing.T) {
+		w := wrapped(spectest.NewPolled(nil))
 		_, err := w.Renew(t.Context(), secrets.Value{Lease: "foreign"})
 		assert.ErrorIs(t, err, errors.ErrUnsupported)
 		assert.ErrorIs(t, w.Revoke(t.Context(), secrets.Value{Lease: "foreign"}), errors.ErrUnsupported)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // A jump of the wall clock has everything read again within five seconds, so
@@ -14,10 +15,10 @@ import (
 func TestWallTimeThatRunsAhead(t *testing.T) {
 	const noticed = 7 * time.Second // a look at the clocks, and the reads that it brings about
 
-	t.Run("by two seconds in all is drift, and by more a jump", in(func(t *testing.T) {
+	t.Run("by two seconds in all is drift, and by more a jump", spectest.Bubble(func(t *testing.T) {
 		c := newSteps()
-		r, p := polled(t, map[string]string{"db": "one"}, rarely(), c.option())
-		value(t, r, "db")
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely(), c.option())
+		spectest.Get(t, r, "db")
 		for range 4 {
 			c.step(500 * time.Millisecond)
 			time.Sleep(noticed)
@@ -31,10 +32,10 @@ func TestWallTimeThatRunsAhead(t *testing.T) {
 		assert.Equal(t, 2, p.Reads("db"), "it is counted anew after a jump")
 	}))
 
-	t.Run("is noticed from wherever it was set back to, however often", in(func(t *testing.T) {
+	t.Run("is noticed from wherever it was set back to, however often", spectest.Bubble(func(t *testing.T) {
 		c := newSteps()
-		r, p := polled(t, map[string]string{"db": "one"}, rarely(), c.option())
-		value(t, r, "db")
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely(), c.option())
+		spectest.Get(t, r, "db")
 		for i := range 3 {
 			c.step(-24 * time.Hour)
 			time.Sleep(noticed)
@@ -52,15 +53,15 @@ func TestWallTimeThatRunsAhead(t *testing.T) {
 		assert.Equal(t, 5, p.Reads("db"))
 	}))
 
-	t.Run("is noticed by a Get on demand, which has no other who looks", in(func(t *testing.T) {
+	t.Run("is noticed by a Get on demand, which has no other who looks", spectest.Bubble(func(t *testing.T) {
 		c := newSteps()
-		r, p := polled(t, map[string]string{"db": "one"}, rarely(), secrets.WithOnDemand(), c.option())
-		value(t, r, "db")
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely(), secrets.WithOnDemand(), c.option())
+		spectest.Get(t, r, "db")
 		c.step(2 * time.Second)
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		assert.Equal(t, 1, p.Reads("db"))
 		c.step(1)
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 }

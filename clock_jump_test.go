@@ -9,26 +9,27 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestAClockJump(t *testing.T) {
-	t.Run("spreads the reads of what is held over five seconds, and each happens when Status says", in(func(t *testing.T) {
+	t.Run("spreads the reads of what is held over five seconds, and each happens when Status says", spectest.Bubble(func(t *testing.T) {
 		const jump = 24 * time.Hour
 		c := newSteps()
-		p := quiet(nil)
-		r := on(t, bare{p}, secrets.WithTTL(time.Hour), c.option()) // no batches, which would take them together
-		names := numbered("s", 50)
+		p := spectest.NewPolled(nil)
+		r := spectest.On(t, spectest.Singly(p), secrets.WithTTL(time.Hour), c.option()) // no batches, which would take them together
+		names := spectest.Numbered("s", 50)
 		for _, name := range names {
 			p.Set(name, "v")
-			value(t, r, name)
+			spectest.Get(t, r, name)
 		}
 		p.ResetCalls()
 		look := time.Now() // and then once a second
-		sleepUntil(look.Add(500 * time.Millisecond))
+		spectest.SleepUntil(look.Add(500 * time.Millisecond))
 		c.step(jump)
 		seen := look.Add(time.Second)
-		sleepUntil(seen)
-		next, first := nextReads(t, r)
+		spectest.SleepUntil(seen)
+		next, first := spectest.NextReads(t, r)
 		require.Len(t, next, len(names))
 		var due []time.Time
 		for _, at := range next {
@@ -42,25 +43,25 @@ func TestAClockJump(t *testing.T) {
 			if i+1 < len(due) && due[i+1].Equal(at) {
 				continue // two of the same draw
 			}
-			sleepUntil(at)
+			spectest.SleepUntil(at)
 			require.Equal(t, i+1, p.Calls().Reads, "%v after the jump was seen", at.Sub(seen))
 		}
 	}))
 
-	t.Run("leaves what is on demand to those who ask", in(func(t *testing.T) {
+	t.Run("leaves what is on demand to those who ask", spectest.Bubble(func(t *testing.T) {
 		c := newSteps()
-		r, p := polled(t, map[string]string{"db": "one", "key": "k"}, secrets.WithOnDemand(), c.option())
-		value(t, r, "db")
-		value(t, r, "key")
+		r, p := spectest.Polled(t, map[string]string{"db": "one", "key": "k"}, secrets.WithOnDemand(), c.option())
+		spectest.Get(t, r, "db")
+		spectest.Get(t, r, "key")
 		c.step(24 * time.Hour)
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		assert.Equal(t, 2, p.Reads("db"))
 		for _, s := range r.Status() {
 			assert.Zero(t, s.NextRead, "%s is read when somebody asks", s.Document)
 		}
 		time.Sleep(time.Minute)
 		assert.Equal(t, 1, p.Reads("key"))
-		value(t, r, "key")
+		spectest.Get(t, r, "key")
 		assert.Equal(t, 2, p.Reads("key"))
 	}))
 }

@@ -14,13 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 func TestClose(t *testing.T) {
-	t.Run("may be called again, also at the same time", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
+	t.Run("may be called again, also at the same time", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() { assert.NoError(t, r.Close()) })
@@ -31,8 +32,8 @@ func TestClose(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("makes every method ErrClosed, of held names and of others", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"held": "one", "other": "two"})
+	t.Run("makes every method ErrClosed, of held names and of others", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"held": "one", "other": "two"})
 		held, err := r.Get(t.Context(), "held")
 		require.NoError(t, err)
 		require.NoError(t, r.Close())
@@ -82,8 +83,8 @@ func TestClose(t *testing.T) {
 		assert.Equal(t, before, p.Calls(), "nothing is asked after Close")
 	}))
 
-	t.Run("leaves Secrets that were handed out as they are", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": `{"user":"app"}`})
+	t.Run("leaves Secrets that were handed out as they are", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": `{"user":"app"}`})
 		s, err := r.Get(t.Context(), "db")
 		require.NoError(t, err)
 		require.NoError(t, r.Close())
@@ -92,10 +93,10 @@ func TestClose(t *testing.T) {
 		assert.Equal(t, "app", user.Reveal())
 	}))
 
-	t.Run("ends refreshing, watches and Lives", in(func(t *testing.T) {
+	t.Run("ends refreshing, watches and Lives", spectest.Bubble(func(t *testing.T) {
 		p := secretstest.NewProvider(map[string]string{"db": "one", "api": "two"})
 		r := secrets.New(p, secrets.WithLogger(nil))
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
@@ -114,8 +115,8 @@ func TestClose(t *testing.T) {
 		assert.Equal(t, secretstest.Calls{}, p.Calls())
 	}))
 
-	t.Run("ends a Get that waits for its backend", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("ends a Get that waits for its backend", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		p.Block("db")
 		got := make(chan error)
 		go func() {
@@ -129,8 +130,8 @@ func TestClose(t *testing.T) {
 		assert.Less(t, time.Since(start), 100*time.Millisecond)
 	}))
 
-	t.Run("ends callers that queue behind 32 others, and a Preload", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("ends callers that queue behind 32 others, and a Preload", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Disable(secretstest.Batch)
 		p.Block(secretstest.All)
 		var wg sync.WaitGroup
@@ -147,7 +148,7 @@ func TestClose(t *testing.T) {
 		wg.Wait()
 	}))
 
-	t.Run("waits five seconds for a provider that does not look at its context, and says so", in(func(t *testing.T) {
+	t.Run("waits five seconds for a provider that does not look at its context, and says so", spectest.Bubble(func(t *testing.T) {
 		p := secretstest.NewProvider(nil)
 		hang := make(chan struct{})
 		p.SetFunc("db", func(context.Context) (secrets.Value, error) {
@@ -173,12 +174,12 @@ func TestClose(t *testing.T) {
 		close(hang)
 	}))
 
-	t.Run("of a provider that hangs as it closes takes five seconds", in(func(t *testing.T) {
+	t.Run("of a provider that hangs as it closes takes five seconds", spectest.Bubble(func(t *testing.T) {
 		hang := make(chan struct{})
-		s := scheme(t, &closing{close: func() error { <-hang; return nil }})
+		s := spectest.Scheme(t, &closing{close: func() error { <-hang; return nil }})
 		r, err := secrets.Open(t.Context(), s+"://", secrets.WithLogger(nil))
 		require.NoError(t, err)
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		start := time.Now()
 		err = r.Close()
 		assert.Equal(t, 5*time.Second, time.Since(start))
@@ -186,13 +187,13 @@ func TestClose(t *testing.T) {
 		close(hang)
 	}))
 
-	t.Run("closes each provider that Open opened once, and returns what it says", in(func(t *testing.T) {
+	t.Run("closes each provider that Open opened once, and returns what it says", spectest.Bubble(func(t *testing.T) {
 		broken := errors.New("the socket is gone")
 		var closed atomic.Int32
-		s := scheme(t, &closing{close: func() error { closed.Add(1); return broken }})
+		s := spectest.Scheme(t, &closing{close: func() error { closed.Add(1); return broken }})
 		r, err := secrets.Open(t.Context(), s+"://a "+s+"://b", secrets.WithLogger(nil))
 		require.NoError(t, err)
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		err = r.Close()
 		assert.ErrorIs(t, err, broken)
 		assert.ErrorContains(t, err, s)
@@ -200,48 +201,48 @@ func TestClose(t *testing.T) {
 		assert.EqualValues(t, 1, closed.Load())
 	}))
 
-	t.Run("survives a provider that panics as it closes", in(func(t *testing.T) {
-		s := scheme(t, &closing{close: func() error { panic("boom") }})
+	t.Run("survives a provider that panics as it closes", spectest.Bubble(func(t *testing.T) {
+		s := spectest.Scheme(t, &closing{close: func() error { panic("boom") }})
 		r, err := secrets.Open(t.Context(), s+"://", secrets.WithLogger(nil))
 		require.NoError(t, err)
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		err = r.Close()
 		assert.Error(t, err)
 		assert.NotContains(t, err.Error(), "boom")
 	}))
 
-	t.Run("is Detach for a provider that keeps its login alive, and Close for others", in(func(t *testing.T) {
+	t.Run("is Detach for a provider that keeps its login alive, and Close for others", spectest.Bubble(func(t *testing.T) {
 		detached := &detaching{closing: closing{close: func() error { return errors.New("logged out") }}}
 		closed := false
-		s, other := scheme(t, detached), scheme(t, &closing{close: func() error { closed = true; return nil }})
+		s, other := spectest.Scheme(t, detached), spectest.Scheme(t, &closing{close: func() error { closed = true; return nil }})
 		r, err := secrets.Open(t.Context(), s+"://", secrets.WithLogger(nil), secrets.WithReferences(map[string]string{"other": other + "://x"}))
 		require.NoError(t, err)
-		value(t, r, "db")
-		value(t, r, "other")
+		spectest.Get(t, r, "db")
+		spectest.Get(t, r, "other")
 		require.NoError(t, r.Detach())
 		assert.True(t, detached.done)
 		assert.True(t, closed)
 	}))
 
-	t.Run("leaves a provider that New was given to its owner", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
+	t.Run("leaves a provider that New was given to its owner", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
 		require.NoError(t, r.Close())
 		assert.Zero(t, p.Calls().Closes)
 	}))
 
-	t.Run("opens nothing that was not needed before", in(func(t *testing.T) {
-		opened, s := opener(t, func() (secrets.Provider, error) { return secretstest.NewProvider(nil), nil })
+	t.Run("opens nothing that was not needed before", spectest.Bubble(func(t *testing.T) {
+		opened, s := spectest.Opener(t, func() (secrets.Provider, error) { return secretstest.NewProvider(nil), nil })
 		r, err := secrets.Open(t.Context(), s+"://", secrets.WithLogger(nil))
 		require.NoError(t, err)
 		require.NoError(t, r.Close())
 		assert.Zero(t, opened.Load())
 	}))
 
-	t.Run("closes a provider whose opening was under way", in(func(t *testing.T) {
+	t.Run("closes a provider whose opening was under way", spectest.Bubble(func(t *testing.T) {
 		p := secretstest.NewProvider(map[string]string{"db": "one"})
 		release := make(chan struct{})
-		_, s := opener(t, func() (secrets.Provider, error) { <-release; return p, nil })
+		_, s := spectest.Opener(t, func() (secrets.Provider, error) { <-release; return p, nil })
 		r, err := secrets.Open(t.Context(), s+"://", secrets.WithLogger(nil))
 		require.NoError(t, err)
 		go func() { _, _ = r.Get(context.Background(), "db") }()
@@ -304,21 +305,10 @@ type detaching struct {
 
 func (d *detaching) Detach() error { d.done = true; return nil }
 
-// opener registers a scheme that open opens, and counts how often it did.
-func opener(_ testing.TB, open func() (secrets.Provider, error)) (opened *atomic.Int32, name string) {
-	opened = new(atomic.Int32)
-	name = newScheme("opened")
-	secrets.Register(name, secrets.Backend{Open: func(context.Context, secrets.Ref) (secrets.Provider, error) {
-		opened.Add(1)
-		return open()
-	}})
-	return opened, name
-}
-
 func TestOpenerThatNeverReturns(t *testing.T) {
-	t.Run("holds up neither a Preload of several names nor the next one", in(func(t *testing.T) {
+	t.Run("holds up neither a Preload of several names nor the next one", spectest.Bubble(func(t *testing.T) {
 		stuck := make(chan struct{})
-		_, name := opener(t, func() (secrets.Provider, error) { <-stuck; return nil, errors.New("stuck") })
+		_, name := spectest.Opener(t, func() (secrets.Provider, error) { <-stuck; return nil, errors.New("stuck") })
 		r, err := secrets.Open(t.Context(), name+"://", secrets.WithLogger(nil))
 		require.NoError(t, err)
 		for range 2 {

@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestCloseGivesProvidersTheirTime(t *testing.T) {
-	t.Run("to return from a read, three seconds and more", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("to return from a read, three seconds and more", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.SetFunc("creds", func(context.Context) (secrets.Value, error) {
 			time.Sleep(3500 * time.Millisecond) // it does not look at its context
 			return secrets.Value{Data: []byte("u"), Lease: 1}, nil
@@ -28,13 +29,13 @@ func TestCloseGivesProvidersTheirTime(t *testing.T) {
 		assert.Equal(t, 1, p.Calls().Revocations, "what it brought")
 	}))
 
-	t.Run("to close, all at once", in(func(t *testing.T) {
+	t.Run("to close, all at once", spectest.Bubble(func(t *testing.T) {
 		var closed atomic.Int32
 		uri := ""
 		for range 3 {
-			uri += " " + scheme(t, &closing{close: func() error { time.Sleep(2 * time.Second); closed.Add(1); return nil }}) + "://"
+			uri += " " + spectest.Scheme(t, &closing{close: func() error { time.Sleep(2 * time.Second); closed.Add(1); return nil }}) + "://"
 		}
-		r := open(t, uri)
+		r := spectest.Open(t, uri)
 		for name, err := range r.List(t.Context(), "") { // opens them all
 			assert.Empty(t, name)
 			assert.ErrorIs(t, err, secrets.ErrInvalid)
@@ -45,13 +46,13 @@ func TestCloseGivesProvidersTheirTime(t *testing.T) {
 		assert.EqualValues(t, 3, closed.Load())
 	}))
 
-	t.Run("to close even after others have used up theirs to revoke leases", in(func(t *testing.T) {
-		stuck, p := quiet(nil), quiet(nil)
-		lend(stuck, "creds", time.Hour, 0)
-		r := open(t, scheme(t, stuck)+"://", secrets.WithReferences(map[string]string{"other": scheme(t, p) + "://x"}))
+	t.Run("to close even after others have used up theirs to revoke leases", spectest.Bubble(func(t *testing.T) {
+		stuck, p := spectest.NewPolled(nil), spectest.NewPolled(nil)
+		spectest.Lend(stuck, "creds", time.Hour, 0)
+		r := spectest.Open(t, spectest.Scheme(t, stuck)+"://", secrets.WithReferences(map[string]string{"other": spectest.Scheme(t, p) + "://x"}))
 		p.Set("x", "1")
-		value(t, r, "creds")
-		value(t, r, "other")
+		spectest.Get(t, r, "creds")
+		spectest.Get(t, r, "other")
 		stuck.Block("creds")
 		start := time.Now()
 		require.NoError(t, r.Close())

@@ -12,31 +12,32 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 func TestAStartSurvivesABlip(t *testing.T) {
 	for _, class := range []error{secrets.ErrThrottled, secrets.ErrUnavailable} {
 		for _, blip := range []time.Duration{time.Second, 7 * time.Second} {
-			t.Run(fmt.Sprintf("of %v: %v", blip, class), in(func(t *testing.T) {
+			t.Run(fmt.Sprintf("of %v: %v", blip, class), spectest.Bubble(func(t *testing.T) {
 				for range 20 {
-					r, p := polled(t, map[string]string{"db": "one", "a": "1", "b": "2"})
+					r, p := spectest.Polled(t, map[string]string{"db": "one", "a": "1", "b": "2"})
 					p.Fail(secretstest.All, class)
 					time.AfterFunc(blip, p.Heal)
-					get := ask(time.Minute, getting(r, "db"))
+					get := spectest.Ask(time.Minute, spectest.Getting(r, "db"))
 					require.NoError(t, r.Preload(t.Context(), "a", "b"))
-					<-get.done
-					require.NoError(t, get.err)
-					assert.Equal(t, "one", get.text)
+					<-get.Done
+					require.NoError(t, get.Err)
+					assert.Equal(t, "one", get.Text)
 				}
 			}))
 		}
 	}
 
-	t.Run("in which no provider can be opened", in(func(t *testing.T) {
+	t.Run("in which no provider can be opened", spectest.Bubble(func(t *testing.T) {
 		up := time.Now().Add(time.Second)
 		var openings atomic.Int64
-		_, s := opener(t, func() (secrets.Provider, error) {
+		_, s := spectest.Opener(t, func() (secrets.Provider, error) {
 			openings.Add(1)
 			if time.Now().Before(up) {
 				return nil, secrets.ErrThrottled
@@ -50,65 +51,65 @@ func TestAStartSurvivesABlip(t *testing.T) {
 		assert.Less(t, openings.Load(), int64(12), "all three wait for the same opening")
 	}))
 
-	t.Run("in which a service answers after nearly as long as the timeout", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(time.Minute))
+	t.Run("in which a service answers after nearly as long as the timeout", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(time.Minute))
 		p.Delay("db", 55*time.Second)
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 }
 
 func TestTriesOfAColdReadAreNobodyElsesDelay(t *testing.T) {
-	t.Run("while they pause, others are read", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"good": "one"})
+	t.Run("while they pause, others are read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"good": "one"})
 		for i := range 32 {
 			name := fmt.Sprint("bad", i)
 			p.Fail(name, secretstest.Throttled(5*time.Second))
-			ask(time.Minute, getting(r, name))
+			spectest.Ask(time.Minute, spectest.Getting(r, name))
 		}
 		require.Zero(t, p.Calls().InFlight)
 		start := time.Now()
-		assert.Equal(t, "one", value(t, r, "good"))
+		assert.Equal(t, "one", spectest.Get(t, r, "good"))
 		assert.Zero(t, time.Since(start))
 	}))
 
-	t.Run("end with the try that was the last when everybody has left", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("end with the try that was the last when everybody has left", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Fail("db", fmt.Errorf("%w: sealed", secrets.ErrUnavailable))
-		first, second := ask(time.Second, getting(r, "db")), ask(3*time.Second, getting(r, "db"))
-		<-first.done
+		first, second := spectest.Ask(time.Second, spectest.Getting(r, "db")), spectest.Ask(3*time.Second, spectest.Getting(r, "db"))
+		<-first.Done
 		tried := p.Reads("db")
-		<-second.done
-		require.ErrorIs(t, second.err, secrets.ErrUnavailable)
+		<-second.Done
+		require.ErrorIs(t, second.Err, secrets.ErrUnavailable)
 		assert.Greater(t, p.Reads("db"), tried, "somebody still waited")
 		synctest.Wait()
 		tried = p.Reads("db")
-		s := stateOf(t, r, "db")
+		s := spectest.StatusOf(t, r, "db")
 		assert.Equal(t, 1, s.Failures)
 		assert.Contains(t, s.LastError, "sealed")
 		time.Sleep(time.Minute)
 		assert.Equal(t, tried, p.Reads("db"))
 	}))
 
-	t.Run("end for the one name of a Preload that nobody else wants", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("end for the one name of a Preload that nobody else wants", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Disable(secretstest.Batch)
 		p.Fail(secretstest.All, secrets.ErrUnavailable)
-		preload := ask(2*time.Second, func(ctx context.Context) (secrets.Secret, error) {
+		preload := spectest.Ask(2*time.Second, func(ctx context.Context) (secrets.Secret, error) {
 			return secrets.Secret{}, r.Preload(ctx, "a", "b")
 		})
-		get := ask(6*time.Second, getting(r, "b"))
-		<-preload.done
+		get := spectest.Ask(6*time.Second, spectest.Getting(r, "b"))
+		<-preload.Done
 		synctest.Wait()
 		a, b := p.Reads("a"), p.Reads("b")
-		<-get.done
+		<-get.Done
 		assert.Equal(t, a, p.Reads("a"))
 		assert.Greater(t, p.Reads("b"), b)
 	}))
 
-	t.Run("are one for what is held, though it has become too old", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
-		value(t, r, "db")
+	t.Run("are one for what is held, though it has become too old", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
+		spectest.Get(t, r, "db")
 		time.Sleep(2 * time.Hour)
 		p.Fail("db", secrets.ErrUnavailable)
 		start, before := time.Now(), p.Reads("db")
@@ -120,10 +121,10 @@ func TestTriesOfAColdReadAreNobodyElsesDelay(t *testing.T) {
 		assert.Equal(t, before+2, p.Reads("db"))
 	}))
 
-	t.Run("of a flight that a follower began go on for who asks with patience", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("of a flight that a follower began go on for who asks with patience", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		p.Fail("db", secrets.ErrUnavailable)
-		watch(t, r, "db")
+		spectest.Watch(t, r, "db")
 		time.Sleep(time.Minute)
 		p.FailTimes("db", 1, secrets.ErrUnavailable)
 		p.Delay("db", time.Second)
@@ -131,7 +132,7 @@ func TestTriesOfAColdReadAreNobodyElsesDelay(t *testing.T) {
 		for p.Calls().InFlight == 0 {
 			time.Sleep(10 * time.Millisecond)
 		}
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		assert.Equal(t, before+2, p.Reads("db"))
 	}))
 }
@@ -143,19 +144,19 @@ func TestPreloadWithALaterDeadline(t *testing.T) {
 		return ctx
 	}
 
-	t.Run("waits for a backend that is not up yet, and not longer", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"a": "1", "b": "2"})
+	t.Run("waits for a backend that is not up yet, and not longer", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "2"})
 		p.Fail(secretstest.All, secrets.ErrUnavailable)
 		time.AfterFunc(time.Minute, p.Heal)
 		start := time.Now()
 		require.NoError(t, r.Preload(waiting(t, 2*time.Minute), "a", "b"))
 		assert.Less(t, time.Since(start), 66*time.Second)
 		assert.LessOrEqual(t, p.Calls().Reads, 2*150)
-		assert.Equal(t, "1", value(t, r, "a"))
+		assert.Equal(t, "1", spectest.Get(t, r, "a"))
 	}))
 
-	t.Run("is Load's, too", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"a": "1"})
+	t.Run("is Load's, too", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1"})
 		p.Fail(secretstest.All, secrets.ErrThrottled)
 		time.AfterFunc(time.Minute, p.Heal)
 		var c struct {
@@ -165,8 +166,8 @@ func TestPreloadWithALaterDeadline(t *testing.T) {
 		assert.Equal(t, "1", c.A)
 	}))
 
-	t.Run("asks a failing backend at most 150 times a minute", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("asks a failing backend at most 150 times a minute", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Fail(secretstest.All, secrets.ErrUnavailable)
 		err := r.Preload(waiting(t, time.Minute), "a")
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
@@ -174,8 +175,8 @@ func TestPreloadWithALaterDeadline(t *testing.T) {
 		assert.Greater(t, p.Calls().Reads, 30)
 	}))
 
-	t.Run("tells at its end every failure by name, with what the backend said last", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"good": "g"})
+	t.Run("tells at its end every failure by name, with what the backend said last", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"good": "g"})
 		p.Fail("a", fmt.Errorf("%w: sealed", secrets.ErrUnavailable))
 		p.Fail("b", fmt.Errorf("%w: slow down", secrets.ErrThrottled))
 		start := time.Now()
@@ -188,43 +189,43 @@ func TestPreloadWithALaterDeadline(t *testing.T) {
 		assert.NotContains(t, err.Error(), `"good"`)
 	}))
 
-	t.Run("waits for nothing that waiting does not mend", in(func(t *testing.T) {
+	t.Run("waits for nothing that waiting does not mend", spectest.Bubble(func(t *testing.T) {
 		for _, class := range []error{secrets.ErrNotFound, secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrInvalid} {
-			r, p := polled(t, nil)
+			r, p := spectest.Polled(t, nil)
 			p.Fail("a", class)
 			start := time.Now()
 			require.ErrorIs(t, r.Preload(waiting(t, time.Minute), "a"), class)
 			assert.Zero(t, time.Since(start))
 		}
-		r, p := polled(t, nil)
+		r, p := spectest.Polled(t, nil)
 		p.Panic("a", "boom")
 		start := time.Now()
 		require.ErrorIs(t, r.Preload(waiting(t, time.Minute), "a"), secrets.ErrUnavailable)
 		assert.Zero(t, time.Since(start))
 	}))
 
-	t.Run("does not wait for what is remembered for longer than it has", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("does not wait for what is remembered for longer than it has", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Fail("a", secretstest.Throttled(50*time.Second))
 		start := time.Now()
 		require.ErrorIs(t, r.Preload(waiting(t, 40*time.Second), "a"), secrets.ErrThrottled)
 		assert.Zero(t, time.Since(start))
 	}))
 
-	t.Run("without a deadline gives up after the timeout", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("without a deadline gives up after the timeout", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Fail("a", secrets.ErrUnavailable)
 		start := time.Now()
 		require.ErrorIs(t, r.Preload(t.Context(), "a"), secrets.ErrUnavailable)
 		assert.LessOrEqual(t, time.Since(start), 10*time.Second)
 	}))
 
-	t.Run("ends when it is cancelled, or the resolver closed, while it waits", in(func(t *testing.T) {
+	t.Run("ends when it is cancelled, or the resolver closed, while it waits", spectest.Bubble(func(t *testing.T) {
 		for what, end := range map[string]func(r *secrets.Resolver, cancel func()){
 			"cancelled": func(_ *secrets.Resolver, cancel func()) { cancel() },
 			"closed":    func(r *secrets.Resolver, _ func()) { _ = r.Close() },
 		} {
-			r, p := polled(t, nil)
+			r, p := spectest.Polled(t, nil)
 			p.Fail("a", secretstest.Throttled(30*time.Second))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			time.AfterFunc(5*time.Second, func() { end(r, cancel) })
@@ -250,7 +251,7 @@ func TestWhatFailedTogetherIsReadTogether(t *testing.T) {
 	}
 
 	for _, class := range []error{secrets.ErrThrottled, secrets.ErrPermission, secretstest.Throttled(time.Second)} {
-		t.Run("by a program that preloads again and again: "+class.Error(), in(func(t *testing.T) {
+		t.Run("by a program that preloads again and again: "+class.Error(), spectest.Bubble(func(t *testing.T) {
 			r, p := together(t, class)
 			for range 100 {
 				require.Error(t, r.Preload(t.Context(), names...))
@@ -263,7 +264,7 @@ func TestWhatFailedTogetherIsReadTogether(t *testing.T) {
 		}))
 	}
 
-	t.Run("by one that waits for its manager", in(func(t *testing.T) {
+	t.Run("by one that waits for its manager", spectest.Bubble(func(t *testing.T) {
 		r, p := together(t, secrets.ErrUnavailable)
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
@@ -277,7 +278,7 @@ func TestWhatFailedTogetherIsReadTogether(t *testing.T) {
 		}
 	}))
 
-	t.Run("at the greatest count among them", in(func(t *testing.T) {
+	t.Run("at the greatest count among them", spectest.Bubble(func(t *testing.T) {
 		r, p := together(t, secrets.ErrPermission)
 		for range 10 {
 			_, err := r.Refresh(t.Context(), names[0])

@@ -11,25 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-// fetching is a provider that is a func and can do nothing else: no batch, no
-// watch.
-type fetching func(ctx context.Context, ref secrets.Ref) (secrets.Value, error)
-
-func (f fetching) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error) {
-	return f(ctx, ref)
-}
-
-// singly returns a provider that reads from p and cannot read batches.
-func singly(p *secretstest.Provider) secrets.Provider { return fetching(p.Fetch) }
-
 func TestTriesOfAColdRead(t *testing.T) {
-	t.Run("come after up to 100 ms, doubling to 2 s, spread over all of that, until the timeout", in(func(t *testing.T) {
+	t.Run("come after up to 100 ms, doubling to 2 s, spread over all of that, until the timeout", spectest.Bubble(func(t *testing.T) {
 		const times = 200 // none of them in a given half of what is drawn from: once in 2^200
 		var tries []time.Time
-		r := secrets.New(fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
+		r := secrets.New(spectest.Fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
 			tries = append(tries, time.Now())
 			return secrets.Value{}, secrets.ErrUnavailable
 		}), secrets.WithLogger(nil))
@@ -59,17 +49,17 @@ func TestTriesOfAColdRead(t *testing.T) {
 		}
 	}))
 
-	t.Run("wait as long as the backend asks", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("wait as long as the backend asks", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		p.FailTimes("db", 2, secretstest.Throttled(3*time.Second))
 		start := time.Now()
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		assert.Equal(t, 6*time.Second, time.Since(start))
 	}))
 
-	t.Run("are not waited for when the backend asks for more time than there is", in(func(t *testing.T) {
+	t.Run("are not waited for when the backend asks for more time than there is", spectest.Bubble(func(t *testing.T) {
 		for _, after := range []time.Duration{10 * time.Second, time.Minute} { // there are ten seconds
-			r, p := polled(t, map[string]string{"db": "one"})
+			r, p := spectest.Polled(t, map[string]string{"db": "one"})
 			p.Fail("db", secretstest.Throttled(after))
 			start := time.Now()
 			_, err := r.Get(t.Context(), "db")
@@ -79,9 +69,9 @@ func TestTriesOfAColdRead(t *testing.T) {
 		}
 	}))
 
-	t.Run("end with a failure that trying again cannot mend, which is told at once", in(func(t *testing.T) {
+	t.Run("end with a failure that trying again cannot mend, which is told at once", spectest.Bubble(func(t *testing.T) {
 		for _, class := range []error{secrets.ErrNotFound, secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrInvalid} {
-			r, p := polled(t, nil)
+			r, p := spectest.Polled(t, nil)
 			p.Fail("db", class)
 			start := time.Now()
 			_, err := r.Get(t.Context(), "db")
@@ -91,8 +81,8 @@ func TestTriesOfAColdRead(t *testing.T) {
 		}
 	}))
 
-	t.Run("of which the last hangs tell what the backend said before, not that time ran out", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("of which the last hangs tell what the backend said before, not that time ran out", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.FailTimes("db", 1, fmt.Errorf("%w: sealed", secrets.ErrThrottled))
 		p.SetFunc("db", func(ctx context.Context) (secrets.Value, error) {
 			<-ctx.Done()
@@ -106,14 +96,14 @@ func TestTriesOfAColdRead(t *testing.T) {
 		assert.ErrorContains(t, err, "sealed")
 	}))
 
-	t.Run("are one for a value that is held and was long not asked for", in(func(t *testing.T) {
+	t.Run("are one for a value that is held and was long not asked for", spectest.Bubble(func(t *testing.T) {
 		for range 20 {
-			r, p := polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand())
-			value(t, r, "db")
+			r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand())
+			spectest.Get(t, r, "db")
 			time.Sleep(time.Hour)
 			p.Fail("db", secrets.ErrUnavailable)
 			start := time.Now()
-			assert.Equal(t, "one", value(t, r, "db"))
+			assert.Equal(t, "one", spectest.Get(t, r, "db"))
 			assert.Zero(t, time.Since(start), "the held value is served as soon as the read has failed")
 			assert.Equal(t, 2, p.Reads("db"))
 		}
@@ -123,17 +113,17 @@ func TestTriesOfAColdRead(t *testing.T) {
 func TestTimeoutOfARead(t *testing.T) {
 	const timeout = 3 * time.Second
 
-	t.Run("lets a backend answer until it is reached", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(timeout))
+	t.Run("lets a backend answer until it is reached", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(timeout))
 		p.Delay("db", timeout-time.Millisecond)
 		start := time.Now()
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		assert.Equal(t, timeout-time.Millisecond, time.Since(start))
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("is told as unavailable, with how it was", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(timeout))
+	t.Run("is told as unavailable, with how it was", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(timeout))
 		defer p.Block("db")()
 		_, err := r.Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
@@ -141,18 +131,18 @@ func TestTimeoutOfARead(t *testing.T) {
 		assert.ErrorContains(t, err, "no answer in time")
 	}))
 
-	t.Run("is not waited for by who has less time, and is told for how long there was no answer", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(timeout))
+	t.Run("is not waited for by who has less time, and is told for how long there was no answer", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(timeout))
 		defer p.Block("db")()
 		time.Sleep(time.Hour)
-		get := ask(1500*time.Millisecond, getting(r, "db"))
-		<-get.done
-		require.ErrorIs(t, get.err, context.DeadlineExceeded)
-		assert.ErrorContains(t, get.err, "no answer after 1.5s")
+		get := spectest.Ask(1500*time.Millisecond, spectest.Getting(r, "db"))
+		<-get.Done
+		require.ErrorIs(t, get.Err, context.DeadlineExceeded)
+		assert.ErrorContains(t, get.Err, "no answer after 1.5s")
 	}))
 
-	t.Run("is not waited for by a Preload that has less time, which tells of the name that it still waits for", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"slow": "one"}, secrets.WithTimeout(timeout))
+	t.Run("is not waited for by a Preload that has less time, which tells of the name that it still waits for", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"slow": "one"}, secrets.WithTimeout(timeout))
 		defer p.Block("slow")()
 		require.ErrorIs(t, r.Preload(t.Context(), "none"), secrets.ErrNotFound)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -165,9 +155,9 @@ func TestTimeoutOfARead(t *testing.T) {
 
 func TestReadThatIsGivenUp(t *testing.T) {
 	const timeout = 3 * time.Second
-	t.Run("ends a Get although the provider is deaf to its context, which then settles nothing", in(func(t *testing.T) {
+	t.Run("ends a Get although the provider is deaf to its context, which then settles nothing", spectest.Bubble(func(t *testing.T) {
 		release := make(chan struct{})
-		r := secrets.New(fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
+		r := secrets.New(spectest.Fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
 			<-release
 			return secrets.Value{Data: []byte("late")}, nil
 		}), secrets.WithLogger(nil), secrets.WithTimeout(timeout))

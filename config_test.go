@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func duration(d time.Duration) *secrets.Duration { return (*secrets.Duration)(&d) }
@@ -45,12 +46,12 @@ func TestDuration(t *testing.T) {
 }
 
 func TestOpenConfig(t *testing.T) {
-	t.Run("searches the providers in order, and follows the references", in(func(t *testing.T) {
-		one, two := newFake(map[string]string{"a": "1", "b": "1"}), newFake(map[string]string{"b": "2", "c": "2", "prod/x": "3"})
+	t.Run("searches the providers in order, and follows the references", spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewFake(map[string]string{"a": "1", "b": "1"}), spectest.NewFake(map[string]string{"b": "2", "c": "2", "prod/x": "3"})
 		var cfg secrets.Config
 		require.NoError(t, json.Unmarshal([]byte(`{
-			"providers": ["`+one.scheme+`://", "`+two.scheme+`://"],
-			"references": {"moved/": "`+two.scheme+`://prod"},
+			"providers": ["`+one.Scheme+`://", "`+two.Scheme+`://"],
+			"references": {"moved/": "`+two.Scheme+`://prod"},
 			"cache": {"ttl": "10s", "max_stale": "1m", "timeout": "2s", "idle": "1h", "negative_ttl": "5s", "max_entries": 500},
 			"refresh": "background"
 		}`), &cfg))
@@ -58,60 +59,60 @@ func TestOpenConfig(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, r.Close()) })
 		for name, want := range map[string]string{"a": "1", "b": "1", "c": "2", "moved/x": "3"} {
-			assert.Equal(t, want, value(t, r, name), name)
+			assert.Equal(t, want, spectest.Get(t, r, name), name)
 		}
-		one.store.Set("a", "new")
+		one.Store.Set("a", "new")
 		time.Sleep(11 * time.Second)
-		assert.Equal(t, "new", value(t, r, "a"), "at the TTL")
-		one.store.Fail("a", secrets.ErrUnavailable)
+		assert.Equal(t, "new", spectest.Get(t, r, "a"), "at the TTL")
+		one.Store.Fail("a", secrets.ErrUnavailable)
 		time.Sleep(75 * time.Second)
 		_, err = r.Get(t.Context(), "a")
 		assert.ErrorIs(t, err, secrets.ErrUnavailable, "past max_stale")
 	}))
-	t.Run("of zero values means the defaults", in(func(t *testing.T) {
-		f := newFake(map[string]string{"a": "1"})
-		r, err := secrets.OpenConfig(t.Context(), secrets.Config{Providers: []string{f.scheme + "://"}}, secrets.WithLogger(nil))
+	t.Run("of zero values means the defaults", spectest.Bubble(func(t *testing.T) {
+		f := spectest.NewFake(map[string]string{"a": "1"})
+		r, err := secrets.OpenConfig(t.Context(), secrets.Config{Providers: []string{f.Scheme + "://"}}, secrets.WithLogger(nil))
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, r.Close()) })
-		value(t, r, "a")
-		f.store.Set("a", "2")
+		spectest.Get(t, r, "a")
+		f.Store.Set("a", "2")
 		time.Sleep(3 * time.Minute)
-		assert.Equal(t, "1", value(t, r, "a"))
+		assert.Equal(t, "1", spectest.Get(t, r, "a"))
 		time.Sleep(2*time.Minute + time.Second)
-		assert.Equal(t, "2", value(t, r, "a"))
+		assert.Equal(t, "2", spectest.Get(t, r, "a"))
 	}))
-	t.Run("with a TTL of 0s keeps nothing", in(func(t *testing.T) {
-		f := newFake(map[string]string{"a": "1"})
-		r, err := secrets.OpenConfig(t.Context(), secrets.Config{Providers: []string{f.scheme + "://"}, Cache: secrets.CacheConfig{TTL: duration(0)}}, secrets.WithLogger(nil))
+	t.Run("with a TTL of 0s keeps nothing", spectest.Bubble(func(t *testing.T) {
+		f := spectest.NewFake(map[string]string{"a": "1"})
+		r, err := secrets.OpenConfig(t.Context(), secrets.Config{Providers: []string{f.Scheme + "://"}, Cache: secrets.CacheConfig{TTL: duration(0)}}, secrets.WithLogger(nil))
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, r.Close()) })
-		value(t, r, "a")
-		f.store.Set("a", "2")
-		assert.Equal(t, "2", value(t, r, "a"))
+		spectest.Get(t, r, "a")
+		f.Store.Set("a", "2")
+		assert.Equal(t, "2", spectest.Get(t, r, "a"))
 	}))
-	t.Run("with refresh on_demand has no goroutine", in(func(t *testing.T) {
-		f := newFake(map[string]string{"a": "1"})
-		r, err := secrets.OpenConfig(t.Context(), secrets.Config{Providers: []string{f.scheme + "://"}, Refresh: "on_demand"}, secrets.WithLogger(nil))
+	t.Run("with refresh on_demand has no goroutine", spectest.Bubble(func(t *testing.T) {
+		f := spectest.NewFake(map[string]string{"a": "1"})
+		r, err := secrets.OpenConfig(t.Context(), secrets.Config{Providers: []string{f.Scheme + "://"}, Refresh: "on_demand"}, secrets.WithLogger(nil))
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, r.Close()) })
-		value(t, r, "a")
-		keepUsing(t, r, "a")()
+		spectest.Get(t, r, "a")
+		spectest.KeepUsing(t, r, "a")()
 		time.Sleep(10 * time.Minute)
-		assert.Equal(t, 1, f.store.Reads("a"))
+		assert.Equal(t, 1, f.Store.Reads("a"))
 	}))
-	t.Run("is overruled by options", in(func(t *testing.T) {
-		f := newFake(map[string]string{"a": "1"})
-		cfg := secrets.Config{Providers: []string{f.scheme + "://"}, Cache: secrets.CacheConfig{TTL: duration(time.Hour)}}
+	t.Run("is overruled by options", spectest.Bubble(func(t *testing.T) {
+		f := spectest.NewFake(map[string]string{"a": "1"})
+		cfg := secrets.Config{Providers: []string{f.Scheme + "://"}, Cache: secrets.CacheConfig{TTL: duration(time.Hour)}}
 		r, err := secrets.OpenConfig(t.Context(), cfg, secrets.WithLogger(nil), secrets.WithTTL(0))
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, r.Close()) })
-		value(t, r, "a")
-		f.store.Set("a", "2")
-		assert.Equal(t, "2", value(t, r, "a"))
+		spectest.Get(t, r, "a")
+		f.Store.Set("a", "2")
+		assert.Equal(t, "2", spectest.Get(t, r, "a"))
 	}))
 
-	f := newFake(nil)
-	uri := f.scheme + "://"
+	f := spectest.NewFake(nil)
+	uri := f.Scheme + "://"
 	for what, cfg := range map[string]secrets.Config{
 		"no providers":               {},
 		"an unknown scheme":          {Providers: []string{"gopher://"}},

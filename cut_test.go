@@ -7,14 +7,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestFieldOfADecodedDocument(t *testing.T) {
-	t.Run("that is not there is not found, decoded or not", in(func(t *testing.T) {
+	t.Run("that is not there is not found, decoded or not", spectest.Bubble(func(t *testing.T) {
 		for _, options := range []string{"", "?decode=base64", "?trim=newline", "?decode=base64&trim=newline"} {
-			p := quiet(map[string]string{"db": `{"user":"dQ=="}`, "list": `["dQ=="]`})
-			r := open(t, scheme(t, p)+"://"+options)
-			value(t, r, "db#user")
+			p := spectest.NewPolled(map[string]string{"db": `{"user":"dQ=="}`, "list": `["dQ=="]`})
+			r := spectest.Open(t, spectest.Scheme(t, p)+"://"+options)
+			spectest.Get(t, r, "db#user")
 			for _, name := range []string{"db#password", "db/password", "db#/user/name"} {
 				_, err := r.Get(t.Context(), name)
 				assert.ErrorIs(t, err, secrets.ErrNotFound, "%s %s", options, name)
@@ -26,8 +27,8 @@ func TestFieldOfADecodedDocument(t *testing.T) {
 }
 
 func TestNameThatMovesWithItsBytes(t *testing.T) {
-	t.Run("has the version of the document where it is now, and nothing was before", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db/password": "one"})
+	t.Run("has the version of the document where it is now, and nothing was before", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db/password": "one"})
 		for range 3 {
 			p.Set("db", `{"password":"one"}`)
 		}
@@ -48,16 +49,16 @@ func TestNameThatMovesWithItsBytes(t *testing.T) {
 }
 
 func TestReferenceThatComesToNameAnotherField(t *testing.T) {
-	t.Run("of the document that it named before is followed by the next Refresh", in(func(t *testing.T) {
-		there := scheme(t, quiet(map[string]string{"prod/db": `{"user":"u","password":"p"}`}))
-		here := quiet(map[string]string{"db": there + "://prod/db#user"})
-		r := open(t, scheme(t, here)+"://?references=any")
-		assert.Equal(t, "u", value(t, r, "db"))
+	t.Run("of the document that it named before is followed by the next Refresh", spectest.Bubble(func(t *testing.T) {
+		there := spectest.Scheme(t, spectest.NewPolled(map[string]string{"prod/db": `{"user":"u","password":"p"}`}))
+		here := spectest.NewPolled(map[string]string{"db": there + "://prod/db#user"})
+		r := spectest.Open(t, spectest.Scheme(t, here)+"://?references=any")
+		assert.Equal(t, "u", spectest.Get(t, r, "db"))
 		here.Set("db", there+"://prod/db#password")
 		s, err := r.Refresh(t.Context(), "db")
 		require.NoError(t, err)
 		assert.Equal(t, "p", s.Reveal())
-		assert.Equal(t, "p", value(t, r, "db"))
+		assert.Equal(t, "p", spectest.Get(t, r, "db"))
 		before, _ := s.Previous()
 		assert.Equal(t, "u", before.Reveal())
 	}))

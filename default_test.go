@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -28,8 +29,8 @@ func environment(t *testing.T, url, config string) {
 
 func TestDefault(t *testing.T) {
 	t.Run("is opened from SECRETS_URL when it is first needed, once", func(t *testing.T) {
-		one, two := newFake(map[string]string{"a": "1"}), newFake(map[string]string{"b": "2"})
-		environment(t, " "+one.scheme+"://  "+two.scheme+":// ", "")
+		one, two := spectest.NewFake(map[string]string{"a": "1"}), spectest.NewFake(map[string]string{"b": "2"})
+		environment(t, " "+one.Scheme+"://  "+two.Scheme+":// ", "")
 		s, err := secrets.Get(t.Context(), "a")
 		require.NoError(t, err)
 		assert.Equal(t, "1", s.Reveal())
@@ -45,8 +46,8 @@ func TestDefault(t *testing.T) {
 	})
 
 	t.Run("is one, however many goroutines need it first", func(t *testing.T) {
-		f := newFake(map[string]string{"a": "1"})
-		environment(t, f.scheme+"://", "")
+		f := spectest.NewFake(map[string]string{"a": "1"})
+		environment(t, f.Scheme+"://", "")
 		var wg sync.WaitGroup
 		all := make([]*secrets.Resolver, 50)
 		for i := range all {
@@ -76,8 +77,8 @@ func TestDefault(t *testing.T) {
 			assert.ErrorIs(t, err, secrets.ErrInvalid)
 			assert.ErrorContains(t, err, "SECRETS_URL")
 		}
-		f := newFake(map[string]string{"a": "1"})
-		t.Setenv("SECRETS_URL", f.scheme+"://")
+		f := spectest.NewFake(map[string]string{"a": "1"})
+		t.Setenv("SECRETS_URL", f.Scheme+"://")
 		_, err := secrets.Get(t.Context(), "a")
 		assert.NoError(t, err)
 	})
@@ -101,19 +102,19 @@ func TestDefault(t *testing.T) {
 	})
 
 	t.Run("is what SetDefault was given, and opened anew after SetDefault(nil)", func(t *testing.T) {
-		f := newFake(map[string]string{"a": "environment"})
-		environment(t, f.scheme+"://", "")
-		mine := on(t, quiet(map[string]string{"a": "mine"}))
+		f := spectest.NewFake(map[string]string{"a": "environment"})
+		environment(t, f.Scheme+"://", "")
+		mine := spectest.On(t, spectest.NewPolled(map[string]string{"a": "mine"}))
 		secrets.SetDefault(mine)
 		s, err := secrets.Get(t.Context(), "a")
 		require.NoError(t, err)
 		assert.Equal(t, "mine", s.Reveal())
-		assert.Empty(t, f.openings())
+		assert.Empty(t, f.Openings())
 		secrets.SetDefault(nil)
 		s, err = secrets.Get(t.Context(), "a")
 		require.NoError(t, err)
 		assert.Equal(t, "environment", s.Reveal())
-		assert.Equal(t, "mine", value(t, mine, "a"), "SetDefault closes nothing")
+		assert.Equal(t, "mine", spectest.Get(t, mine, "a"), "SetDefault closes nothing")
 	})
 }
 
@@ -128,18 +129,18 @@ func TestDefaultFromAFile(t *testing.T) {
 		assert.ErrorContains(t, err, `import _ "github.com/go-secrets/secrets/config"`)
 	})
 	t.Run("is SECRETS_URL, where both are set and package config is not linked", func(t *testing.T) {
-		f := newFake(map[string]string{"a": "1"})
-		environment(t, f.scheme+"://", "/etc/secrets.yaml")
+		f := spectest.NewFake(map[string]string{"a": "1"})
+		environment(t, f.Scheme+"://", "/etc/secrets.yaml")
 		_, err := secrets.Get(t.Context(), "a")
 		assert.NoError(t, err)
 	})
 
-	f := newFake(map[string]string{"a": "1"})
+	f := spectest.NewFake(map[string]string{"a": "1"})
 	secrets.UseConfigReader(t, func(path string) (secrets.Config, error) {
 		if path != "/etc/secrets.yaml" {
 			return secrets.Config{}, errors.New("no such file: " + path)
 		}
-		return secrets.Config{Providers: []string{f.scheme + "://"}}, nil
+		return secrets.Config{Providers: []string{f.Scheme + "://"}}, nil
 	})
 	t.Run("is opened with what package config reads", func(t *testing.T) {
 		environment(t, "", "/etc/secrets.yaml")
@@ -157,7 +158,7 @@ func TestDefaultFromAFile(t *testing.T) {
 		assert.NoError(t, err)
 	})
 	t.Run("and SECRETS_URL at once are refused, for nobody could tell which goes first", func(t *testing.T) {
-		environment(t, f.scheme+"://", "/etc/secrets.yaml")
+		environment(t, f.Scheme+"://", "/etc/secrets.yaml")
 		_, err := secrets.Get(t.Context(), "a")
 		assert.ErrorIs(t, err, secrets.ErrInvalid)
 		assert.ErrorContains(t, err, "SECRETS_URL")
@@ -169,7 +170,7 @@ func TestNewContext(t *testing.T) {
 	t.Run("gives every package function its resolver, before the default", func(t *testing.T) {
 		environment(t, "gopher://", "")
 		p := secretstest.NewProvider(map[string]string{"a": "mine"})
-		ctx := secrets.NewContext(t.Context(), on(t, p))
+		ctx := secrets.NewContext(t.Context(), spectest.On(t, p))
 		s, err := secrets.Get(ctx, "a")
 		require.NoError(t, err)
 		assert.Equal(t, "mine", s.Reveal())
@@ -188,7 +189,7 @@ func TestNewContext(t *testing.T) {
 		assert.Equal(t, "mine", live.Get())
 	})
 	t.Run("of an inner context goes before that of an outer one, and nil does not count", func(t *testing.T) {
-		outer, inner := on(t, quiet(map[string]string{"a": "outer"})), on(t, quiet(map[string]string{"a": "inner"}))
+		outer, inner := spectest.On(t, spectest.NewPolled(map[string]string{"a": "outer"})), spectest.On(t, spectest.NewPolled(map[string]string{"a": "inner"}))
 		ctx := secrets.NewContext(secrets.NewContext(t.Context(), outer), inner)
 		s, err := secrets.Get(ctx, "a")
 		require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestTextOfAnError(t *testing.T) {
@@ -65,34 +66,34 @@ func TestTextOfAnError(t *testing.T) {
 		})
 	}
 
-	nothing := fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
+	nothing := spectest.Fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
 		return secrets.Value{}, secrets.ErrNotFound
 	})
 
-	t.Run("tells of every place that was tried, one after the other", in(func(t *testing.T) {
-		_, err := on(t, nothing).Get(t.Context(), "db/password")
+	t.Run("tells of every place that was tried, one after the other", spectest.Bubble(func(t *testing.T) {
+		_, err := spectest.On(t, nothing).Get(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.EqualError(t, err, `secrets: get "db/password": db/password: not found; db#password: not found`)
 	}))
 
-	t.Run("tells of every member of a chain, one after the other", in(func(t *testing.T) {
-		_, err := on(t, secrets.Chain(nothing, nothing, nothing)).Get(t.Context(), "db")
+	t.Run("tells of every member of a chain, one after the other", spectest.Bubble(func(t *testing.T) {
+		_, err := spectest.On(t, secrets.Chain(nothing, nothing, nothing)).Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.EqualError(t, err, `secrets: get "db": member 1 of the chain: db: not found; `+
 			`member 2 of the chain: db: not found; member 3 of the chain: db: not found`)
 	}))
 
-	t.Run("tells of the parent alone where that alone was tried", in(func(t *testing.T) {
-		s := scheme(t, nothing)
-		_, err := open(t, s+"://?search=parent").Get(t.Context(), "db/password")
+	t.Run("tells of the parent alone where that alone was tried", spectest.Bubble(func(t *testing.T) {
+		s := spectest.Scheme(t, nothing)
+		_, err := spectest.Open(t, s+"://?search=parent").Get(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.EqualError(t, err, `secrets: get "db/password": `+s+`://db#password: not found`)
 	}))
 }
 
 func TestErrorOfNoClass(t *testing.T) {
-	t.Run("counts as unavailable, with its own text, and stays within reach", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("counts as unavailable, with its own text, and stays within reach", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		own := errors.New("the flux capacitor is empty")
 		p.Fail("db", own)
 		_, err := r.Get(t.Context(), "db")

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -24,21 +25,21 @@ func TestFailureIsRemembered(t *testing.T) {
 		}
 	}
 
-	t.Run("for a quarter of a second, doubling to five, and never less than half of that", in(func(t *testing.T) {
+	t.Run("for a quarter of a second, doubling to five, and never less than half of that", spectest.Bubble(func(t *testing.T) {
 		const steps = 6 // the last of them is the longest
-		r, p := polled(t, nil)
+		r, p := spectest.Polled(t, nil)
 		var names []string
-		var all []*visits
+		var all []*spectest.Visits
 		for i := range 15 {
 			name := fmt.Sprint("s", i)
-			v := new(visits)
-			v.fail(p, name, secrets.ErrPermission)
+			v := new(spectest.Visits)
+			v.Fail(p, name, secrets.ErrPermission)
 			names, all = append(names, name), append(all, v)
 		}
 		keepAsking(t, r, 25*time.Second, secrets.ErrPermission, names...)
 		var shortest, longest [steps]time.Duration
 		for _, v := range all {
-			gaps := v.gaps()
+			gaps := v.Gaps()
 			require.Greater(t, len(gaps), steps)
 			for i, gap := range gaps {
 				i = min(i, steps-1)
@@ -60,25 +61,25 @@ func TestFailureIsRemembered(t *testing.T) {
 		assert.True(t, late, "of a hundred draws one is long")
 	}))
 
-	t.Run("for as long as Retry-After says, but a minute at most", in(func(t *testing.T) {
+	t.Run("for as long as Retry-After says, but a minute at most", spectest.Bubble(func(t *testing.T) {
 		for says, want := range map[time.Duration]time.Duration{20 * time.Second: 20 * time.Second, time.Hour: time.Minute} {
-			r, p := polled(t, nil)
-			var v visits
-			v.fail(p, "db", secretstest.Throttled(says))
+			r, p := spectest.Polled(t, nil)
+			var v spectest.Visits
+			v.Fail(p, "db", secretstest.Throttled(says))
 			keepAsking(t, r, want+time.Second, secrets.ErrThrottled, "db")
-			gaps := v.gaps()
+			gaps := v.Gaps()
 			require.Len(t, gaps, 1)
 			assert.InDelta(t, want, gaps[0], float64(pause))
 		}
 	}))
 
-	t.Run("if nothing is there, for the negative TTL", in(func(t *testing.T) {
+	t.Run("if nothing is there, for the negative TTL", spectest.Bubble(func(t *testing.T) {
 		for _, ttl := range []time.Duration{500 * time.Millisecond, 2 * time.Second, 20 * time.Second} {
-			r, p := polled(t, nil, secrets.WithNegativeTTL(ttl))
-			var v visits
-			v.fail(p, "db", secrets.ErrNotFound)
+			r, p := spectest.Polled(t, nil, secrets.WithNegativeTTL(ttl))
+			var v spectest.Visits
+			v.Fail(p, "db", secrets.ErrNotFound)
 			keepAsking(t, r, 3*ttl+ttl/2, secrets.ErrNotFound, "db")
-			gaps := v.gaps()
+			gaps := v.Gaps()
 			require.Len(t, gaps, 3)
 			for _, gap := range gaps {
 				assert.InDelta(t, ttl, gap, float64(pause))
@@ -88,10 +89,10 @@ func TestFailureIsRemembered(t *testing.T) {
 }
 
 func TestAnExpiredSecretIsNotReadForEveryGet(t *testing.T) {
-	in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(10*time.Minute))
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+	spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(10*time.Minute))
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		p.Fail("db", secrets.ErrPermission)
 		time.Sleep(12 * time.Minute)
 		before := p.Reads("db")

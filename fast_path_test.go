@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -32,10 +33,10 @@ func (l *looks) during(f func()) int64 {
 }
 
 func TestGetOfAHeldSecret(t *testing.T) {
-	t.Run("looks at no clock", in(func(t *testing.T) {
+	t.Run("looks at no clock", spectest.Bubble(func(t *testing.T) {
 		for _, ttl := range []time.Duration{0, time.Minute} {
 			var l looks
-			r, p := lent(t, secrets.WithTTL(ttl), l.option())
+			r, p := spectest.Lent(t, secrets.WithTTL(ttl), l.option())
 			p.Set("db", `{"user":"u"}`)
 			names := []string{"creds", "creds#user", "creds/password"}
 			if ttl > 0 {
@@ -44,7 +45,7 @@ func TestGetOfAHeldSecret(t *testing.T) {
 			require.NoError(t, r.Preload(t.Context(), names...))
 			get := func() {
 				for _, name := range names {
-					value(t, r, name)
+					spectest.Get(t, r, name)
 				}
 			}
 			for range 3 { // new names are found without a lock once they have been asked for as often as there are names
@@ -53,62 +54,62 @@ func TestGetOfAHeldSecret(t *testing.T) {
 			assert.Zero(t, l.during(get), "TTL %v", ttl)
 			assert.NotZero(t, l.during(func() { _, _ = r.Get(t.Context(), "missing") }))
 
-			keepUsing(t, r, names...)
+			spectest.KeepUsing(t, r, names...)
 			time.Sleep(90 * time.Second)
 			assert.Zero(t, l.during(get), "TTL %v, read or renewed since", ttl)
 
 			p.Fail("db", secrets.ErrPermission)
 			p.FailRenew(secrets.ErrUnavailable)
 			time.Sleep(5*time.Minute + 30*time.Second)
-			require.Equal(t, secrets.StateStale, stateOf(t, r, "creds").State)
+			require.Equal(t, secrets.StateStale, spectest.StatusOf(t, r, "creds").State)
 			assert.Zero(t, l.during(get), "TTL %v, stale", ttl)
 			require.NoError(t, r.Close())
 		}
 	}))
 
-	t.Run("on demand does, for nobody else would see that it is past its TTL", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand(), secrets.WithTTL(time.Minute))
+	t.Run("on demand does, for nobody else would see that it is past its TTL", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand(), secrets.WithTTL(time.Minute))
 		for range 3 {
-			value(t, r, "db")
+			spectest.Get(t, r, "db")
 		}
 		_, err := r.Refresh(t.Context(), "db")
 		require.NoError(t, err)
 		p.Set("db", "two")
 		time.Sleep(time.Minute)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 
-	t.Run("with a TTL of zero reads, though somebody watches the name", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
-		watch(t, r, "db")
+	t.Run("with a TTL of zero reads, though somebody watches the name", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
+		spectest.Watch(t, r, "db")
 		for _, v := range []string{"two", "three", "four"} {
 			synctest.Wait() // or Get shares the read that the watch is about
 			p.Set("db", v)
-			assert.Equal(t, v, value(t, r, "db"))
+			assert.Equal(t, v, spectest.Get(t, r, "db"))
 		}
 	}))
 
-	t.Run("waits for the read of what was rejected, by a name that is new, too", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"user":"one"}`})
+	t.Run("waits for the read of what was rejected, by a name that is new, too", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"user":"one"}`})
 		s, err := r.Get(t.Context(), "db")
 		require.NoError(t, err)
 		p.Set("db", `{"user":"two"}`)
 		p.Delay("db", 500*time.Millisecond)
 		r.Invalidate(s)
-		assert.Equal(t, "one", value(t, r, "db#user"), "it is found in what is held")
-		assert.Equal(t, "two", value(t, r, "db#user"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db#user"), "it is found in what is held")
+		assert.Equal(t, "two", spectest.Get(t, r, "db#user"))
 	}))
 }
 
 func TestIdleSecretThatCannotBeRefreshed(t *testing.T) {
 	// idle returns a resolver whose document db was idle, and refreshed in vain.
 	idle := func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
 		for range 3 {
-			value(t, r, "db")
+			spectest.Get(t, r, "db")
 		}
 		time.Sleep(time.Hour)
-		p.Fail("db", &secretsRetryAfter{err: secrets.ErrPermission, after: 10 * time.Minute})
+		p.Fail("db", &spectest.RetryAfterError{Err: secrets.ErrPermission, After: 10 * time.Minute})
 		_, err := r.Refresh(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrPermission)
 		p.Heal()
@@ -117,21 +118,21 @@ func TestIdleSecretThatCannotBeRefreshed(t *testing.T) {
 		return r, p
 	}
 
-	t.Run("is idle on: nothing reads it before somebody asks", in(func(t *testing.T) {
+	t.Run("is idle on: nothing reads it before somebody asks", spectest.Bubble(func(t *testing.T) {
 		r, p := idle(t)
-		assert.Zero(t, stateOf(t, r, "db").NextRead)
+		assert.Zero(t, spectest.StatusOf(t, r, "db").NextRead)
 		time.Sleep(time.Hour)
 		assert.Zero(t, p.Reads("db"))
-		assert.Equal(t, "two", value(t, r, "db"), "who asks then waits for a read")
+		assert.Equal(t, "two", spectest.Get(t, r, "db"), "who asks then waits for a read")
 	}))
 
-	t.Run("is refreshed on for who asks while it is to be left alone", in(func(t *testing.T) {
+	t.Run("is refreshed on for who asks while it is to be left alone", spectest.Bubble(func(t *testing.T) {
 		r, p := idle(t)
-		assert.Equal(t, "one", value(t, r, "db"))
-		keepUsing(t, r, "db")
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
+		spectest.KeepUsing(t, r, "db")
 		time.Sleep(9 * time.Minute)
 		assert.Zero(t, p.Reads("db"))
 		time.Sleep(2 * time.Minute)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 }

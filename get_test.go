@@ -15,56 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-// polled returns a provider in memory that does not tell of changes by itself,
-// as most backends do not, and a resolver on it that ends with the test.
-func polled(t testing.TB, docs map[string]string, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
-	p := secretstest.NewProvider(docs)
-	p.Disable(secretstest.Watch)
-	r := secrets.New(p, append([]secrets.Option{secrets.WithLogger(nil)}, opts...)...)
-	t.Cleanup(func() { require.NoError(t, r.Close()) })
-	return r, p
-}
-
-// in runs a test in a bubble of fake time.
-func in(f func(t *testing.T)) func(*testing.T) {
-	return func(t *testing.T) { synctest.Test(t, f) }
-}
-
-func value(t testing.TB, r *secrets.Resolver, name string) string {
-	t.Helper()
-	s, err := r.Get(t.Context(), name)
-	require.NoError(t, err)
-	return s.Reveal()
-}
-
-// keepUsing asks for the names once a second until the test ends or stop is
-// called.
-func keepUsing(t testing.TB, r *secrets.Resolver, names ...string) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for ctx.Err() == nil {
-			for _, name := range names {
-				_, _ = r.Get(ctx, name)
-			}
-			select {
-			case <-time.After(time.Second):
-			case <-ctx.Done():
-			}
-		}
-	}()
-	stop = func() { cancel(); <-done }
-	t.Cleanup(stop)
-	return stop
-}
-
 func TestColdGet(t *testing.T) {
-	t.Run("of ten thousand goroutines is one read", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("of ten thousand goroutines is one read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		p.Delay("db", 10*time.Millisecond)
 		var wg sync.WaitGroup
 		var wrong atomic.Int32
@@ -80,8 +37,8 @@ func TestColdGet(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("survives the cancellation of the one who asked first", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("survives the cancellation of the one who asked first", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		release := p.Block("db")
 		ctx, cancel := context.WithCancel(t.Context())
 		first := make(chan error)
@@ -103,8 +60,8 @@ func TestColdGet(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("goes on after every caller has left, so that the impatient get a value in the end", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"password":"one"}`})
+	t.Run("goes on after every caller has left, so that the impatient get a value in the end", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"one"}`})
 		p.Delay(secretstest.All, 300*time.Millisecond)
 		for i := 0; ; i++ {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -120,8 +77,8 @@ func TestColdGet(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("tries until the timeout when the backend is unavailable, and tells its last word", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("tries until the timeout when the backend is unavailable, and tells its last word", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Fail("db", fmt.Errorf("%w: sealed", secrets.ErrUnavailable))
 		start := time.Now()
 		_, err := r.Get(t.Context(), "db")
@@ -132,15 +89,15 @@ func TestColdGet(t *testing.T) {
 		assert.InDelta(t, 16, p.Reads("db"), 9)
 	}))
 
-	t.Run("succeeds when the second try does", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("succeeds when the second try does", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		p.FailTimes("db", 1, secrets.ErrThrottled)
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 	}))
 
-	t.Run("tells a caller whose deadline passes what the backend said, not the bare deadline", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithTimeout(10*time.Second))
-		p.Fail("db", &secretsRetryAfter{err: fmt.Errorf("%w: sealed", secrets.ErrUnavailable), after: 2 * time.Second})
+	t.Run("tells a caller whose deadline passes what the backend said, not the bare deadline", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithTimeout(10*time.Second))
+		p.Fail("db", &spectest.RetryAfterError{Err: fmt.Errorf("%w: sealed", secrets.ErrUnavailable), After: 2 * time.Second})
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		_, err := r.Get(ctx, "db")
@@ -149,8 +106,8 @@ func TestColdGet(t *testing.T) {
 		assert.ErrorContains(t, err, "sealed")
 	}))
 
-	t.Run("of a provider that hangs ends with the resolver's timeout and says so", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(3*time.Second))
+	t.Run("of a provider that hangs ends with the resolver's timeout and says so", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(3*time.Second))
 		defer p.Block("db")()
 		start := time.Now()
 		_, err := r.Get(t.Context(), "db")
@@ -158,8 +115,8 @@ func TestColdGet(t *testing.T) {
 		assert.InDelta(t, 3, time.Since(start).Seconds(), 0.5)
 	}))
 
-	t.Run("of a provider that panics is an error without the panic's value, and not tried again", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("of a provider that panics is an error without the panic's value, and not tried again", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Panic("db", "hunter2")
 		_, err := r.Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
@@ -168,8 +125,8 @@ func TestColdGet(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("runs at most 32 reads of a provider, and callers who queue leave by their own context", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("runs at most 32 reads of a provider, and callers who queue leave by their own context", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		defer p.Block(secretstest.All)()
 		for i := range 100 {
 			go func() { _, _ = r.Get(t.Context(), fmt.Sprint("name", i)) }()
@@ -185,16 +142,16 @@ func TestColdGet(t *testing.T) {
 		assert.Zero(t, p.Reads("late"))
 	}))
 
-	t.Run("of an empty value is a value, not a missing one", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": ""})
+	t.Run("of an empty value is a value, not a missing one", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": ""})
 		s, err := r.Get(t.Context(), "db")
 		require.NoError(t, err)
 		assert.False(t, s.IsZero())
 		assert.Empty(t, s.Reveal())
 	}))
 
-	t.Run("of a malformed name is an error before any read", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("of a malformed name is an error before any read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		for _, name := range []string{"", "/db", "db/", "a//b", ".", "../x", "a/../b", "a/./b", "a\x00b", "db#", "#f"} {
 			_, err := r.Get(t.Context(), name)
 			require.ErrorIs(t, err, secrets.ErrInvalid, "%q", name)
@@ -204,16 +161,6 @@ func TestColdGet(t *testing.T) {
 		assert.Zero(t, p.Calls().Reads)
 	}))
 }
-
-// secretsRetryAfter is an error with the backend's word on when to ask again.
-type secretsRetryAfter struct {
-	err   error
-	after time.Duration
-}
-
-func (e *secretsRetryAfter) Error() string             { return e.err.Error() }
-func (e *secretsRetryAfter) Unwrap() error             { return e.err }
-func (e *secretsRetryAfter) RetryAfter() time.Duration { return e.after }
 
 func TestFields(t *testing.T) {
 	docs := func() map[string]string {
@@ -228,46 +175,46 @@ func TestFields(t *testing.T) {
 		return map[string]string{"db": b.String() + "}"}
 	}
 
-	t.Run("a hundred fields by # are one read", in(func(t *testing.T) {
-		r, p := polled(t, docs())
+	t.Run("a hundred fields by # are one read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs())
 		for i := range 100 {
-			assert.Equal(t, fmt.Sprint("v", i), value(t, r, fmt.Sprint("db#f", i)))
+			assert.Equal(t, fmt.Sprint("v", i), spectest.Get(t, r, fmt.Sprint("db#f", i)))
 		}
 		assert.Equal(t, 1, p.Calls().Reads)
 	}))
 
-	t.Run("a hundred fields by / are one read of the document and an exact try each, once", in(func(t *testing.T) {
-		r, p := polled(t, docs())
+	t.Run("a hundred fields by / are one read of the document and an exact try each, once", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs())
 		for range 2 {
 			for i := range 100 {
-				assert.Equal(t, fmt.Sprint("v", i), value(t, r, fmt.Sprint("db/f", i)))
+				assert.Equal(t, fmt.Sprint("v", i), spectest.Get(t, r, fmt.Sprint("db/f", i)))
 			}
 		}
 		assert.Equal(t, 1, p.Reads("db"))
 		assert.Equal(t, 101, p.Calls().Reads)
 	}))
 
-	t.Run("a pointer reaches into the document and an exact key goes before it", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": `{"a":{"b":["x",{"c":12345678901234567890}]},"/a/b":"key"}`})
-		assert.Equal(t, "key", value(t, r, "db#/a/b"))
-		assert.Equal(t, "x", value(t, r, "db#/a/b/0"))
-		assert.Equal(t, "12345678901234567890", value(t, r, "db#/a/b/1/c"))
+	t.Run("a pointer reaches into the document and an exact key goes before it", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": `{"a":{"b":["x",{"c":12345678901234567890}]},"/a/b":"key"}`})
+		assert.Equal(t, "key", spectest.Get(t, r, "db#/a/b"))
+		assert.Equal(t, "x", spectest.Get(t, r, "db#/a/b/0"))
+		assert.Equal(t, "12345678901234567890", spectest.Get(t, r, "db#/a/b/1/c"))
 	}))
 }
 
 func TestHeldGet(t *testing.T) {
 	t.Run("allocates nothing", func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db/password": "one"})
+		r, _ := spectest.Polled(t, map[string]string{"db/password": "one"})
 		for range 3 {
-			value(t, r, "db/password")
+			spectest.Get(t, r, "db/password")
 		}
 		ctx := t.Context()
 		assert.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = r.Get(ctx, "db/password") }))
 	})
 
-	t.Run("is answered to a context that is done", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
+	t.Run("is answered to a context that is done", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		s, err := r.Get(ctx, "db")
@@ -275,9 +222,9 @@ func TestHeldGet(t *testing.T) {
 		assert.Equal(t, "one", s.Reveal())
 	}))
 
-	t.Run("of a thousand goroutines at the TTL is one read, and nobody waits", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		value(t, r, "db")
+	t.Run("of a thousand goroutines at the TTL is one read, and nobody waits", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db")
 		p.Delay("db", 500*time.Millisecond)
 		p.Set("db", "two")
 		ctx, cancel := context.WithCancel(t.Context())
@@ -295,58 +242,58 @@ func TestHeldGet(t *testing.T) {
 			})
 		}
 		time.Sleep(61 * time.Second)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		cancel()
 		wg.Wait()
 		assert.Equal(t, 2, p.Reads("db"))
 		assert.Zero(t, waited.Load())
 	}))
 
-	t.Run("that is in use is not delayed by a backend that hangs", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
-		value(t, r, "db")
+	t.Run("that is in use is not delayed by a backend that hangs", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
+		spectest.Get(t, r, "db")
 		defer p.Block(secretstest.All)()
 		for range 1000 {
 			start := time.Now()
-			assert.Equal(t, "one", value(t, r, "db"))
+			assert.Equal(t, "one", spectest.Get(t, r, "db"))
 			assert.Zero(t, time.Since(start))
 			time.Sleep(100 * time.Millisecond)
 		}
 	}))
 
-	t.Run("that was idle waits a second at most for a backend that hangs, once", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
-		value(t, r, "db")
+	t.Run("that was idle waits a second at most for a backend that hangs, once", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
+		spectest.Get(t, r, "db")
 		time.Sleep(2 * time.Minute)
 		reads := p.Reads("db")
 		time.Sleep(10 * time.Minute)
 		assert.Equal(t, reads, p.Reads("db"), "an idle document is left alone")
 		defer p.Block(secretstest.All)()
 		start := time.Now()
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		assert.Equal(t, time.Second, time.Since(start))
 		for range 300 {
 			start = time.Now()
-			assert.Equal(t, "one", value(t, r, "db"))
+			assert.Equal(t, "one", spectest.Get(t, r, "db"))
 			assert.Zero(t, time.Since(start), "after the first second nobody waits")
 			time.Sleep(100 * time.Millisecond)
 		}
 	}))
 
-	t.Run("that was idle is read again, and what it waits for is the new value", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
-		value(t, r, "db")
+	t.Run("that was idle is read again, and what it waits for is the new value", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
+		spectest.Get(t, r, "db")
 		time.Sleep(10 * time.Minute)
 		p.Set("db", "two")
 		p.Delay("db", 200*time.Millisecond)
 		start := time.Now()
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		assert.Equal(t, 200*time.Millisecond, time.Since(start))
 	}))
 
-	t.Run("that was idle is not waited for by a context that is done", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
-		value(t, r, "db")
+	t.Run("that was idle is not waited for by a context that is done", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(10*time.Second))
+		spectest.Get(t, r, "db")
 		time.Sleep(10 * time.Minute)
 		p.Set("db", "two")
 		p.Delay("db", 200*time.Millisecond)
@@ -358,18 +305,18 @@ func TestHeldGet(t *testing.T) {
 		assert.Equal(t, "one", s.Reveal())
 		assert.Zero(t, time.Since(start))
 		time.Sleep(time.Second)
-		assert.Equal(t, "two", value(t, r, "db"), "the read went on")
+		assert.Equal(t, "two", spectest.Get(t, r, "db"), "the read went on")
 	}))
 }
 
 func TestNoTTL(t *testing.T) {
-	t.Run("keeps nothing: every Get reads", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
+	t.Run("keeps nothing: every Get reads", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
 		for range 3 {
-			value(t, r, "db")
+			spectest.Get(t, r, "db")
 		}
 		p.Set("db", "two")
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		assert.Equal(t, 4, p.Reads("db"))
 		documents, names, _ := r.Held()
 		assert.Zero(t, documents+names)
@@ -378,8 +325,8 @@ func TestNoTTL(t *testing.T) {
 		require.ErrorIs(t, err, secrets.ErrPermission)
 	}))
 
-	t.Run("shares the read that is under way", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
+	t.Run("shares the read that is under way", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
 		p.Delay("db", time.Second)
 		var wg sync.WaitGroup
 		for range 100 {
@@ -391,26 +338,26 @@ func TestNoTTL(t *testing.T) {
 }
 
 func TestOnDemand(t *testing.T) {
-	t.Run("reads in the caller's path past the TTL, and has no goroutine", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithOnDemand())
-		assert.Equal(t, "one", value(t, r, "db"))
+	t.Run("reads in the caller's path past the TTL, and has no goroutine", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithOnDemand())
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		p.Set("db", "two")
 		time.Sleep(30 * time.Second)
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		assert.Equal(t, 1, p.Reads("db"))
 		time.Sleep(time.Hour)
 		assert.Equal(t, 1, p.Reads("db"), "nothing is read while nobody asks")
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 
-	t.Run("serves the held value when the backend fails, and leaves it alone between", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithOnDemand())
-		value(t, r, "db")
+	t.Run("serves the held value when the backend fails, and leaves it alone between", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithOnDemand())
+		spectest.Get(t, r, "db")
 		p.Fail("db", secrets.ErrUnavailable)
 		for range 600 {
 			time.Sleep(time.Second)
-			assert.Equal(t, "one", value(t, r, "db"))
+			assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		}
 		assert.Less(t, p.Reads("db"), 120)
 	}))
@@ -418,8 +365,8 @@ func TestOnDemand(t *testing.T) {
 
 func TestFailingGetInALoop(t *testing.T) {
 	for _, class := range []error{secrets.ErrUnavailable, secrets.ErrThrottled, secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrNotFound, errors.New("no class")} {
-		t.Run("of a minute costs at most 150 reads: "+class.Error(), in(func(t *testing.T) {
-			r, p := polled(t, nil)
+		t.Run("of a minute costs at most 150 reads: "+class.Error(), spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, nil)
 			p.Fail(secretstest.All, class)
 			for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(time.Millisecond) {
 				_, err := r.Get(t.Context(), "app/db")
@@ -430,8 +377,8 @@ func TestFailingGetInALoop(t *testing.T) {
 		}))
 	}
 
-	t.Run("is told how old the answer is", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("is told how old the answer is", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Fail(secretstest.All, secrets.ErrPermission)
 		_, _ = r.Get(t.Context(), "db")
 		time.Sleep(100 * time.Millisecond)
@@ -441,8 +388,8 @@ func TestFailingGetInALoop(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("does not keep Refresh from asking", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("does not keep Refresh from asking", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		_, err := r.Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		p.Set("db", "one")
@@ -451,36 +398,36 @@ func TestFailingGetInALoop(t *testing.T) {
 		s, err := r.Refresh(t.Context(), "db")
 		require.NoError(t, err)
 		assert.Equal(t, "one", s.Reveal())
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 	}))
 }
 
 func TestPreload(t *testing.T) {
-	t.Run("reads a hundred documents in one batch", in(func(t *testing.T) {
+	t.Run("reads a hundred documents in one batch", spectest.Bubble(func(t *testing.T) {
 		docs := map[string]string{}
 		var names []string
 		for i := range 100 {
 			name := fmt.Sprint("s", i)
 			docs[name], names = "v", append(names, name)
 		}
-		r, p := polled(t, docs)
+		r, p := spectest.Polled(t, docs)
 		require.NoError(t, r.Preload(t.Context(), names...))
 		assert.Equal(t, 1, p.Calls().Batches)
 		assert.Equal(t, 100, p.Calls().Reads)
-		assert.Equal(t, "v", value(t, r, "s42"))
+		assert.Equal(t, "v", spectest.Get(t, r, "s42"))
 		assert.Equal(t, 100, p.Calls().Reads)
 	}))
 
-	t.Run("tries names and their parents together, each parent once", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`, "api/key": "k"})
+	t.Run("tries names and their parents together, each parent once", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"user":"u","password":"p"}`, "api/key": "k"})
 		require.NoError(t, r.Preload(t.Context(), "db/user", "db/password", "api/key", "db/user"))
 		assert.Equal(t, 1, p.Calls().Batches)
 		assert.Equal(t, 1, p.Reads("db"))
-		assert.Equal(t, "p", value(t, r, "db/password"))
+		assert.Equal(t, "p", spectest.Get(t, r, "db/password"))
 	}))
 
-	t.Run("joins every failure by name", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"a": "1"})
+	t.Run("joins every failure by name", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1"})
 		p.Fail("b", secrets.ErrPermission)
 		err := r.Preload(t.Context(), "a", "b", "c", "/bad")
 		require.ErrorIs(t, err, secrets.ErrPermission)
@@ -489,10 +436,10 @@ func TestPreload(t *testing.T) {
 		for _, name := range []string{`"b"`, `"c"`, `"/bad"`} {
 			assert.ErrorContains(t, err, name)
 		}
-		assert.Equal(t, "1", value(t, r, "a"))
+		assert.Equal(t, "1", spectest.Get(t, r, "a"))
 	}))
 
-	t.Run("goes on with the names of a later member when an earlier one has failed for another name", in(func(t *testing.T) {
+	t.Run("goes on with the names of a later member when an earlier one has failed for another name", spectest.Bubble(func(t *testing.T) {
 		first := secretstest.NewProvider(map[string]string{"x": "1"})
 		second := secretstest.NewProvider(map[string]string{"a/b": "2"})
 		first.Fail("c/d", secrets.ErrPermission)
@@ -503,11 +450,11 @@ func TestPreload(t *testing.T) {
 		require.ErrorIs(t, err, secrets.ErrPermission)
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
 		require.ErrorIs(t, err, secrets.ErrNotFound)
-		assert.Equal(t, "2", value(t, r, "a/b"))
+		assert.Equal(t, "2", spectest.Get(t, r, "a/b"))
 		assert.Zero(t, second.Reads("c/d")+second.Reads("e"), "only what was not found goes on")
 	}))
 
-	t.Run("takes a short answer of a batch for a failure of all of it", in(func(t *testing.T) {
+	t.Run("takes a short answer of a batch for a failure of all of it", spectest.Bubble(func(t *testing.T) {
 		r := secrets.New(shortBatch{}, secrets.WithLogger(nil))
 		defer r.Close()
 		err := r.Preload(t.Context(), "a", "b")

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -17,24 +18,24 @@ func TestWhatIsHeldOfAFieldThatIsGone(t *testing.T) {
 	const bound = 6 * time.Minute
 	for what, make := range map[string]func(t *testing.T) (*secrets.Resolver, *secretstest.Provider){
 		"MaxStale": func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
-			return polled(t, map[string]string{"db": `{"password":"one","user":"u"}`}, secrets.WithMaxStale(bound))
+			return spectest.Polled(t, map[string]string{"db": `{"password":"one","user":"u"}`}, secrets.WithMaxStale(bound))
 		},
 		"the end of its value": func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
-			r, p := polled(t, nil)
+			r, p := spectest.Polled(t, nil)
 			p.SetValue("db", secrets.Value{Data: []byte(`{"password":"one","user":"u"}`), Version: "1", Expires: time.Now().Add(bound)})
 			return r, p
 		},
 	} {
-		t.Run("is served until "+what, in(func(t *testing.T) {
+		t.Run("is served until "+what, spectest.Bubble(func(t *testing.T) {
 			r, p := make(t)
 			start := time.Now()
-			require.Equal(t, "one", value(t, r, "db/password"))
+			require.Equal(t, "one", spectest.Get(t, r, "db/password"))
 			l, err := secrets.Bind[string](t.Context(), r, "db/password", nil)
 			require.NoError(t, err)
 			p.Fail("db/password", secrets.ErrUnavailable)
 			p.SetValue("db", secrets.Value{Data: []byte(`{"user":"u"}`), Version: "2"})
 			for time.Since(start) < bound {
-				require.Equal(t, "one", value(t, r, "db/password"))
+				require.Equal(t, "one", spectest.Get(t, r, "db/password"))
 				require.NoError(t, l.Err())
 				time.Sleep(time.Second)
 			}
@@ -43,17 +44,17 @@ func TestWhatIsHeldOfAFieldThatIsGone(t *testing.T) {
 			require.ErrorIs(t, err, secrets.ErrUnavailable)
 			time.Sleep(2 * time.Second)
 			require.ErrorIs(t, l.Err(), secrets.ErrUnavailable)
-			assert.Equal(t, "u", value(t, r, "db/user"))
+			assert.Equal(t, "u", spectest.Get(t, r, "db/user"))
 			assert.Equal(t, "one", l.Get(), "the last good one")
 		}))
 	}
 }
 
 func TestWatchOfAFieldThatIsGone(t *testing.T) {
-	t.Run("is left in peace by who follows it", in(func(t *testing.T) {
+	t.Run("is left in peace by who follows it", spectest.Bubble(func(t *testing.T) {
 		var l looks
-		r, p := polled(t, map[string]string{"db": `{"password":"one","user":"u"}`}, l.option())
-		watch(t, r, "db/password")
+		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"one","user":"u"}`}, l.option())
+		spectest.Watch(t, r, "db/password")
 		time.Sleep(time.Second)
 		p.Fail("db/password", secrets.ErrUnavailable)
 		p.Set("db", `{"user":"u"}`)

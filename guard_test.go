@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // A harmful provider can do everything, and does harm in each call that its
@@ -186,14 +187,14 @@ func TestWhateverAProviderDoes(t *testing.T) {
 			return r
 		}
 		healthy := func(t *testing.T, r *secrets.Resolver) {
-			assert.Equal(t, "one", value(t, r, "db"))
+			assert.Equal(t, "one", spectest.Get(t, r, "db"))
 			for _, s := range r.Status() {
 				assert.Equal(t, secrets.StateFresh, s.State)
 			}
 			require.NoError(t, r.Healthy())
 		}
 
-		t.Run("a provider that "+what+" fails a cold read in time, and the next is tried", in(func(t *testing.T) {
+		t.Run("a provider that "+what+" fails a cold read in time, and the next is tried", spectest.Bubble(func(t *testing.T) {
 			h := doing("Fetch")
 			r := resolver(t, h)
 			start := time.Now()
@@ -203,13 +204,13 @@ func TestWhateverAProviderDoes(t *testing.T) {
 			touched(t, r.Healthy())
 			_, err = r.Get(t.Context(), "db") // what is remembered
 			touched(t, err)
-			_ = stateOf(t, r, "db")
+			_ = spectest.StatusOf(t, r, "db")
 			h.does()
 			time.Sleep(10 * time.Second)
 			healthy(t, r)
 		}))
 
-		t.Run("a provider that "+what+" fails a batch in time, and the next is tried", in(func(t *testing.T) {
+		t.Run("a provider that "+what+" fails a batch in time, and the next is tried", spectest.Bubble(func(t *testing.T) {
 			h := doing("FetchBatch")
 			r := resolver(t, h)
 			start := time.Now()
@@ -222,7 +223,7 @@ func TestWhateverAProviderDoes(t *testing.T) {
 			healthy(t, r)
 		}))
 
-		t.Run("a provider that "+what+" in a refresh leaves what is held, says so, and is asked again", in(func(t *testing.T) {
+		t.Run("a provider that "+what+" in a refresh leaves what is held, says so, and is asked again", spectest.Bubble(func(t *testing.T) {
 			h := doing()
 			r := resolver(t, h)
 			healthy(t, r)
@@ -231,18 +232,18 @@ func TestWhateverAProviderDoes(t *testing.T) {
 			_, err := r.Refresh(t.Context(), "db")
 			touched(t, err)
 			time.Sleep(35 * time.Second)
-			assert.Equal(t, "one", value(t, r, "db"))
-			s := stateOf(t, r, "db")
+			assert.Equal(t, "one", spectest.Get(t, r, "db"))
+			s := spectest.StatusOf(t, r, "db")
 			assert.Equal(t, secrets.StateStale, s.State)
 			assert.NotContains(t, s.LastError, "hunter2")
 			h.does()
-			stop := keepUsing(t, r, "db")
+			stop := spectest.KeepUsing(t, r, "db")
 			time.Sleep(time.Minute)
 			stop()
 			healthy(t, r)
 		}))
 
-		t.Run("a provider that "+what+" in List ends it with an error", in(func(t *testing.T) {
+		t.Run("a provider that "+what+" in List ends it with an error", spectest.Bubble(func(t *testing.T) {
 			r := resolver(t, doing("List"))
 			var err error
 			for _, err = range r.List(t.Context(), "") {
@@ -250,9 +251,9 @@ func TestWhateverAProviderDoes(t *testing.T) {
 			touched(t, err)
 		}))
 
-		t.Run("a provider that "+what+" as it revokes or closes lets Close return", in(func(t *testing.T) {
+		t.Run("a provider that "+what+" as it revokes or closes lets Close return", spectest.Bubble(func(t *testing.T) {
 			h := doing("Revoke", "Close")
-			s := scheme(t, h)
+			s := spectest.Scheme(t, h)
 			r, err := secrets.Open(t.Context(), s+"://", secrets.WithLogger(nil))
 			require.NoError(t, err)
 			healthy(t, r)
@@ -262,9 +263,9 @@ func TestWhateverAProviderDoes(t *testing.T) {
 			touched(t, errors.Unwrap(fmt.Errorf("%w", err)))
 		}))
 
-		t.Run("an Opener that "+what+" fails a read in time, and is called again", in(func(t *testing.T) {
+		t.Run("an Opener that "+what+" fails a read in time, and is called again", spectest.Bubble(func(t *testing.T) {
 			harm := harm
-			_, s := opener(t, func() (secrets.Provider, error) { return &harmful{}, harm() })
+			_, s := spectest.Opener(t, func() (secrets.Provider, error) { return &harmful{}, harm() })
 			r, err := secrets.Open(t.Context(), s+"://", secrets.WithLogger(nil))
 			require.NoError(t, err)
 			defer r.Close()
@@ -285,8 +286,8 @@ func TestWhateverAProviderDoes(t *testing.T) {
 func TestAnErrorOfAProvider(t *testing.T) {
 	type cause struct{ error }
 
-	t.Run("is found by its class and as what it is", in(func(t *testing.T) {
-		r := secrets.New(fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
+	t.Run("is found by its class and as what it is", spectest.Bubble(func(t *testing.T) {
+		r := secrets.New(spectest.Fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
 			return secrets.Value{}, fmt.Errorf("%w: %w", secrets.ErrPermission, cause{errors.New("no policy")})
 		}), secrets.WithLogger(nil))
 		defer r.Close()
@@ -297,9 +298,9 @@ func TestAnErrorOfAProvider(t *testing.T) {
 		require.ErrorAs(t, err, &found)
 	}))
 
-	t.Run("keeps the class that it can tell though others of its methods panic", in(func(t *testing.T) {
+	t.Run("keeps the class that it can tell though others of its methods panic", spectest.Bubble(func(t *testing.T) {
 		for _, method := range []string{"Error", "RetryAfter", "Permission", "LogValue", "Format"} {
-			r := secrets.New(fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
+			r := secrets.New(spectest.Fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
 				return secrets.Value{}, &thorn{in: method}
 			}), secrets.WithLogger(nil))
 			_, err := r.Get(t.Context(), "db")
@@ -310,7 +311,7 @@ func TestAnErrorOfAProvider(t *testing.T) {
 }
 
 func TestListOfAProviderThatIsDeafToItsContext(t *testing.T) {
-	in(func(t *testing.T) {
+	spectest.Bubble(func(t *testing.T) {
 		release := make(chan struct{})
 		r := secrets.New(&deafLister{release}, secrets.WithLogger(nil))
 		defer r.Close()

@@ -9,46 +9,47 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // What Healthy says of a document depends on who asked for it, and on what was
 // said of it last.
 func TestTheCauseOfBadHealth(t *testing.T) {
-	t.Run("is a document that is denied, though a name that would be in it is held from elsewhere", in(func(t *testing.T) {
-		chain := quiet(map[string]string{})
-		there := quiet(map[string]string{"prod/db": `{"user":"u"}`})
-		r := open(t, scheme(t, chain)+"://", secrets.WithReferences(map[string]string{"db": scheme(t, there) + "://prod/db#user"}))
-		assert.Equal(t, "u", value(t, r, "db"))
+	t.Run("is a document that is denied, though a name that would be in it is held from elsewhere", spectest.Bubble(func(t *testing.T) {
+		chain := spectest.NewPolled(map[string]string{})
+		there := spectest.NewPolled(map[string]string{"prod/db": `{"user":"u"}`})
+		r := spectest.Open(t, spectest.Scheme(t, chain)+"://", secrets.WithReferences(map[string]string{"db": spectest.Scheme(t, there) + "://prod/db#user"}))
+		assert.Equal(t, "u", spectest.Get(t, r, "db"))
 		chain.Fail("db", secrets.ErrPermission)
 		_, err := r.Get(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrPermission)
 		assert.ErrorIs(t, r.Healthy(), secrets.ErrPermission)
 	}))
-	t.Run("is a document that a value refers to and that was never read", in(func(t *testing.T) {
-		there := quiet(nil)
-		here := quiet(map[string]string{"db": scheme(t, there) + "://prod/db"})
+	t.Run("is a document that a value refers to and that was never read", spectest.Bubble(func(t *testing.T) {
+		there := spectest.NewPolled(nil)
+		here := spectest.NewPolled(map[string]string{"db": spectest.Scheme(t, there) + "://prod/db"})
 		there.Fail("prod/db", secrets.ErrPermission)
-		r := open(t, scheme(t, here)+"://?references=any")
+		r := spectest.Open(t, spectest.Scheme(t, here)+"://?references=any")
 		_, err := r.Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrPermission)
 		assert.ErrorIs(t, r.Healthy(), secrets.ErrPermission)
 	}))
-	t.Run("of what has expired is the last failure", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(10*time.Minute))
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+	t.Run("of what has expired is the last failure", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(10*time.Minute))
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		p.Fail("db", secrets.ErrThrottled)
 		time.Sleep(12 * time.Minute)
 		err := r.Healthy()
 		require.ErrorIs(t, err, secrets.ErrThrottled)
 		assert.ErrorContains(t, err, "expired")
 	}))
-	t.Run("of what has expired without a failure is that it was not read", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("of what has expired without a failure is that it was not read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.SetFunc("cert", func(context.Context) (secrets.Value, error) {
 			return secrets.Value{Data: []byte("pem"), Expires: time.Now().Add(10 * time.Second)}, nil
 		})
-		watch(t, r, "cert")
+		spectest.Watch(t, r, "cert")
 		time.Sleep(time.Second)
 		p.SetFunc("cert", func(ctx context.Context) (secrets.Value, error) {
 			<-ctx.Done() // it is given up after ten seconds

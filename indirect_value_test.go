@@ -9,10 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestParseValueTellsReferencesFromText(t *testing.T) {
-	there := scheme(t, quiet(nil))
+	there := spectest.Scheme(t, spectest.NewPolled(nil))
 	for _, value := range []string{there + "://a/b", "ref+" + there + "://a/b", "secretref+" + there + "://a/b"} {
 		ref, found, err := secrets.ParseValue(value)
 		require.NoError(t, err, value)
@@ -48,40 +49,40 @@ func TestParseValueTellsReferencesFromText(t *testing.T) {
 }
 
 func TestCheckValueRefusesAnOptionThatSendsCredentialsElsewhere(t *testing.T) {
-	f, other := newFake(nil), newFake(nil)
+	f, other := spectest.NewFake(nil), spectest.NewFake(nil)
 	check := func(t *testing.T, uri string, reference string) error {
 		ref, found, err := secrets.ParseValue(reference)
 		require.NoError(t, err)
 		require.True(t, found)
-		return open(t, uri).CheckValue(ref)
+		return spectest.Open(t, uri).CheckValue(ref)
 	}
 	t.Run("but not one that sends them where a provider of this scheme does", func(t *testing.T) {
-		assert.NoError(t, check(t, f.scheme+"://?endpoint=http://one", f.scheme+"://x?endpoint=http://one"))
-		assert.NoError(t, check(t, other.scheme+":// "+f.scheme+"://?endpoint=http://two "+f.scheme+"://?endpoint=http://one", f.scheme+"://x?endpoint=http://one"), "be it any of several")
+		assert.NoError(t, check(t, f.Scheme+"://?endpoint=http://one", f.Scheme+"://x?endpoint=http://one"))
+		assert.NoError(t, check(t, other.Scheme+":// "+f.Scheme+"://?endpoint=http://two "+f.Scheme+"://?endpoint=http://one", f.Scheme+"://x?endpoint=http://one"), "be it any of several")
 	})
 	t.Run("nor others, nor none", func(t *testing.T) {
-		assert.NoError(t, check(t, f.scheme+"://?endpoint=http://one", f.scheme+"://x"))
-		assert.NoError(t, check(t, other.scheme+"://", f.scheme+"://x?region=north"))
+		assert.NoError(t, check(t, f.Scheme+"://?endpoint=http://one", f.Scheme+"://x"))
+		assert.NoError(t, check(t, other.Scheme+"://", f.Scheme+"://x?region=north"))
 	})
 	for what, uri := range map[string]string{
-		"which no provider has":                         f.scheme + "://",
-		"which one of the scheme has otherwise":         f.scheme + "://?endpoint=http://two",
-		"which only one of another scheme has likewise": other.scheme + "://?endpoint=http://one " + f.scheme + "://",
+		"which no provider has":                         f.Scheme + "://",
+		"which one of the scheme has otherwise":         f.Scheme + "://?endpoint=http://two",
+		"which only one of another scheme has likewise": other.Scheme + "://?endpoint=http://one " + f.Scheme + "://",
 	} {
 		t.Run(what, func(t *testing.T) {
-			err := check(t, uri, f.scheme+"://x?endpoint=http://one")
+			err := check(t, uri, f.Scheme+"://x?endpoint=http://one")
 			require.ErrorIs(t, err, secrets.ErrInvalid)
 			assert.NotErrorIs(t, err, secrets.ErrNotFound)
 			assert.ErrorContains(t, err, "endpoint")
-			assert.ErrorContains(t, err, f.scheme)
+			assert.ErrorContains(t, err, f.Scheme)
 		})
 	}
 }
 
 func TestValueThatIsFoundElsewhere(t *testing.T) {
-	elsewhere := newFake(map[string]string{"doc": `{"user":"u","nested":{"key":"k"}}`, "text": "plain", "chain": ""})
-	there := elsewhere.scheme
-	elsewhere.store.Set("chain", there+"://text")
+	elsewhere := spectest.NewFake(map[string]string{"doc": `{"user":"u","nested":{"key":"k"}}`, "text": "plain", "chain": ""})
+	there := elsewhere.Scheme
+	elsewhere.Store.Set("chain", there+"://text")
 	here := map[string]string{
 		"whole":   there + "://doc",
 		"field":   there + "://doc#user",
@@ -97,8 +98,8 @@ func TestValueThatIsFoundElsewhere(t *testing.T) {
 		"broken":  there + "://doc?colour",
 	}
 	follow := func(t *testing.T, name string) (string, error) {
-		p := quiet(here)
-		s, err := open(t, scheme(t, p)+"://?references=any", secrets.WithTTL(time.Minute)).Get(t.Context(), name)
+		p := spectest.NewPolled(here)
+		s, err := spectest.Open(t, spectest.Scheme(t, p)+"://?references=any", secrets.WithTTL(time.Minute)).Get(t.Context(), name)
 		if err != nil {
 			assert.True(t, s.IsZero())
 			return "", err

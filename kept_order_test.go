@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -30,42 +31,42 @@ func documentsIn(r *secrets.Resolver, missing bool) (documents []string) {
 // shuffled returns the names in an order that looks like chance.
 func shuffled(names []string) []string {
 	names = slices.Clone(names)
-	drawn(0).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	spectest.Drawn(0).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	return names
 }
 
 func sorted(names []string) []string { return slices.Sorted(slices.Values(names)) }
 
 func TestEachValueIsServedUntilItExpires(t *testing.T) {
-	names := numbered("s", 120)
-	t.Run("in whatever order they do", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithIdle(24*time.Hour))
+	names := spectest.Numbered("s", 120)
+	t.Run("in whatever order they do", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithIdle(24*time.Hour))
 		var mu sync.Mutex
 		expires := make(map[string]time.Time)
 		for i, name := range names {
-			source := drawn(i)
+			source := spectest.Drawn(i)
 			p.SetFunc(name, func(context.Context) (secrets.Value, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				expires[name] = time.Now().Add(15*time.Minute + time.Duration(source.Int64N(int64(30*time.Minute))))
 				return secrets.Value{Data: []byte("v"), Version: "1", Expires: expires[name]}, nil
 			})
-			value(t, r, name)
+			spectest.Get(t, r, name)
 		}
-		chance := drawn(-1)
+		chance := spectest.Drawn(-1)
 		for range 100 { // some get another time
 			time.Sleep(time.Second)
 			_, err := r.Refresh(t.Context(), names[chance.IntN(len(names))])
 			require.NoError(t, err)
 		}
-		p.Fail(secretstest.All, &secretsRetryAfter{err: secrets.ErrPermission, after: time.Hour})
+		p.Fail(secretstest.All, &spectest.RetryAfterError{Err: secrets.ErrPermission, After: time.Hour})
 		synctest.Wait()
 		order := slices.SortedFunc(slices.Values(names), func(a, b string) int { return expires[a].Compare(expires[b]) })
 		for _, name := range order {
 			// Reads that end together are told apart by a nanosecond each.
-			sleepUntil(expires[name].Add(-time.Microsecond))
-			assert.Equal(t, "v", value(t, r, name))
-			sleepUntil(expires[name].Add(time.Microsecond))
+			spectest.SleepUntil(expires[name].Add(-time.Microsecond))
+			assert.Equal(t, "v", spectest.Get(t, r, name))
+			spectest.SleepUntil(expires[name].Add(time.Microsecond))
 			_, err := r.Get(t.Context(), name)
 			assert.ErrorIs(t, err, secrets.ErrPermission, "%s is served after its time", name)
 		}
@@ -73,21 +74,21 @@ func TestEachValueIsServedUntilItExpires(t *testing.T) {
 }
 
 func TestTheLongestUnusedGoFirst(t *testing.T) {
-	t.Run("whatever the order in which they were used", in(func(t *testing.T) {
-		names := numbered("s", 320)
-		r, p := polled(t, nil, rarely(), secrets.WithIdle(10*time.Minute), secrets.WithMaxEntries(2*len(names)))
-		for _, name := range append(numbered("new", 80), names...) {
+	t.Run("whatever the order in which they were used", spectest.Bubble(func(t *testing.T) {
+		names := spectest.Numbered("s", 320)
+		r, p := spectest.Polled(t, nil, spectest.Rarely(), secrets.WithIdle(10*time.Minute), secrets.WithMaxEntries(2*len(names)))
+		for _, name := range append(spectest.Numbered("new", 80), names...) {
 			p.Set(name, "v")
 		}
 		order := shuffled(names)
 		for _, name := range order {
-			value(t, r, name)
+			spectest.Get(t, r, name)
 			time.Sleep(time.Second)
 		}
 		time.Sleep(10 * time.Minute) // all are idle
 		held := order
-		for i, name := range numbered("new", 80) {
-			value(t, r, name)
+		for i, name := range spectest.Numbered("new", 80) {
+			spectest.Get(t, r, name)
 			if held = append(held, name); len(held) > len(names) {
 				held = held[len(held)-300:] // a sixteenth less than the bound
 			}
@@ -97,10 +98,10 @@ func TestTheLongestUnusedGoFirst(t *testing.T) {
 }
 
 func TestTheLongestMissingAreForgottenFirst(t *testing.T) {
-	t.Run("however many of them are there by now", in(func(t *testing.T) {
-		names := numbered("m", 300)
-		r, p := polled(t, nil, rarely(), secrets.WithMaxEntries(1000), secrets.WithNegativeTTL(10*time.Hour))
-		chance := drawn(0)
+	t.Run("however many of them are there by now", spectest.Bubble(func(t *testing.T) {
+		names := spectest.Numbered("m", 300)
+		r, p := spectest.Polled(t, nil, spectest.Rarely(), secrets.WithMaxEntries(1000), secrets.WithNegativeTTL(10*time.Hour))
+		chance := spectest.Drawn(0)
 		var missing []string
 		for i, name := range shuffled(names) {
 			_, err := r.Get(t.Context(), name)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // AWS Lambda sets the variable in every function, and freezes the process
@@ -21,13 +22,13 @@ func TestOnLambda(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Setenv("AWS_LAMBDA_FUNCTION_NAME", of.function)
-			in(func(t *testing.T) {
-				r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-				value(t, r, "db")
+			spectest.Bubble(func(t *testing.T) {
+				r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+				spectest.Get(t, r, "db")
 				p.Set("db", "two")
 				time.Sleep(61 * time.Second)
 				assert.Equal(t, of.early, p.Reads("db"))
-				assert.Equal(t, "two", value(t, r, "db"))
+				assert.Equal(t, "two", spectest.Get(t, r, "db"))
 				assert.Equal(t, 2, p.Reads("db"))
 			})(t)
 		})

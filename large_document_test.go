@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // largeDocument is an object of some 512 KiB.
@@ -27,22 +29,22 @@ func largeDocument(version int) string {
 func TestALargeDocumentOfWhichAFieldIsHeldIsParsedWithoutTheLock(t *testing.T) {
 	t.Parallel()
 	text := largeDocument(1)
-	r := on(t, quiet(map[string]string{"doc": text, "all": text}))
+	r := spectest.On(t, spectest.NewPolled(map[string]string{"doc": text, "all": text}))
 	for name, ahead := range map[string]bool{"doc#a": true, "all": false} {
 		_, err := r.Get(t.Context(), name)
 		require.NoError(t, err)
 		assert.Equal(t, ahead, r.ParsedAhead(name, []byte(text)), "%s, large", name)
 		assert.False(t, r.ParsedAhead(name, []byte(`{"a":"x"}`)), "%s, small", name)
 	}
-	r = on(t, quiet(map[string]string{"db": text}))
+	r = spectest.On(t, spectest.NewPolled(map[string]string{"db": text}))
 	_, err := r.Get(t.Context(), "db/a")
 	require.NoError(t, err)
 	assert.True(t, r.ParsedAhead("db/a", []byte(text)), "the field of a parent")
 }
 
 func BenchmarkHostileDocument(b *testing.B) {
-	p := quiet(map[string]string{"doc": largeDocument(0)})
-	r := on(b, p)
+	p := spectest.NewPolled(map[string]string{"doc": largeDocument(0)})
+	r := spectest.On(b, p)
 	_, err := r.Get(b.Context(), "doc#a")
 	require.NoError(b, err)
 	var most, rounds atomic.Int64

@@ -12,36 +12,37 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestALeaseThatCannotBeRenewedIsReplacedAtOnce(t *testing.T) {
 	for _, gone := range []error{errors.ErrUnsupported, secrets.ErrNotFound, secrets.ErrInvalid} {
-		t.Run(gone.Error(), in(func(t *testing.T) {
-			r, p := lent(t)
-			value(t, r, "creds")
+		t.Run(gone.Error(), spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Lent(t)
+			spectest.Get(t, r, "creds")
 			p.FailRenew(gone)
 			time.Sleep(5*time.Minute + time.Second)
-			assert.Equal(t, "u2", value(t, r, "creds#user"))
+			assert.Equal(t, "u2", spectest.Get(t, r, "creds#user"))
 			assert.Equal(t, 1, p.Calls().Renewals)
 		}))
 	}
-	t.Run("but one that may not be renewed, or not now, is kept while it lives", in(func(t *testing.T) {
+	t.Run("but one that may not be renewed, or not now, is kept while it lives", spectest.Bubble(func(t *testing.T) {
 		for _, refused := range []error{secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrThrottled} {
-			r, p := lent(t)
-			value(t, r, "creds")
+			r, p := spectest.Lent(t)
+			spectest.Get(t, r, "creds")
 			p.FailRenew(refused)
 			time.Sleep(8 * time.Minute)
-			assert.Equal(t, "u1", value(t, r, "creds#user"))
-			assert.Equal(t, secrets.StateStale, stateOf(t, r, "creds").State)
+			assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
+			assert.Equal(t, secrets.StateStale, spectest.StatusOf(t, r, "creds").State)
 		}
 	}))
 }
 
 func TestARenewalIsAReadForAnObserver(t *testing.T) {
-	in(func(t *testing.T) {
+	spectest.Bubble(func(t *testing.T) {
 		told := make(chan secrets.Event, 10)
-		r, p := lent(t, secrets.WithObserver(func(_ context.Context, e secrets.Event) { told <- e }))
-		value(t, r, "creds")
+		r, p := spectest.Lent(t, secrets.WithObserver(func(_ context.Context, e secrets.Event) { told <- e }))
+		spectest.Get(t, r, "creds")
 		p.Delay("creds", 50*time.Millisecond)
 		synctest.Wait()
 		require.Len(t, told, 1)
@@ -60,8 +61,8 @@ func TestARenewalIsAReadForAnObserver(t *testing.T) {
 }
 
 func TestCloseRevokesEveryLeaseThatStillLives(t *testing.T) {
-	t.Run("of however many generations, with an end or without", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("of however many generations, with an end or without", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		n := 0
 		p.SetFunc("creds", func(context.Context) (secrets.Value, error) {
 			n++
@@ -71,7 +72,7 @@ func TestCloseRevokesEveryLeaseThatStillLives(t *testing.T) {
 			}
 			return v, nil
 		})
-		value(t, r, "creds")
+		spectest.Get(t, r, "creds")
 		for range 4 {
 			_, err := r.Refresh(t.Context(), "creds")
 			require.NoError(t, err)
@@ -80,12 +81,12 @@ func TestCloseRevokesEveryLeaseThatStillLives(t *testing.T) {
 		assert.Equal(t, 5, p.Calls().Revocations)
 		assert.Zero(t, p.Calls().Leases)
 	}))
-	t.Run("eight at a time", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("eight at a time", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		for i := range 20 {
 			path := fmt.Sprint("creds", i)
 			p.SetValue(path, secrets.Value{Data: []byte("u"), Lease: path})
-			value(t, r, path)
+			spectest.Get(t, r, path)
 			p.Delay(path, 100*time.Millisecond)
 		}
 		start := time.Now()

@@ -11,17 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 func TestThrottledRenewalKeepsTheRefreshesOfItsProviderAway(t *testing.T) {
-	in(func(t *testing.T) {
-		r, p := lent(t)
+	spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
 		p.Set("db", "one")
-		value(t, r, "creds")
+		spectest.Get(t, r, "creds")
 		time.Sleep(90 * time.Second)
-		value(t, r, "db") // to be refreshed between 5:30 and 6:30
-		keepUsing(t, r, "db")
+		spectest.Get(t, r, "db") // to be refreshed between 5:30 and 6:30
+		spectest.KeepUsing(t, r, "db")
 		p.FailRenew(secretstest.Throttled(2 * time.Minute)) // at 5:00
 		time.Sleep(5*time.Minute + 29*time.Second)
 		require.Equal(t, 1, p.Calls().Renewals)
@@ -34,8 +35,8 @@ func TestThrottledRenewalKeepsTheRefreshesOfItsProviderAway(t *testing.T) {
 }
 
 func TestLeaseWhoseOnlyNameIsGoneIsStillInUse(t *testing.T) {
-	in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		made := 0
 		p.SetFunc("creds", func(context.Context) (secrets.Value, error) {
 			made++
@@ -48,7 +49,7 @@ func TestLeaseWhoseOnlyNameIsGoneIsStillInUse(t *testing.T) {
 				RefreshAt: time.Now().Add(5 * time.Minute), Expires: time.Now().Add(10 * time.Minute),
 			}, nil
 		})
-		require.Equal(t, "u1", value(t, r, "creds#user"))
+		require.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
 		p.FailRenew(errors.ErrUnsupported) // so that it is read again
 		time.Sleep(5*time.Minute + time.Second)
 		p.FailRenew(nil)
@@ -57,7 +58,7 @@ func TestLeaseWhoseOnlyNameIsGoneIsStillInUse(t *testing.T) {
 		require.Equal(t, 2, made)
 
 		time.Sleep(time.Hour)
-		assert.Equal(t, "p2", value(t, r, "creds#password"))
+		assert.Equal(t, "p2", spectest.Get(t, r, "creds#password"))
 		assert.Equal(t, 2, made, "no third user")
 		assert.InDelta(t, 13, p.Calls().Renewals, 1)
 		require.NoError(t, r.Close())

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,40 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
-	"github.com/go-secrets/secrets/secretstest"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
-// lend has p make a user of its own for each read of path, as Vault's database
-// engine does. Each lives for ttl; refresh is when it is to be renewed, 0:
-// the provider does not say.
-func lend(p *secretstest.Provider, path string, ttl, refresh time.Duration) {
-	var made atomic.Int32
-	p.SetFunc(path, func(context.Context) (secrets.Value, error) {
-		n := made.Add(1)
-		v := secrets.Value{
-			Data:    fmt.Appendf(nil, `{"user":"u%d","password":"p%d"}`, n, n),
-			Version: fmt.Sprintf("lease%d", n),
-			Expires: time.Now().Add(ttl),
-			Lease:   int(n),
-		}
-		if refresh > 0 {
-			v.RefreshAt = time.Now().Add(refresh)
-		}
-		return v, nil
-	})
-}
-
-// lent returns a resolver on a provider whose document creds is leased for ten
-// minutes and renewed after five.
-func lent(t testing.TB, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
-	r, p := polled(t, nil, opts...)
-	lend(p, "creds", 10*time.Minute, 5*time.Minute)
-	return r, p
-}
-
 func TestLeases(t *testing.T) {
-	t.Run("a hundred concurrent reads get one user", in(func(t *testing.T) {
-		r, p := lent(t)
+	t.Run("a hundred concurrent reads get one user", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
 		p.Delay("creds", 50*time.Millisecond)
 		var wg sync.WaitGroup
 		for i := range 100 {
@@ -59,35 +30,35 @@ func TestLeases(t *testing.T) {
 		}
 		wg.Wait()
 		assert.Equal(t, 1, p.Calls().Leases)
-		assert.Equal(t, "u1", value(t, r, "creds#user"))
-		assert.Equal(t, "p1", value(t, r, "creds/password"))
+		assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
+		assert.Equal(t, "p1", spectest.Get(t, r, "creds/password"))
 	}))
 
-	t.Run("a hundred concurrent reads get one user, also with a TTL of zero", in(func(t *testing.T) {
-		r, p := lent(t, secrets.WithTTL(0))
+	t.Run("a hundred concurrent reads get one user, also with a TTL of zero", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t, secrets.WithTTL(0))
 		p.Delay("creds", 50*time.Millisecond)
 		var wg sync.WaitGroup
 		for range 100 {
-			wg.Go(func() { assert.Equal(t, "u1", value(t, r, "creds#user")) })
+			wg.Go(func() { assert.Equal(t, "u1", spectest.Get(t, r, "creds#user")) })
 		}
 		wg.Wait()
 		assert.Equal(t, 1, p.Calls().Leases)
 	}))
 
-	t.Run("a reader that leaves early leaves no user behind that nobody holds", in(func(t *testing.T) {
-		r, p := lent(t)
+	t.Run("a reader that leaves early leaves no user behind that nobody holds", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
 		p.Delay("creds", time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		_, err := r.Get(ctx, "creds")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		time.Sleep(2 * time.Second)
-		assert.Equal(t, "u1", value(t, r, "creds#user"))
+		assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
 		assert.Equal(t, 1, p.Calls().Leases)
 	}))
 
-	t.Run("are renewed at RefreshAt, not by the TTL, and the value stays", in(func(t *testing.T) {
-		r, p := lent(t, secrets.WithTTL(time.Minute))
+	t.Run("are renewed at RefreshAt, not by the TTL, and the value stays", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t, secrets.WithTTL(time.Minute))
 		s, err := r.Get(t.Context(), "creds")
 		require.NoError(t, err)
 		assert.Equal(t, time.Now().Add(10*time.Minute).Unix(), s.ExpiresAt().Unix())
@@ -106,13 +77,13 @@ func TestLeases(t *testing.T) {
 		assert.True(t, again.ExpiresAt().After(s.ExpiresAt()), "it lives longer now")
 	}))
 
-	t.Run("at their end are read again, and the new value is there before the old one ends", in(func(t *testing.T) {
-		r, p := lent(t)
-		old := value(t, r, "creds#user")
+	t.Run("at their end are read again, and the new value is there before the old one ends", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		old := spectest.Get(t, r, "creds#user")
 		p.FailRenew(errors.ErrUnsupported)
 		time.Sleep(5*time.Minute + time.Second)
 		assert.Equal(t, "u1", old)
-		assert.Equal(t, "u2", value(t, r, "creds#user"))
+		assert.Equal(t, "u2", spectest.Get(t, r, "creds#user"))
 		s, err := r.Get(t.Context(), "creds#user")
 		require.NoError(t, err)
 		before, ok := s.Previous()
@@ -121,108 +92,108 @@ func TestLeases(t *testing.T) {
 		assert.Zero(t, p.Calls().Revocations, "connections made with the old one live on")
 	}))
 
-	t.Run("that cannot be renewed keep their value until they end, and then a read is made", in(func(t *testing.T) {
-		r, p := lent(t)
-		assert.Equal(t, "u1", value(t, r, "creds#user"))
+	t.Run("that cannot be renewed keep their value until they end, and then a read is made", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
 		p.FailRenew(secrets.ErrUnavailable)
 		p.Fail("creds", secrets.ErrUnavailable)
 		time.Sleep(9*time.Minute + 59*time.Second)
-		assert.Equal(t, "u1", value(t, r, "creds#user"))
-		assert.Equal(t, secrets.StateStale, stateOf(t, r, "creds").State)
+		assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
+		assert.Equal(t, secrets.StateStale, spectest.StatusOf(t, r, "creds").State)
 		time.Sleep(2 * time.Second)
 		_, err := r.Get(t.Context(), "creds#user")
 		assert.ErrorIs(t, err, secrets.ErrUnavailable, "never past its end, whatever MaxStale says")
-		assert.Equal(t, secrets.StateExpired, stateOf(t, r, "creds").State)
+		assert.Equal(t, secrets.StateExpired, spectest.StatusOf(t, r, "creds").State)
 		assert.Error(t, r.Healthy())
 
 		p.Heal()
 		time.Sleep(time.Minute)
-		assert.Equal(t, "u2", value(t, r, "creds#user"))
+		assert.Equal(t, "u2", spectest.Get(t, r, "creds#user"))
 		assert.NoError(t, r.Healthy())
 	}))
 
-	t.Run("that fail to be renewed for a while are renewed once the backend is back", in(func(t *testing.T) {
-		r, p := lent(t)
-		value(t, r, "creds")
+	t.Run("that fail to be renewed for a while are renewed once the backend is back", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
 		p.FailRenew(secrets.ErrUnavailable)
 		time.Sleep(7 * time.Minute)
 		p.FailRenew(nil)
 		time.Sleep(2 * time.Minute)
-		assert.Equal(t, "u1", value(t, r, "creds#user"))
-		assert.Equal(t, secrets.StateFresh, stateOf(t, r, "creds").State)
+		assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
+		assert.Equal(t, secrets.StateFresh, spectest.StatusOf(t, r, "creds").State)
 		assert.Equal(t, 1, p.Calls().Leases)
 	}))
 
-	t.Run("in an outage are asked for with backoff", in(func(t *testing.T) {
-		r, p := lent(t)
-		value(t, r, "creds")
+	t.Run("in an outage are asked for with backoff", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
 		p.FailRenew(secrets.ErrUnavailable)
 		time.Sleep(9 * time.Minute)
 		assert.LessOrEqual(t, p.Calls().Renewals, 60)
 		assert.GreaterOrEqual(t, p.Calls().Renewals, 5)
 	}))
 
-	t.Run("are never idle: nobody asks for a day, and the user is still there", in(func(t *testing.T) {
-		r, p := lent(t)
-		value(t, r, "creds")
+	t.Run("are never idle: nobody asks for a day, and the user is still there", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
 		time.Sleep(24 * time.Hour)
 		assert.Equal(t, 1, p.Reads("creds"))
 		assert.InDelta(t, 24*12, p.Calls().Renewals, 5)
 		p.Block("creds")
 		start := time.Now()
-		assert.Equal(t, "u1", value(t, r, "creds#user"))
+		assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
 		assert.Equal(t, start, time.Now())
 	}))
 
-	t.Run("are never evicted", in(func(t *testing.T) {
-		r, p := lent(t, secrets.WithMaxEntries(4))
-		value(t, r, "creds")
+	t.Run("are never evicted", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t, secrets.WithMaxEntries(4))
+		spectest.Get(t, r, "creds")
 		for i := range 50 {
 			name := fmt.Sprintf("other%d", i)
 			p.Set(name, "x")
 			time.Sleep(time.Hour)
-			value(t, r, name)
+			spectest.Get(t, r, name)
 		}
-		assert.Equal(t, "u1", value(t, r, "creds#user"))
+		assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
 		assert.Equal(t, 1, p.Reads("creds"))
 		assert.Equal(t, 1, p.Calls().Leases)
 	}))
 
-	t.Run("are kept with a TTL of zero, and renewed", in(func(t *testing.T) {
-		r, p := lent(t, secrets.WithTTL(0))
+	t.Run("are kept with a TTL of zero, and renewed", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t, secrets.WithTTL(0))
 		for range 20 {
-			assert.Equal(t, "u1", value(t, r, "creds#user"))
+			assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
 			time.Sleep(time.Minute)
 		}
 		assert.Equal(t, 1, p.Reads("creds"))
 		assert.InDelta(t, 4, p.Calls().Renewals, 1)
 	}))
 
-	t.Run("that do not say when to renew are, in time and seldom", in(func(t *testing.T) {
+	t.Run("that do not say when to renew are, in time and seldom", spectest.Bubble(func(t *testing.T) {
 		for _, ttl := range []time.Duration{0, time.Minute, time.Hour} {
-			r, p := polled(t, nil, secrets.WithTTL(ttl))
-			lend(p, "creds", 10*time.Minute, 0)
-			value(t, r, "creds")
+			r, p := spectest.Polled(t, nil, secrets.WithTTL(ttl))
+			spectest.Lend(p, "creds", 10*time.Minute, 0)
+			spectest.Get(t, r, "creds")
 			time.Sleep(time.Hour)
-			assert.Equal(t, "u1", value(t, r, "creds#user"), "TTL %v", ttl)
+			assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"), "TTL %v", ttl)
 			assert.Equal(t, 1, p.Reads("creds"), "TTL %v", ttl)
 			assert.LessOrEqual(t, p.Calls().Renewals, 80, "TTL %v", ttl)
 			assert.GreaterOrEqual(t, p.Calls().Renewals, 6, "TTL %v", ttl)
 		}
 	}))
 
-	t.Run("of a backend whose clock is behind do not spin", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("of a backend whose clock is behind do not spin", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.SetFunc("creds", func(context.Context) (secrets.Value, error) {
 			return secrets.Value{Data: []byte("u"), Lease: 1, RefreshAt: time.Now().Add(-time.Hour), Expires: time.Now().Add(time.Hour)}, nil
 		})
-		value(t, r, "creds")
+		spectest.Get(t, r, "creds")
 		time.Sleep(time.Hour)
 		assert.LessOrEqual(t, p.Calls().Renewals+p.Reads("creds"), 20, "the TTL decides")
 	}))
 
-	t.Run("of a backend whose values have ended when they come are an error, and few reads", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("of a backend whose values have ended when they come are an error, and few reads", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.SetFunc("cert", func(context.Context) (secrets.Value, error) {
 			return secrets.Value{Data: []byte("pem"), Expires: time.Now().Add(-time.Second)}, nil
 		})
@@ -232,27 +203,27 @@ func TestLeases(t *testing.T) {
 		assert.LessOrEqual(t, p.Reads("cert"), 3)
 	}))
 
-	t.Run("that end before the TTL are read again before that", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithTTL(time.Hour))
+	t.Run("that end before the TTL are read again before that", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithTTL(time.Hour))
 		p.SetFunc("cert", func(context.Context) (secrets.Value, error) {
 			return secrets.Value{Data: []byte("pem"), Expires: time.Now().Add(10 * time.Minute)}, nil
 		})
-		value(t, r, "cert")
-		keepUsing(t, r, "cert")
+		spectest.Get(t, r, "cert")
+		spectest.KeepUsing(t, r, "cert")
 		time.Sleep(9 * time.Minute)
 		p.Block("cert")
 		start := time.Now()
 		time.Sleep(2 * time.Minute)
-		value(t, r, "cert")
+		spectest.Get(t, r, "cert")
 		assert.Equal(t, 2*time.Minute, time.Since(start), "no Get has waited")
 	}))
 
-	t.Run("on demand are looked at in Get and never renewed behind it", in(func(t *testing.T) {
-		r, p := lent(t, secrets.WithOnDemand())
-		assert.Equal(t, "u1", value(t, r, "creds#user"))
+	t.Run("on demand are looked at in Get and never renewed behind it", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t, secrets.WithOnDemand())
+		assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
 		time.Sleep(8 * time.Minute)
 		assert.Zero(t, p.Calls().Renewals)
-		value(t, r, "creds#user")
+		spectest.Get(t, r, "creds#user")
 		synctest.Wait()
 		assert.Equal(t, 1, p.Calls().Renewals+p.Reads("creds")-1, "past RefreshAt, a Get has it renewed or read")
 		time.Sleep(time.Hour)
@@ -260,21 +231,21 @@ func TestLeases(t *testing.T) {
 		require.NoError(t, err, "past its end a Get reads")
 	}))
 
-	t.Run("are revoked by Close, those of replaced values too", in(func(t *testing.T) {
-		r, p := lent(t)
-		value(t, r, "creds")
+	t.Run("are revoked by Close, those of replaced values too", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
 		p.FailRenew(errors.ErrUnsupported)
 		time.Sleep(5*time.Minute + time.Second)
-		assert.Equal(t, "u2", value(t, r, "creds#user"))
+		assert.Equal(t, "u2", spectest.Get(t, r, "creds#user"))
 		assert.Equal(t, 2, p.Calls().Leases)
 		require.NoError(t, r.Close())
 		assert.Zero(t, p.Calls().Leases)
 		assert.Equal(t, 2, p.Calls().Revocations)
 	}))
 
-	t.Run("that have ended are not revoked any more", in(func(t *testing.T) {
-		r, p := lent(t)
-		value(t, r, "creds")
+	t.Run("that have ended are not revoked any more", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
 		p.FailRenew(errors.ErrUnsupported)
 		time.Sleep(time.Hour)
 		require.NoError(t, r.Close())
@@ -282,9 +253,9 @@ func TestLeases(t *testing.T) {
 		assert.GreaterOrEqual(t, p.Calls().Revocations, 1)
 	}))
 
-	t.Run("of a Refresh take the place of those before, and Close revokes both", in(func(t *testing.T) {
-		r, p := lent(t)
-		value(t, r, "creds")
+	t.Run("of a Refresh take the place of those before, and Close revokes both", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
 		s, err := r.Refresh(t.Context(), "creds#user")
 		require.NoError(t, err)
 		assert.Equal(t, "u2", s.Reveal())
@@ -292,9 +263,9 @@ func TestLeases(t *testing.T) {
 		assert.Zero(t, p.Calls().Leases)
 	}))
 
-	t.Run("outlive Detach", in(func(t *testing.T) {
-		r, p := lent(t)
-		value(t, r, "creds")
+	t.Run("outlive Detach", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
 		_, err := r.Refresh(t.Context(), "creds")
 		require.NoError(t, err)
 		require.NoError(t, r.Detach())
@@ -306,8 +277,8 @@ func TestLeases(t *testing.T) {
 		assert.Zero(t, p.Calls().Renewals, "its goroutines have ended")
 	}))
 
-	t.Run("that a read brings while Close waits are revoked, too", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("that a read brings while Close waits are revoked, too", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.SetFunc("creds", func(context.Context) (secrets.Value, error) {
 			time.Sleep(time.Second) // it does not look at its context
 			return secrets.Value{Data: []byte("u"), Lease: 1, Expires: time.Now().Add(time.Hour)}, nil
@@ -319,9 +290,9 @@ func TestLeases(t *testing.T) {
 		assert.Zero(t, p.Calls().Leases)
 	}))
 
-	t.Run("whose revocation hangs keep Close for five seconds at most", in(func(t *testing.T) {
-		r, p := lent(t)
-		value(t, r, "creds")
+	t.Run("whose revocation hangs keep Close for five seconds at most", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
 		p.Block("creds")
 		start := time.Now()
 		require.NoError(t, r.Close())
@@ -329,18 +300,18 @@ func TestLeases(t *testing.T) {
 		p.Heal()
 	}))
 
-	t.Run("whose revocation is denied, which is normal, are no error of Close", in(func(t *testing.T) {
-		r, p := lent(t)
-		value(t, r, "creds")
+	t.Run("whose revocation is denied, which is normal, are no error of Close", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
 		p.Fail("creds", secrets.ErrPermission)
 		require.NoError(t, r.Close())
 	}))
 
-	t.Run("of a chain are renewed and revoked at the member that gave them", in(func(t *testing.T) {
-		one, two := quiet(nil), quiet(nil)
-		lend(two, "creds", 10*time.Minute, 5*time.Minute)
+	t.Run("of a chain are renewed and revoked at the member that gave them", spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewPolled(nil), spectest.NewPolled(nil)
+		spectest.Lend(two, "creds", 10*time.Minute, 5*time.Minute)
 		r := secrets.New(secrets.Chain(one, two), secrets.WithLogger(nil))
-		value(t, r, "creds")
+		spectest.Get(t, r, "creds")
 		time.Sleep(6 * time.Minute)
 		assert.Equal(t, 1, two.Calls().Renewals)
 		require.NoError(t, r.Close())
@@ -348,13 +319,13 @@ func TestLeases(t *testing.T) {
 		assert.Zero(t, one.Calls().Renewals+one.Calls().Revocations)
 	}))
 
-	t.Run("whose provider panics in Renew keep their value", in(func(t *testing.T) {
-		r, p := lent(t)
-		value(t, r, "creds")
+	t.Run("whose provider panics in Renew keep their value", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
 		p.Panic("creds", "boom")
 		time.Sleep(6 * time.Minute)
-		assert.Equal(t, "u1", value(t, r, "creds#user"))
-		assert.NotContains(t, stateOf(t, r, "creds").LastError, "boom")
+		assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
+		assert.NotContains(t, spectest.StatusOf(t, r, "creds").LastError, "boom")
 		p.Heal()
 	}))
 }

@@ -10,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 // A lister lists what its pages say, whatever prefix is asked for, and counts
 // how many of them were taken.
 type lister struct {
-	bare
+	secrets.Provider
 	pages []page
 	taken int
 }
@@ -45,51 +46,51 @@ func TestList(t *testing.T) {
 			"prod/db": nil,
 			"":        {"db/y"},
 		} {
-			r := open(t, scheme(t, quiet(docs))+"://"+base)
-			names, err := list(r.List(t.Context(), "db/"))
+			r := spectest.Open(t, spectest.Scheme(t, spectest.NewPolled(docs))+"://"+base)
+			names, err := spectest.Listed(r.List(t.Context(), "db/"))
 			require.NoError(t, err)
 			assert.Equal(t, want, names, base)
 			for _, name := range names {
-				value(t, r, name)
+				spectest.Get(t, r, name)
 			}
 		}
 	})
 
 	t.Run("yields what several providers have once", func(t *testing.T) {
-		one, two := quiet(map[string]string{"a": "1", "b": "1"}), quiet(map[string]string{"b": "2", "c": "2"})
-		r := open(t, scheme(t, one)+":// "+scheme(t, two)+"://")
-		names, err := list(r.List(t.Context(), ""))
+		one, two := spectest.NewPolled(map[string]string{"a": "1", "b": "1"}), spectest.NewPolled(map[string]string{"b": "2", "c": "2"})
+		r := spectest.Open(t, spectest.Scheme(t, one)+":// "+spectest.Scheme(t, two)+"://")
+		names, err := spectest.Listed(r.List(t.Context(), ""))
 		require.NoError(t, err)
 		assert.Equal(t, []string{"a", "b", "c"}, names)
 		assert.Zero(t, one.Calls().Reads+two.Calls().Reads, "values are not read")
 	})
 
 	t.Run("tells once what a provider says, under no name and with its scheme, and goes on with the next", func(t *testing.T) {
-		off := quiet(map[string]string{"a": "1"})
+		off := spectest.NewPolled(map[string]string{"a": "1"})
 		off.Disable(secretstest.List)
 		broken := errors.New("the disk is gone")
 		for what, test := range map[string]struct {
 			p     func(t *testing.T) string
 			class error
 		}{
-			"cannot list":                         {func(t *testing.T) string { return scheme(t, bare{quiet(nil)}) }, secrets.ErrInvalid},
-			"says that what it wraps cannot list": {func(t *testing.T) string { return scheme(t, off) }, secrets.ErrInvalid},
+			"cannot list":                         {func(t *testing.T) string { return spectest.Scheme(t, spectest.Singly(spectest.NewPolled(nil))) }, secrets.ErrInvalid},
+			"says that what it wraps cannot list": {func(t *testing.T) string { return spectest.Scheme(t, off) }, secrets.ErrInvalid},
 			"cannot be opened": {func(t *testing.T) string {
-				_, name := opener(t, func() (secrets.Provider, error) { return nil, broken })
+				_, name := spectest.Opener(t, func() (secrets.Provider, error) { return nil, broken })
 				return name
 			}, secrets.ErrUnavailable},
 			"may not list": {func(t *testing.T) string {
-				p := quiet(nil)
+				p := spectest.NewPolled(nil)
 				p.Fail(secretstest.All, secrets.ErrPermission)
-				return scheme(t, p)
+				return spectest.Scheme(t, p)
 			}, secrets.ErrPermission},
 			"fails among the names": {func(t *testing.T) string {
-				return scheme(t, &lister{pages: []page{{err: broken}, {name: "late"}}})
+				return spectest.Scheme(t, &lister{pages: []page{{err: broken}, {name: "late"}}})
 			}, secrets.ErrUnavailable},
 		} {
 			t.Run("that "+what, func(t *testing.T) {
 				s := test.p(t)
-				r := open(t, s+":// "+scheme(t, quiet(map[string]string{"db": "1"}))+"://")
+				r := spectest.Open(t, s+":// "+spectest.Scheme(t, spectest.NewPolled(map[string]string{"db": "1"}))+"://")
 				var said []string
 				for name, err := range r.List(t.Context(), "") {
 					said = append(said, name)
@@ -112,7 +113,7 @@ func TestList(t *testing.T) {
 
 	t.Run("yields what came before a failure", func(t *testing.T) {
 		l := &lister{pages: []page{{name: "a"}, {err: secrets.ErrThrottled}, {name: "late"}}}
-		names, err := list(open(t, scheme(t, l)+"://").List(t.Context(), ""))
+		names, err := spectest.Listed(spectest.Open(t, spectest.Scheme(t, l)+"://").List(t.Context(), ""))
 		require.ErrorIs(t, err, secrets.ErrThrottled)
 		assert.Equal(t, []string{"a"}, names)
 		assert.Equal(t, 2, l.taken, "nothing is asked of a provider that has failed")
@@ -120,7 +121,7 @@ func TestList(t *testing.T) {
 
 	t.Run("reads no further than its caller does", func(t *testing.T) {
 		one, two := &lister{pages: []page{{name: "a"}, {name: "b"}}}, &lister{pages: []page{{name: "c"}}}
-		r := open(t, scheme(t, one)+":// "+scheme(t, two)+"://")
+		r := spectest.Open(t, spectest.Scheme(t, one)+":// "+spectest.Scheme(t, two)+"://")
 		for range r.List(t.Context(), "") {
 			break
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // The race detector is what fails here.
@@ -31,7 +32,7 @@ func TestLoadSetsTheTaggedFieldsAndNothingElse(t *testing.T) {
 				Key   string `secret:"key"`
 			}
 		}
-		r := on(t, quiet(map[string]string{"password": "pw", "key": "k"}))
+		r := spectest.On(t, spectest.NewPolled(map[string]string{"password": "pw", "key": "k"}))
 		require.NoError(t, r.Load(t.Context(), &dst))
 		ptr := dst.Ptr
 		done := make(chan struct{})
@@ -62,8 +63,8 @@ func TestLoadSetsTheTaggedFieldsAndNothingElse(t *testing.T) {
 			sync.Mutex
 			Password string `secret:"password"`
 		}
-		p := quiet(map[string]string{"password": "pw"})
-		r := on(t, p, secrets.WithTTL(0))
+		p := spectest.NewPolled(map[string]string{"password": "pw"})
+		r := spectest.On(t, p, secrets.WithTTL(0))
 		release := p.Block("password")
 		loaded := make(chan error)
 		go func() { loaded <- r.Load(t.Context(), &dst) }()
@@ -84,8 +85,8 @@ func TestLoadAgain(t *testing.T) {
 	}
 	goroutines := func() int { synctest.Wait(); return runtime.NumGoroutine() }
 
-	t.Run("keeps the Lives that it has made", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"token": "one"})
+	t.Run("keeps the Lives that it has made", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"token": "one"})
 		var dst config
 		require.NoError(t, r.Load(t.Context(), &dst))
 		first, before := dst, goroutines()
@@ -103,8 +104,8 @@ func TestLoadAgain(t *testing.T) {
 		assert.Equal(t, 8, dst.Number.Get())
 	}))
 
-	t.Run("tells what they cannot decode", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"token": "one", "number": "1"})
+	t.Run("tells what they cannot decode", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"token": "one", "number": "1"})
 		var dst config
 		require.NoError(t, r.Load(t.Context(), &dst))
 		p.Set("number", "many")
@@ -113,9 +114,9 @@ func TestLoadAgain(t *testing.T) {
 		assert.Equal(t, 1, dst.Number.Get())
 	}))
 
-	t.Run("replaces one that was stopped, or whose resolver is another or closed, and stops it", in(func(t *testing.T) {
-		r, first := told(t, map[string]string{"token": "one"})
-		other, p := told(t, map[string]string{"token": "other"})
+	t.Run("replaces one that was stopped, or whose resolver is another or closed, and stops it", spectest.Bubble(func(t *testing.T) {
+		r, first := spectest.Pushed(t, map[string]string{"token": "one"})
+		other, p := spectest.Pushed(t, map[string]string{"token": "other"})
 		var dst config
 		require.NoError(t, r.Load(t.Context(), &dst))
 		old := dst
@@ -132,9 +133,9 @@ func TestLoadAgain(t *testing.T) {
 		assert.Equal(t, "more", dst.Token.Get())
 	}))
 
-	t.Run("starts none when it fails, and keeps those that were there", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"token": "one", "number": "1"})
-		other, _ := told(t, map[string]string{"token": "other", "number": "no"})
+	t.Run("starts none when it fails, and keeps those that were there", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"token": "one", "number": "1"})
+		other, _ := spectest.Pushed(t, map[string]string{"token": "other", "number": "no"})
 		var dst config
 		require.NoError(t, r.Load(t.Context(), &dst))
 		require.ErrorIs(t, other.Load(t.Context(), &dst), secrets.ErrInvalid)
@@ -148,8 +149,8 @@ func TestLoadAgain(t *testing.T) {
 		assert.Equal(t, "two", dst.Token.Get())
 	}))
 
-	t.Run("leaves a Live of Bind running", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"token": "one"})
+	t.Run("leaves a Live of Bind running", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"token": "one"})
 		own, err := secrets.Bind(t.Context(), r, "token", func(s secrets.Secret) (string, error) { return "own " + s.Reveal(), nil })
 		require.NoError(t, err)
 		dst := config{Token: own}

@@ -16,12 +16,13 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/canary"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 func TestLoadFailures(t *testing.T) {
 	t.Parallel()
-	t.Run("are all reported at once, by name, and leave dst untouched", in(func(t *testing.T) {
+	t.Run("are all reported at once, by name, and leave dst untouched", spectest.Bubble(func(t *testing.T) {
 		type config struct {
 			Good    string `secret:"good"`
 			Missing string `secret:"missing"`
@@ -33,7 +34,7 @@ func TestLoadFailures(t *testing.T) {
 				Float float64 `secret:"float"`
 			} `secret:"other/"`
 		}
-		r, p := polled(t, map[string]string{"good": "g", "number": "many", "other/fine": "f", "other/float": "x"})
+		r, p := spectest.Polled(t, map[string]string{"good": "g", "number": "many", "other/fine": "f", "other/float": "x"})
 		p.Fail("denied", secretstest.Denied("secretsmanager:GetSecretValue"))
 		dst := config{Good: "before", Number: 7}
 		err := r.Load(t.Context(), &dst)
@@ -89,8 +90,8 @@ func TestLoadFailures(t *testing.T) {
 			LiveDef *secrets.Live[int] `secret:"livedef,default=many"`
 			Good    string             `secret:"good"`
 		}
-		p := quiet(map[string]string{"good": "g"})
-		r := on(t, p)
+		p := spectest.NewPolled(map[string]string{"good": "g"})
+		r := spectest.On(t, p)
 		var dst config
 		err := r.Load(t.Context(), &dst)
 		require.ErrorIs(t, err, secrets.ErrInvalid)
@@ -111,12 +112,12 @@ func TestLoadFailures(t *testing.T) {
 	} {
 		t.Run("of a destination that is "+what+" are ErrInvalid", func(t *testing.T) {
 			t.Parallel()
-			assert.ErrorIs(t, on(t, quiet(nil)).Load(t.Context(), dst), secrets.ErrInvalid)
+			assert.ErrorIs(t, spectest.On(t, spectest.NewPolled(nil)).Load(t.Context(), dst), secrets.ErrInvalid)
 		})
 	}
 
-	t.Run("of a context that ends are told with what the backend said", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"a": "1"})
+	t.Run("of a context that ends are told with what the backend said", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1"})
 		p.Block("a")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 type (
@@ -45,7 +46,7 @@ func TestLoadFillsEveryTagThatItCanReach(t *testing.T) {
 		dst := struct {
 			DB *login `secret:"db/"`
 		}{inner}
-		require.NoError(t, on(t, quiet(docs)).Load(t.Context(), &dst))
+		require.NoError(t, spectest.On(t, spectest.NewPolled(docs)).Load(t.Context(), &dst))
 		assert.Same(t, inner, dst.DB)
 		assert.Equal(t, login{"pw", "mine"}, *inner)
 	})
@@ -111,7 +112,7 @@ func TestLoadFillsEveryTagThatItCanReach(t *testing.T) {
 		t.Parallel()
 		live, err := secrets.BindStruct[struct {
 			DB *login `secret:"db/"`
-		}](t.Context(), on(t, quiet(docs)))
+		}](t.Context(), spectest.On(t, spectest.NewPolled(docs)))
 		require.NoError(t, err)
 		assert.Equal(t, "pw", live.Get().DB.Password)
 	})
@@ -157,7 +158,7 @@ func TestLoadRefusesATagThatItCannotReach(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			r, p := polled(t, map[string]string{"password": "top", "db": `{"password":"pw"}`})
+			r, p := spectest.Polled(t, map[string]string{"password": "top", "db": `{"password":"pw"}`})
 			err := r.Load(t.Context(), dst)
 			require.ErrorIs(t, err, secrets.ErrInvalid)
 			assert.Zero(t, p.Calls().Reads, "before anything is read")
@@ -165,7 +166,7 @@ func TestLoadRefusesATagThatItCannotReach(t *testing.T) {
 	}
 	t.Run("in Bind without a decode, which reads JSON", func(t *testing.T) {
 		t.Parallel()
-		r, p := polled(t, map[string]string{"db": `{"password":"pw"}`})
+		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"pw"}`})
 		_, err := secrets.Bind[login](t.Context(), r, "db", nil)
 		require.ErrorIs(t, err, secrets.ErrInvalid)
 		assert.ErrorContains(t, err, "BindStruct")

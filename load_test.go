@@ -17,13 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 // loaded loads a T from documents in memory.
 func loaded[T any](t testing.TB, docs map[string]string) (dst T, err error) {
 	t.Helper()
-	err = on(t, quiet(docs)).Load(t.Context(), &dst)
+	err = spectest.On(t, spectest.NewPolled(docs)).Load(t.Context(), &dst)
 	return dst, err
 }
 
@@ -123,7 +124,7 @@ func TestLoadNames(t *testing.T) {
 		hidden string
 	}
 	dst := config{Skipped: "skipped", Plain: "plain", hidden: "hidden"}
-	r := on(t, quiet(map[string]string{
+	r := spectest.On(t, spectest.NewPolled(map[string]string{
 		"db": `{"user":"u","password":"p","hosts":["h1"]}`, "stripe/key": "k", "stripe/more/deep": "d", "token": "t", "region": "eu",
 	}))
 	require.NoError(t, r.Load(t.Context(), &dst))
@@ -167,7 +168,7 @@ func TestLoadOptionsOfATag(t *testing.T) {
 	t.Run("optional leaves the field as it is", func(t *testing.T) {
 		t.Parallel()
 		dst := config{Optional: "before"}
-		require.NoError(t, on(t, quiet(nil)).Load(t.Context(), &dst))
+		require.NoError(t, spectest.On(t, spectest.NewPolled(nil)).Load(t.Context(), &dst))
 		assert.Equal(t, "before", dst.Optional)
 	})
 	t.Run("a field that is missing or null in its document is missing", func(t *testing.T) {
@@ -180,8 +181,8 @@ func TestLoadOptionsOfATag(t *testing.T) {
 		assert.Equal(t, "d", dst.Null)
 	})
 	for _, class := range []error{secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrUnavailable, secrets.ErrInvalid} {
-		t.Run("neither covers a failure that is not NotFound: "+class.Error(), in(func(t *testing.T) {
-			r, p := polled(t, nil)
+		t.Run("neither covers a failure that is not NotFound: "+class.Error(), spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, nil)
 			p.Fail("port", class)
 			assert.ErrorIs(t, r.Load(t.Context(), new(config)), class)
 		}))
@@ -199,8 +200,8 @@ func TestLoadReads(t *testing.T) {
 		Again    string `secret:"token"`
 	}
 	docs := map[string]string{"db": `{"user":"u","password":"p"}`, "stripe/key": "k", "token": "t"}
-	t.Run("everything in one batch, each document once", in(func(t *testing.T) {
-		r, p := polled(t, docs)
+	t.Run("everything in one batch, each document once", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs)
 		require.NoError(t, r.Load(t.Context(), new(config)))
 		synctest.Wait()
 		assert.Equal(t, 1, p.Calls().Batches)
@@ -209,8 +210,8 @@ func TestLoadReads(t *testing.T) {
 			assert.Equal(t, 1, p.Reads(path), path)
 		}
 	}))
-	t.Run("nothing that is held", in(func(t *testing.T) {
-		r, p := polled(t, docs)
+	t.Run("nothing that is held", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs)
 		require.NoError(t, r.Load(t.Context(), new(config)))
 		p.ResetCalls()
 		var dst struct {
@@ -221,8 +222,8 @@ func TestLoadReads(t *testing.T) {
 		assert.Equal(t, "u", dst.User)
 		assert.Zero(t, p.Calls().Reads)
 	}))
-	t.Run("at the same time from many goroutines, each document once", in(func(t *testing.T) {
-		r, p := polled(t, docs)
+	t.Run("at the same time from many goroutines, each document once", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs)
 		p.Delay(secretstest.All, 10*time.Millisecond)
 		var wg sync.WaitGroup
 		for range 50 {
@@ -238,14 +239,14 @@ func TestLoadReads(t *testing.T) {
 	}))
 	t.Run("in a struct with no tags, nothing", func(t *testing.T) {
 		t.Parallel()
-		p := quiet(nil)
-		require.NoError(t, on(t, p).Load(t.Context(), &struct{ A string }{}))
+		p := spectest.NewPolled(nil)
+		require.NoError(t, spectest.On(t, p).Load(t.Context(), &struct{ A string }{}))
 		assert.Zero(t, p.Calls())
 	})
 	t.Run("from the resolver of the context, as a package function", func(t *testing.T) {
 		t.Parallel()
 		var dst config
-		require.NoError(t, secrets.Load(secrets.NewContext(t.Context(), on(t, quiet(docs))), &dst))
+		require.NoError(t, secrets.Load(secrets.NewContext(t.Context(), spectest.On(t, spectest.NewPolled(docs))), &dst))
 		assert.Equal(t, "u", dst.User)
 	})
 }
@@ -259,8 +260,8 @@ func TestLoadLive(t *testing.T) {
 		Proxy   *secrets.Live[string]         `secret:"proxy,optional"`
 	}
 	docs := map[string]string{"token": "t1", "db": `{"password":"p1"}`}
-	t.Run("fields stay current", in(func(t *testing.T) {
-		r, p := told(t, docs)
+	t.Run("fields stay current", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, docs)
 		var dst config
 		require.NoError(t, r.Load(t.Context(), &dst))
 		assert.Equal(t, "t1", dst.Token.Get())
@@ -271,8 +272,8 @@ func TestLoadLive(t *testing.T) {
 		assert.Equal(t, "t2", dst.Token.Get())
 		assert.Equal(t, "p2", dst.Secret.Get().Reveal())
 	}))
-	t.Run("fields with a default have it while the name is missing, and follow it", in(func(t *testing.T) {
-		r, p := told(t, docs)
+	t.Run("fields with a default have it while the name is missing, and follow it", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, docs)
 		var dst config
 		require.NoError(t, r.Load(t.Context(), &dst))
 		assert.Equal(t, 3, dst.Retries.Get())
@@ -287,15 +288,15 @@ func TestLoadLive(t *testing.T) {
 		assert.NoError(t, dst.Retries.Err())
 		assert.NoError(t, r.Healthy())
 	}))
-	t.Run("fields that are optional and missing are nil, which is empty", in(func(t *testing.T) {
-		r, _ := told(t, docs)
+	t.Run("fields that are optional and missing are nil, which is empty", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Pushed(t, docs)
 		var dst config
 		require.NoError(t, r.Load(t.Context(), &dst))
 		assert.Nil(t, dst.Proxy)
 		assert.Empty(t, dst.Proxy.Get())
 	}))
-	t.Run("fields of a Load that fails elsewhere are stopped", in(func(t *testing.T) {
-		r, p := told(t, docs)
+	t.Run("fields of a Load that fails elsewhere are stopped", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, docs)
 		var dst struct {
 			config
 			Missing string `secret:"missing"`
@@ -308,15 +309,15 @@ func TestLoadLive(t *testing.T) {
 		time.Sleep(time.Hour)
 		assert.Zero(t, p.Calls().Reads, "nothing is kept in use")
 	}))
-	t.Run("fields cost no read of their own", in(func(t *testing.T) {
-		r, p := polled(t, docs)
+	t.Run("fields cost no read of their own", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs)
 		require.NoError(t, r.Load(t.Context(), new(config)))
 		synctest.Wait()
 		assert.Equal(t, 1, p.Calls().Batches)
 		assert.Zero(t, p.Calls().Fetches)
 	}))
-	t.Run("fields go on after the context of Load has ended", in(func(t *testing.T) {
-		r, p := told(t, docs)
+	t.Run("fields go on after the context of Load has ended", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, docs)
 		ctx, cancel := context.WithCancel(t.Context())
 		var dst config
 		require.NoError(t, r.Load(ctx, &dst))
@@ -341,8 +342,8 @@ func TestPastTheTTL(t *testing.T) {
 		"idle":      {secrets.WithTTL(time.Minute)},
 		"on demand": {secrets.WithTTL(time.Minute), secrets.WithOnDemand()},
 	} {
-		t.Run(what+", Load reads again, once", in(func(t *testing.T) {
-			r, p := polled(t, map[string]string{"db": one}, opts...)
+		t.Run(what+", Load reads again, once", spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, map[string]string{"db": one}, opts...)
 			require.Equal(t, "p1", load(t, r))
 			for range 3 {
 				p.Set("db", one)
@@ -356,8 +357,8 @@ func TestPastTheTTL(t *testing.T) {
 				assert.Equal(t, 1, p.Reads("db"))
 			}
 		}))
-		t.Run(what+", Load waits a second at most for a backend that hangs", in(func(t *testing.T) {
-			r, p := polled(t, map[string]string{"db": one}, opts...)
+		t.Run(what+", Load waits a second at most for a backend that hangs", spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, map[string]string{"db": one}, opts...)
 			require.Equal(t, "p1", load(t, r))
 			time.Sleep(time.Hour)
 			defer p.Block("db")()
@@ -365,16 +366,16 @@ func TestPastTheTTL(t *testing.T) {
 			assert.Equal(t, "p1", load(t, r))
 			assert.Equal(t, time.Second, time.Since(start))
 		}))
-		t.Run(what+", a new name of a held document is read again, and waits a second at most", in(func(t *testing.T) {
-			r, p := polled(t, map[string]string{"db": one}, opts...)
-			require.Equal(t, "p1", value(t, r, "db#password"))
+		t.Run(what+", a new name of a held document is read again, and waits a second at most", spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, map[string]string{"db": one}, opts...)
+			require.Equal(t, "p1", spectest.Get(t, r, "db#password"))
 			time.Sleep(time.Hour)
 			p.Set("db", two)
-			assert.Equal(t, "u2", value(t, r, "db#user"))
+			assert.Equal(t, "u2", spectest.Get(t, r, "db#user"))
 			time.Sleep(time.Hour)
 			defer p.Block("db")()
 			start := time.Now()
-			assert.Equal(t, two, value(t, r, "db"))
+			assert.Equal(t, two, spectest.Get(t, r, "db"))
 			assert.Equal(t, time.Second, time.Since(start))
 		}))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // miss asks for names that are not there, in turn.
@@ -21,9 +22,9 @@ func miss(t testing.TB, r *secrets.Resolver, prefix string, n int) {
 }
 
 func TestMissingDocumentsAreRemembered(t *testing.T) {
-	t.Run("up to a tenth of the bound, or 64", in(func(t *testing.T) {
+	t.Run("up to a tenth of the bound, or 64", spectest.Bubble(func(t *testing.T) {
 		for bound, most := range map[int]int{10: 64, 100: 64, 640: 64, 700: 70, 2000: 200} {
-			r, _ := polled(t, nil, secrets.WithMaxEntries(bound))
+			r, _ := spectest.Polled(t, nil, secrets.WithMaxEntries(bound))
 			miss(t, r, "m", most)
 			_, _, missing := r.Held()
 			assert.Equal(t, most, missing, "bound %d", bound)
@@ -32,8 +33,8 @@ func TestMissingDocumentsAreRemembered(t *testing.T) {
 			assert.Equal(t, most, missing, "bound %d", bound)
 		}
 	}))
-	t.Run("the last ones of them, for the time that a missing name is", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithMaxEntries(10), secrets.WithNegativeTTL(time.Minute))
+	t.Run("the last ones of them, for the time that a missing name is", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithMaxEntries(10), secrets.WithNegativeTTL(time.Minute))
 		miss(t, r, "m", 100)
 		reads := p.Calls().Reads
 		for i := 99; i >= 36; i-- {
@@ -45,9 +46,9 @@ func TestMissingDocumentsAreRemembered(t *testing.T) {
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.Equal(t, reads+1, p.Calls().Reads, "the first was forgotten")
 	}))
-	t.Run("until their time is over, however few there are", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithNegativeTTL(time.Minute))
-		value(t, r, "db")
+	t.Run("until their time is over, however few there are", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithNegativeTTL(time.Minute))
+		spectest.Get(t, r, "db")
 		miss(t, r, "m", 5)
 		time.Sleep(50 * time.Second)
 		_, _, missing := r.Held()
@@ -57,9 +58,9 @@ func TestMissingDocumentsAreRemembered(t *testing.T) {
 		assert.Zero(t, missing)
 		assert.Equal(t, 1, p.Reads("m0"))
 	}))
-	t.Run("what was never read stays as long as it would be in use", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		value(t, r, "db")
+	t.Run("what was never read stays as long as it would be in use", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db")
 		time.Sleep(time.Hour)
 		p.Fail("denied", secrets.ErrPermission)
 		_, err := r.Get(t.Context(), "denied")
@@ -73,8 +74,8 @@ func TestMissingDocumentsAreRemembered(t *testing.T) {
 		_, _, missing := r.Held()
 		assert.Zero(t, missing)
 	}))
-	t.Run("while somebody waits for one, however many others are asked for", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithMaxEntries(10))
+	t.Run("while somebody waits for one, however many others are asked for", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithMaxEntries(10))
 		release := p.Block("slow")
 		got := make(chan error)
 		go func() {
@@ -88,7 +89,7 @@ func TestMissingDocumentsAreRemembered(t *testing.T) {
 		p.Set("slow", "here")
 		release()
 		require.NoError(t, <-got)
-		assert.Equal(t, "here", value(t, r, "slow"))
+		assert.Equal(t, "here", spectest.Get(t, r, "slow"))
 		assert.Equal(t, 1, p.Reads("slow"))
 	}))
 }
@@ -103,11 +104,11 @@ func TestTheBoundOfWhatIsHeld(t *testing.T) {
 	}
 	ask := func(t testing.TB, r *secrets.Resolver, from, to int) {
 		for i := from; i < to; i++ {
-			value(t, r, fmt.Sprintf("s%04d", i))
+			spectest.Get(t, r, fmt.Sprintf("s%04d", i))
 		}
 	}
-	t.Run("is reached exactly, and not passed", in(func(t *testing.T) {
-		r, _ := polled(t, docs(60), secrets.WithMaxEntries(100), secrets.WithTTL(time.Minute))
+	t.Run("is reached exactly, and not passed", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, docs(60), secrets.WithMaxEntries(100), secrets.WithTTL(time.Minute))
 		ask(t, r, 0, 49)
 		time.Sleep(time.Hour)
 		ask(t, r, 49, 50) // all others are idle, and yet need not go
@@ -115,15 +116,15 @@ func TestTheBoundOfWhatIsHeld(t *testing.T) {
 		assert.Equal(t, 50, documents)
 		assert.Equal(t, 50, names)
 	}))
-	t.Run("is not passed by what is in use", in(func(t *testing.T) {
-		r, _ := polled(t, docs(60), secrets.WithMaxEntries(100))
+	t.Run("is not passed by what is in use", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, docs(60), secrets.WithMaxEntries(100))
 		ask(t, r, 0, 60)
 		documents, names, _ := r.Held()
 		assert.Equal(t, 50, documents)
 		assert.Equal(t, 50, names)
 	}))
-	t.Run("drops the longest unused, a sixteenth more than is needed", in(func(t *testing.T) {
-		r, p := polled(t, docs(200), secrets.WithMaxEntries(160), secrets.WithTTL(time.Minute))
+	t.Run("drops the longest unused, a sixteenth more than is needed", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs(200), secrets.WithMaxEntries(160), secrets.WithTTL(time.Minute))
 		for i := range 80 {
 			ask(t, r, i, i+1)
 			time.Sleep(time.Second)
@@ -133,15 +134,15 @@ func TestTheBoundOfWhatIsHeld(t *testing.T) {
 		documents, names, _ := r.Held()
 		assert.Equal(t, 75, documents, "150 of 160, the new one among them")
 		assert.Equal(t, 75, names)
-		assert.Equal(t, "v", value(t, r, "s0079"))
+		assert.Equal(t, "v", spectest.Get(t, r, "s0079"))
 		ask(t, r, 100, 101)
 		assert.Equal(t, 1, p.Reads("s0100"))
 		before := p.Reads("s0000")
 		ask(t, r, 0, 1)
 		assert.Equal(t, before+1, p.Reads("s0000"), "the one that nobody had asked for the longest is gone")
 	}))
-	t.Run("is looked at again a second after nothing could be dropped", in(func(t *testing.T) {
-		r, p := polled(t, docs(100), secrets.WithMaxEntries(20), secrets.WithTTL(time.Minute), secrets.WithIdle(1500*time.Millisecond))
+	t.Run("is looked at again a second after nothing could be dropped", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs(100), secrets.WithMaxEntries(20), secrets.WithTTL(time.Minute), secrets.WithIdle(1500*time.Millisecond))
 		ask(t, r, 0, 10)
 		time.Sleep(600 * time.Millisecond)
 		ask(t, r, 10, 11) // none is idle: it is not held
@@ -155,8 +156,8 @@ func TestTheBoundOfWhatIsHeld(t *testing.T) {
 		ask(t, r, 10, 11)
 		assert.Equal(t, 4, p.Reads("s0010"), "now it is held")
 	}))
-	t.Run("is kept by dropping a single one, if that is all that is idle", in(func(t *testing.T) {
-		r, p := polled(t, docs(20), secrets.WithMaxEntries(20), secrets.WithTTL(time.Minute), secrets.WithIdle(10*time.Second))
+	t.Run("is kept by dropping a single one, if that is all that is idle", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs(20), secrets.WithMaxEntries(20), secrets.WithTTL(time.Minute), secrets.WithIdle(10*time.Second))
 		ask(t, r, 0, 10)
 		time.Sleep(20 * time.Second)
 		ask(t, r, 1, 10) // which finds them held, and counts as use
@@ -169,8 +170,8 @@ func TestTheBoundOfWhatIsHeld(t *testing.T) {
 		ask(t, r, 0, 1)
 		assert.Equal(t, 2, p.Reads("s0000"))
 	}))
-	t.Run("is no reason to forget that a name is missing", in(func(t *testing.T) {
-		r, p := polled(t, docs(20), secrets.WithMaxEntries(20), secrets.WithTTL(time.Minute), secrets.WithNegativeTTL(10*time.Hour))
+	t.Run("is no reason to forget that a name is missing", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs(20), secrets.WithMaxEntries(20), secrets.WithTTL(time.Minute), secrets.WithNegativeTTL(10*time.Hour))
 		miss(t, r, "m", 1)
 		ask(t, r, 0, 10)
 		time.Sleep(time.Hour)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // filled returns n documents of this text.
@@ -21,9 +22,9 @@ func filled(n int, text string) map[string]string {
 }
 
 func TestTheBoundHolds(t *testing.T) {
-	t.Run("of documents that lack what is asked for", in(func(t *testing.T) {
+	t.Run("of documents that lack what is asked for", spectest.Bubble(func(t *testing.T) {
 		for _, bound := range []int{20, 300} {
-			r, p := polled(t, filled(200, "{}"), secrets.WithMaxEntries(bound))
+			r, p := spectest.Polled(t, filled(200, "{}"), secrets.WithMaxEntries(bound))
 			for i := range 200 {
 				for _, key := range []string{"a", "b"} {
 					_, err := r.Get(t.Context(), fmt.Sprintf("t%d#%s", i, key))
@@ -37,11 +38,11 @@ func TestTheBoundHolds(t *testing.T) {
 		}
 	}))
 
-	t.Run("of such documents, beside names that are in use", in(func(t *testing.T) {
-		r, p := polled(t, filled(40, "{}"), secrets.WithMaxEntries(20))
+	t.Run("of such documents, beside names that are in use", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, filled(40, "{}"), secrets.WithMaxEntries(20))
 		for i := range 8 {
 			p.Set(fmt.Sprint("used", i), "v")
-			value(t, r, fmt.Sprint("used", i))
+			spectest.Get(t, r, fmt.Sprint("used", i))
 		}
 		for i := range 40 {
 			_, err := r.Get(t.Context(), fmt.Sprintf("t%d#a", i))
@@ -51,8 +52,8 @@ func TestTheBoundHolds(t *testing.T) {
 		}
 	}))
 
-	t.Run("of what nobody follows any more", in(func(t *testing.T) {
-		r, _ := polled(t, filled(200, "v"), secrets.WithMaxEntries(20))
+	t.Run("of what nobody follows any more", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, filled(200, "v"), secrets.WithMaxEntries(20))
 		for i := range 200 {
 			l, err := secrets.Bind[string](t.Context(), r, fmt.Sprint("t", i), nil)
 			require.NoError(t, err)
@@ -63,22 +64,22 @@ func TestTheBoundHolds(t *testing.T) {
 		}
 	}))
 
-	t.Run("for new names, and takes none away that was read again", in(func(t *testing.T) {
-		r, p := polled(t, filled(21, "v"), secrets.WithMaxEntries(20))
-		value(t, r, "t20")
+	t.Run("for new names, and takes none away that was read again", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, filled(21, "v"), secrets.WithMaxEntries(20))
+		spectest.Get(t, r, "t20")
 		for i := range 20 {
 			_, err := secrets.Bind[string](t.Context(), r, fmt.Sprint("t", i), nil)
 			require.NoError(t, err)
 		}
-		value(t, r, "t20")
+		spectest.Get(t, r, "t20")
 		_, err := r.Refresh(t.Context(), "t20")
 		require.NoError(t, err)
 		p.Fail("t20", secrets.ErrUnavailable)
-		assert.Equal(t, "v", value(t, r, "t20"))
+		assert.Equal(t, "v", spectest.Get(t, r, "t20"))
 	}))
 
-	t.Run("with a TTL of zero, which keeps nothing that nobody follows", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"a": "{}", "a/x": "1", "b": "{}", "b/y": "2"}, secrets.WithTTL(0))
+	t.Run("with a TTL of zero, which keeps nothing that nobody follows", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"a": "{}", "a/x": "1", "b": "{}", "b/y": "2"}, secrets.WithTTL(0))
 		nothing := func() {
 			t.Helper()
 			documents, names, _ := r.Held()
@@ -95,8 +96,8 @@ func TestTheBoundHolds(t *testing.T) {
 		nothing()
 	}))
 
-	t.Run("with a TTL of zero, which keeps nothing that cannot be decoded", in(func(t *testing.T) {
-		r := open(t, scheme(t, quiet(map[string]string{"a/x": "!"}))+"://?decode=base64", secrets.WithTTL(0))
+	t.Run("with a TTL of zero, which keeps nothing that cannot be decoded", spectest.Bubble(func(t *testing.T) {
+		r := spectest.Open(t, spectest.Scheme(t, spectest.NewPolled(map[string]string{"a/x": "!"}))+"://?decode=base64", secrets.WithTTL(0))
 		_, err := r.Get(t.Context(), "a/x")
 		require.ErrorIs(t, err, secrets.ErrInvalid)
 		documents, names, _ := r.Held()
@@ -105,9 +106,9 @@ func TestTheBoundHolds(t *testing.T) {
 }
 
 func TestAPreloadOfManyMissingNames(t *testing.T) {
-	t.Run("reads each place once, whatever the bound", in(func(t *testing.T) {
-		nothing, all := quiet(nil), quiet(filled(140, "v"))
-		r := on(t, secrets.Chain(nothing, all), secrets.WithMaxEntries(400))
+	t.Run("reads each place once, whatever the bound", spectest.Bubble(func(t *testing.T) {
+		nothing, all := spectest.NewPolled(nil), spectest.NewPolled(filled(140, "v"))
+		r := spectest.On(t, secrets.Chain(nothing, all), secrets.WithMaxEntries(400))
 		var names []string
 		for i := range 140 {
 			names = append(names, fmt.Sprint("t", i))
@@ -125,12 +126,12 @@ func TestAPreloadOfManyMissingNames(t *testing.T) {
 }
 
 func TestWhatIsRememberedAsMissingIsForgottenInTime(t *testing.T) {
-	t.Run("behind a read that never began, too", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"held": "1"}, secrets.WithTimeout(time.Hour))
-		leave := full(t, r, p)
-		<-ask(time.Second, getting(r, "late")).done
+	t.Run("behind a read that never began, too", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"held": "1"}, secrets.WithTimeout(time.Hour))
+		leave := spectest.FillSlots(t, r, p)
+		<-spectest.Ask(time.Second, spectest.Getting(r, "late")).Done
 		leave()
-		keepUsing(t, r, "held")
+		spectest.KeepUsing(t, r, "held")
 		for i := range 10 {
 			_, err := r.Get(t.Context(), fmt.Sprint("m", i))
 			require.ErrorIs(t, err, secrets.ErrNotFound)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -62,8 +63,8 @@ func TestNameHasABound(t *testing.T) {
 		for way, read := range readers {
 			t.Run(way+" of a name that is "+what, func(t *testing.T) {
 				t.Parallel()
-				p := quiet(nil)
-				r := on(t, p)
+				p := spectest.NewPolled(nil)
+				r := spectest.On(t, p)
 				err := read(t.Context(), r, test.name)
 				require.ErrorIs(t, err, secrets.ErrInvalid)
 				assert.ErrorContains(t, err, test.says)
@@ -84,7 +85,7 @@ func TestNameHasABound(t *testing.T) {
 		t.Run("a name "+what+" is one", func(t *testing.T) {
 			t.Parallel()
 			path, _, _ := strings.Cut(name, "#")
-			r := on(t, quiet(map[string]string{path: "{}"}))
+			r := spectest.On(t, spectest.NewPolled(map[string]string{path: "{}"}))
 			_, err := r.Get(t.Context(), name)
 			assert.NotErrorIs(t, err, secrets.ErrInvalid)
 		})
@@ -113,7 +114,7 @@ func TestWhatIsMadeOfNamesHasABound(t *testing.T) {
 	})
 	t.Run("the names that are listed", func(t *testing.T) {
 		t.Parallel()
-		for _, err := range on(t, quiet(nil)).List(t.Context(), long) {
+		for _, err := range spectest.On(t, spectest.NewPolled(nil)).List(t.Context(), long) {
 			refused(t, err)
 		}
 	})
@@ -122,13 +123,13 @@ func TestWhatIsMadeOfNamesHasABound(t *testing.T) {
 		var dst struct {
 			Many string `secret:"s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s/s"`
 		}
-		err := on(t, quiet(nil)).Load(t.Context(), &dst)
+		err := spectest.On(t, spectest.NewPolled(nil)).Load(t.Context(), &dst)
 		require.ErrorIs(t, err, secrets.ErrInvalid)
 		refused(t, err)
 	})
 	t.Run("the names that references are for, and the references", func(t *testing.T) {
 		t.Parallel()
-		to := scheme(t, quiet(nil))
+		to := spectest.Scheme(t, spectest.NewPolled(nil))
 		for name, uri := range map[string]string{
 			long:                             to + "://x",
 			strings.Repeat("s/", 65):         to + "://x",
@@ -153,7 +154,7 @@ func TestWhatIsMadeOfNamesHasABound(t *testing.T) {
 	})
 	t.Run("the pointer that Field is given", func(t *testing.T) {
 		t.Parallel()
-		r := on(t, quiet(map[string]string{"db": `{"a":` + strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 101)}))
+		r := spectest.On(t, spectest.NewPolled(map[string]string{"db": `{"a":` + strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 101)}))
 		s, err := r.Get(t.Context(), "db")
 		require.NoError(t, err)
 		_, err = s.Field(strings.Repeat("/a", 100))
@@ -164,7 +165,7 @@ func TestWhatIsMadeOfNamesHasABound(t *testing.T) {
 func TestDeniedNamesFromInputAreNotKeptWhole(t *testing.T) {
 	t.Parallel()
 	p := secretstest.NewProvider(nil)
-	r := on(t, p)
+	r := spectest.On(t, p)
 	for i := range 2000 {
 		_, err := r.Get(t.Context(), fmt.Sprintf("%d/%s", i, strings.Repeat("x", 32<<10)))
 		require.ErrorIs(t, err, secrets.ErrInvalid)
@@ -218,7 +219,7 @@ func BenchmarkHostileValue(b *testing.B) {
 
 func BenchmarkHostileName(b *testing.B) {
 	for _, size := range []int{1 << 10, 10 << 10, 100 << 10} {
-		r := on(b, quiet(nil))
+		r := spectest.On(b, spectest.NewPolled(nil))
 		name := strings.Repeat("n/", size/2-1) + "nn"
 		b.Run(fmt.Sprintf("%dkB", size>>10), func(b *testing.B) {
 			b.ReportAllocs()

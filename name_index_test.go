@@ -15,53 +15,54 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestFindingNames(t *testing.T) {
-	t.Run("takes no look at the clock once each was asked for a few times", in(func(t *testing.T) {
-		names, docs := many(100)
+	t.Run("takes no look at the clock once each was asked for a few times", spectest.Bubble(func(t *testing.T) {
+		names, docs := spectest.Many(100)
 		var looks atomic.Int64
 		start := time.Now()
-		r, _ := polled(t, docs, secrets.WithClock(
+		r, _ := spectest.Polled(t, docs, secrets.WithClock(
 			func() time.Time { looks.Add(1); return time.Now() },
 			func() time.Duration { looks.Add(1); return time.Since(start) },
 		))
-		value(t, r, "s0")
+		spectest.Get(t, r, "s0")
 		synctest.Wait() // the refresher sleeps for the next second, which does not come
 		for range 4 {
 			for _, name := range names {
-				value(t, r, name)
+				spectest.Get(t, r, name)
 			}
 		}
 		synctest.Wait()
 		looks.Store(0)
 		for i, name := range names {
-			require.Equal(t, fmt.Sprint("v", i), value(t, r, name))
+			require.Equal(t, fmt.Sprint("v", i), spectest.Get(t, r, name))
 		}
 		assert.Zero(t, looks.Load())
 	}))
 
-	t.Run("copies what is known of the others now and then only, however many come", in(func(t *testing.T) {
+	t.Run("copies what is known of the others now and then only, however many come", spectest.Bubble(func(t *testing.T) {
 		const n = 4000
-		names, docs := many(n)
-		r, _ := polled(t, docs)
+		names, docs := spectest.Many(n)
+		r, _ := spectest.Polled(t, docs)
 		each := bytesAllocated(func() {
 			for range 2 {
 				for _, name := range names {
-					value(t, r, name)
+					spectest.Get(t, r, name)
 				}
 			}
 		}) / n
 		assert.Less(t, each, uint64(20_000), "a copy for each new name is some 100,000 bytes")
 	}))
 
-	t.Run("costs nothing while nobody asks", in(func(t *testing.T) {
+	t.Run("costs nothing while nobody asks", spectest.Bubble(func(t *testing.T) {
 		const n = 2000
-		names, docs := many(n)
-		r, _ := polled(t, docs, secrets.WithTTL(time.Hour))
+		names, docs := spectest.Many(n)
+		r, _ := spectest.Polled(t, docs, secrets.WithTTL(time.Hour))
 		for range 2 {
 			for _, name := range names {
-				value(t, r, name)
+				spectest.Get(t, r, name)
 			}
 		}
 		time.Sleep(2 * time.Second)
@@ -84,9 +85,9 @@ func TestDeletedSecretsLeaveMemory(t *testing.T) {
 	// Too long to share their place in memory with others, and made anew each time.
 	name := func(i int) string { return fmt.Sprintf("%064d", i) }
 	for _, n := range []int{1, 2, 9} {
-		t.Run(fmt.Sprintf("with their names, when the backend has deleted all %d of them", n), in(func(t *testing.T) {
+		t.Run(fmt.Sprintf("with their names, when the backend has deleted all %d of them", n), spectest.Bubble(func(t *testing.T) {
 			docs := make(map[string]string) // and not a provider that counts reads, by names that it keeps
-			r := on(t, fetching(func(_ context.Context, ref secrets.Ref) (secrets.Value, error) {
+			r := spectest.On(t, spectest.Fetching(func(_ context.Context, ref secrets.Ref) (secrets.Value, error) {
 				if doc, ok := docs[ref.Path]; ok {
 					return secrets.Value{Data: []byte(doc)}, nil
 				}
@@ -96,11 +97,11 @@ func TestDeletedSecretsLeaveMemory(t *testing.T) {
 			for i := range n {
 				docs[name(i)] = fmt.Sprintf("%065d", i)
 				asked := name(i)
-				values = append(values, placeOf(value(t, r, asked)))
+				values = append(values, placeOf(spectest.Get(t, r, asked)))
 				names = append(names, placeOf(asked))
 			}
 			for i := range 4 * n { // so that they are where Get looks first
-				value(t, r, name(i%n))
+				spectest.Get(t, r, name(i%n))
 			}
 			collect()
 			for i := range n {
@@ -121,7 +122,7 @@ func TestDeletedSecretsLeaveMemory(t *testing.T) {
 				assert.Nil(t, names[i].Value(), "name %d", i)
 			}
 			docs[name(0)] = "again"
-			assert.Equal(t, "again", value(t, r, name(0)))
+			assert.Equal(t, "again", spectest.Get(t, r, name(0)))
 			documents, known, _ := r.Held()
 			assert.Equal(t, 2, documents+known)
 		}))
@@ -129,24 +130,24 @@ func TestDeletedSecretsLeaveMemory(t *testing.T) {
 }
 
 func TestADeletedSecretLeavesMemory(t *testing.T) {
-	t.Run("soon, however many others are held", in(func(t *testing.T) {
-		names, _ := many(9)
-		r, p := polled(t, nil)
+	t.Run("soon, however many others are held", spectest.Bubble(func(t *testing.T) {
+		names, _ := spectest.Many(9)
+		r, p := spectest.Polled(t, nil)
 		for _, name := range names {
 			p.Set(name, fmt.Sprintf("%064s", name))
 		}
 		for range 4 { // so that they are where Get looks first
 			for _, name := range names {
-				value(t, r, name)
+				spectest.Get(t, r, name)
 			}
 		}
-		gone := placeOf(value(t, r, "s3"))
+		gone := placeOf(spectest.Get(t, r, "s3"))
 		p.Delete("s3")
 		_, err := r.Refresh(t.Context(), "s3")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		time.Sleep(3 * time.Second) // until the goroutine that has read has ended
 		collect()
 		assert.Nil(t, gone.Value())
-		assert.Equal(t, fmt.Sprintf("%064s", "s4"), value(t, r, "s4"))
+		assert.Equal(t, fmt.Sprintf("%064s", "s4"), spectest.Get(t, r, "s4"))
 	}))
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // handling is a log handler that is a func.
@@ -53,24 +54,24 @@ func TestWhoeverIsToldDelaysNoRead(t *testing.T) {
 				return []secrets.Option{secrets.WithLogger(slog.New(handling(func(slog.Record) { f() })))}
 			},
 		} {
-			t.Run(who+" that "+what, in(func(t *testing.T) {
+			t.Run(who+" that "+what, spectest.Bubble(func(t *testing.T) {
 				var r *secrets.Resolver
 				var calls atomic.Int64
-				p := quiet(map[string]string{"db": "one", "other": "o"})
+				p := spectest.NewPolled(map[string]string{"db": "one", "other": "o"})
 				r = secrets.New(p, append([]secrets.Option{secrets.WithLogger(nil), secrets.WithTTL(time.Minute)}, option(func() {
 					calls.Add(1)
 					harm(r)
 				})...)...)
 				defer r.Close()
 				start := time.Now()
-				assert.Equal(t, "one", value(t, r, "db"))
-				assert.Equal(t, "o", value(t, r, "other"))
+				assert.Equal(t, "one", spectest.Get(t, r, "db"))
+				assert.Equal(t, "o", spectest.Get(t, r, "other"))
 				assert.Zero(t, time.Since(start))
-				stop := keepUsing(t, r, "db")
+				stop := spectest.KeepUsing(t, r, "db")
 				p.Set("db", "two")
 				time.Sleep(70 * time.Second)
 				stop()
-				assert.Equal(t, "two", value(t, r, "db"), "it is refreshed")
+				assert.Equal(t, "two", spectest.Get(t, r, "db"), "it is refreshed")
 				_, err := r.Refresh(t.Context(), "db")
 				require.NoError(t, err)
 				assert.Positive(t, calls.Load())
@@ -82,11 +83,11 @@ func TestWhoeverIsToldDelaysNoRead(t *testing.T) {
 		}
 	}
 
-	t.Run("an observer is told in order, after what happened, and all of it before Close returns", in(func(t *testing.T) {
+	t.Run("an observer is told in order, after what happened, and all of it before Close returns", spectest.Bubble(func(t *testing.T) {
 		var mu sync.Mutex
 		var told []string
 		var r *secrets.Resolver
-		p := quiet(map[string]string{"db": "one"})
+		p := spectest.NewPolled(map[string]string{"db": "one"})
 		r = secrets.New(p, secrets.WithLogger(nil), secrets.WithObserver(func(ctx context.Context, e secrets.Event) {
 			s, err := r.Get(ctx, "db")
 			if err != nil {
@@ -98,7 +99,7 @@ func TestWhoeverIsToldDelaysNoRead(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}))
 		defer r.Close()
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		synctest.Wait()
 		for _, text := range []string{"two", "three"} {
 			p.Set("db", text)
@@ -112,13 +113,13 @@ func TestWhoeverIsToldDelaysNoRead(t *testing.T) {
 		assert.Equal(t, []string{"read one", "read two", "changed two", "read three", "changed three"}, told)
 	}))
 
-	t.Run("an observer that is too slow misses the oldest, and the log tells how many", in(func(t *testing.T) {
+	t.Run("an observer that is too slow misses the oldest, and the log tells how many", spectest.Bubble(func(t *testing.T) {
 		var out strings.Builder
 		var mu sync.Mutex
 		var last secrets.EventKind
 		count := 0
 		release := make(chan struct{})
-		p := quiet(map[string]string{"db": "one"})
+		p := spectest.NewPolled(map[string]string{"db": "one"})
 		r := secrets.New(p, secrets.WithLogger(slog.New(slog.NewTextHandler(&out, nil))), secrets.WithObserver(func(_ context.Context, e secrets.Event) {
 			<-release
 			mu.Lock()
@@ -129,7 +130,7 @@ func TestWhoeverIsToldDelaysNoRead(t *testing.T) {
 		for i := range 1500 {
 			_, _ = r.Refresh(t.Context(), fmt.Sprint("none", i))
 		}
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		p.Set("db", "two")
 		_, err := r.Refresh(t.Context(), "db")
 		require.NoError(t, err)
@@ -142,21 +143,21 @@ func TestWhoeverIsToldDelaysNoRead(t *testing.T) {
 		assert.Contains(t, out.String(), "events were dropped")
 	}))
 
-	t.Run("a panic of an observer is logged, without its value", in(func(t *testing.T) {
+	t.Run("a panic of an observer is logged, without its value", spectest.Bubble(func(t *testing.T) {
 		var out strings.Builder
-		r := secrets.New(quiet(map[string]string{"db": "one"}), secrets.WithLogger(slog.New(slog.NewTextHandler(&out, nil))),
+		r := secrets.New(spectest.NewPolled(map[string]string{"db": "one"}), secrets.WithLogger(slog.New(slog.NewTextHandler(&out, nil))),
 			secrets.WithObserver(func(context.Context, secrets.Event) { panic("hunter2") }))
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		require.NoError(t, r.Close())
 		assert.Contains(t, out.String(), "the observer panicked")
 		assert.NotContains(t, out.String(), "hunter2")
 	}))
 
-	t.Run("a log that blocks is waited for by Close for a second", in(func(t *testing.T) {
+	t.Run("a log that blocks is waited for by Close for a second", spectest.Bubble(func(t *testing.T) {
 		reader, writer := io.Pipe()
-		p := quiet(map[string]string{"db": "one"})
+		p := spectest.NewPolled(map[string]string{"db": "one"})
 		r := secrets.New(p, secrets.WithLogger(slog.New(slog.NewTextHandler(writer, nil))))
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		p.Set("db", "two")
 		_, err := r.Refresh(t.Context(), "db")
 		require.NoError(t, err)
@@ -168,11 +169,11 @@ func TestWhoeverIsToldDelaysNoRead(t *testing.T) {
 }
 
 func TestADeletedSecretInUse(t *testing.T) {
-	t.Run("is unhealthy, and has its row, while somebody asks", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one", "other": "o"}, secrets.WithTTL(time.Minute))
-		value(t, r, "db")
-		keepUsing(t, r, "other")
-		stop := keepUsing(t, r, "db")
+	t.Run("is unhealthy, and has its row, while somebody asks", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one", "other": "o"}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "other")
+		stop := spectest.KeepUsing(t, r, "db")
 		p.Delete("db")
 		time.Sleep(70 * time.Second)
 		for range 10 {
@@ -181,7 +182,7 @@ func TestADeletedSecretInUse(t *testing.T) {
 			err = r.Healthy()
 			require.ErrorIs(t, err, secrets.ErrNotFound)
 			assert.ErrorContains(t, err, "deleted")
-			s := stateOf(t, r, "db")
+			s := spectest.StatusOf(t, r, "db")
 			assert.Equal(t, secrets.StateMissing, s.State)
 			assert.Equal(t, []string{"db"}, s.Names)
 			time.Sleep(time.Minute)
@@ -194,22 +195,22 @@ func TestADeletedSecretInUse(t *testing.T) {
 		}
 	}))
 
-	t.Run("is healthy once it is there again", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		value(t, r, "db")
+	t.Run("is healthy once it is there again", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db")
 		p.Delete("db")
 		_, err := r.Refresh(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		require.ErrorIs(t, r.Healthy(), secrets.ErrNotFound)
 		p.Set("db", "two")
 		time.Sleep(3 * time.Second)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		require.NoError(t, r.Healthy())
 	}))
 
-	t.Run("that nobody had asked for lately, or that never was, is not told", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		value(t, r, "db")
+	t.Run("that nobody had asked for lately, or that never was, is not told", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db")
 		_, err := r.Get(t.Context(), "none")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		time.Sleep(time.Hour)

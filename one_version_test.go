@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestOneVersionOfADocument(t *testing.T) {
@@ -29,10 +30,10 @@ func TestOneVersionOfADocument(t *testing.T) {
 			}
 			return "{" + b.String()[1:] + "}"
 		}
-		r, p := polled(t, map[string]string{"db": document(0)})
+		r, p := spectest.Polled(t, map[string]string{"db": document(0)})
 		for range 3 {
 			for i := range fields {
-				value(t, r, fmt.Sprint("db#f", i))
+				spectest.Get(t, r, fmt.Sprint("db#f", i))
 			}
 		}
 		number := func(name string) int {
@@ -73,9 +74,9 @@ func TestOneVersionOfADocument(t *testing.T) {
 }
 
 func TestChangeWhileADocumentIsRead(t *testing.T) {
-	t.Run("has it read once more, and no more after that", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": "one"})
-		value(t, r, "db")
+	t.Run("has it read once more, and no more after that", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
 		time.Sleep(time.Second)
 		p.ResetCalls()
 		p.Delay("db", 100*time.Millisecond)
@@ -83,8 +84,8 @@ func TestChangeWhileADocumentIsRead(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		p.Set("db", "three")
 		time.Sleep(10 * time.Second)
-		require.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
-		assert.Equal(t, "three", value(t, r, "db"))
+		require.Equal(t, secrets.StateFresh, spectest.StatusOf(t, r, "db").State)
+		assert.Equal(t, "three", spectest.Get(t, r, "db"))
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 }

@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // withOperatorOptions registers a backend with options of the operator, and returns its
 // scheme and what was opened, with which options.
 func withOperatorOptions(docs map[string]string) (name string, opened func() []map[string]string) {
-	name = newScheme("guarded")
+	name = spectest.NewScheme("guarded")
 	var all []map[string]string
 	secrets.Register(name, secrets.Backend{
 		Options:         []string{"region", "role", "token_file", "endpoint", "tree"},
@@ -21,7 +22,7 @@ func withOperatorOptions(docs map[string]string) (name string, opened func() []m
 		OperatorOptions: []string{"role", "token_file", "mount"},
 		Open: func(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 			all = append(all, base.Options)
-			return quiet(docs), nil
+			return spectest.NewPolled(docs), nil
 		},
 	})
 	return name, func() []map[string]string { return all }
@@ -35,8 +36,8 @@ func TestAValueOutOfADocument(t *testing.T) {
 	to, opened := withOperatorOptions(docs)
 	configured := to + "://prod?region=north&role=app " + to + "://lab?endpoint=http://lab&role=lab"
 	follow := func(t *testing.T, option, value string) (string, error) {
-		here := scheme(t, quiet(map[string]string{"v": value}))
-		r := open(t, configured+" "+here+"://?references="+option, secrets.WithReferences(map[string]string{
+		here := spectest.Scheme(t, spectest.NewPolled(map[string]string{"v": value}))
+		r := spectest.Open(t, configured+" "+here+"://?references="+option, secrets.WithReferences(map[string]string{
 			"single": to + "://single?region=south", "below/": to + "://below?region=south", "v": here + "://v?references=" + option,
 		}))
 		s, err := r.Get(t.Context(), "v")
@@ -79,8 +80,8 @@ func TestAValueOutOfADocument(t *testing.T) {
 		"an option that no provider has":               to + "://prod/db?tree=true",
 		"a file with a token":                          to + "://prod/db?region=north&role=app&token_file=/etc/passwd",
 		"another mount":                                to + "://prod/db?mount=sys",
-		"a backend that is linked and not configured":  scheme(t, quiet(map[string]string{"x": "x"})) + "://x",
-		"a backend that is linked, in the way of vals": "ref+" + scheme(t, quiet(map[string]string{"x": "x"})) + "://x",
+		"a backend that is linked and not configured":  spectest.Scheme(t, spectest.NewPolled(map[string]string{"x": "x"})) + "://x",
+		"a backend that is linked, in the way of vals": "ref+" + spectest.Scheme(t, spectest.NewPolled(map[string]string{"x": "x"})) + "://x",
 	} {
 		t.Run("reads nothing else: "+what, func(t *testing.T) {
 			before := len(opened())
@@ -90,31 +91,31 @@ func TestAValueOutOfADocument(t *testing.T) {
 		})
 	}
 	t.Run("that could be of several providers says which", func(t *testing.T) {
-		here := scheme(t, quiet(map[string]string{"v": to + "://prod/db", "which": to + "://prod/db?region=south&role=b"}))
-		r := open(t, here+"://?references=true "+to+"://prod?region=north "+to+"://prod?region=south&role=b")
+		here := spectest.Scheme(t, spectest.NewPolled(map[string]string{"v": to + "://prod/db", "which": to + "://prod/db?region=south&role=b"}))
+		r := spectest.Open(t, here+"://?references=true "+to+"://prod?region=north "+to+"://prod?region=south&role=b")
 		_, err := r.Get(t.Context(), "v")
 		require.ErrorIs(t, err, secrets.ErrInvalid)
 		assert.ErrorContains(t, err, "several")
-		assert.Equal(t, "db", value(t, r, "which"))
+		assert.Equal(t, "db", spectest.Get(t, r, "which"))
 	})
 	t.Run("of two bases of one provider is below either", func(t *testing.T) {
-		here := scheme(t, quiet(map[string]string{"v": to + "://prod/a/b"}))
-		r := open(t, here+"://?references=true "+to+"://prod "+to+"://prod/a")
-		assert.Equal(t, "ab", value(t, r, "v"))
+		here := spectest.Scheme(t, spectest.NewPolled(map[string]string{"v": to + "://prod/a/b"}))
+		r := spectest.Open(t, here+"://?references=true "+to+"://prod "+to+"://prod/a")
+		assert.Equal(t, "ab", spectest.Get(t, r, "v"))
 	})
 	t.Run("reads as names do, so that no selector of the backend is one in it", func(t *testing.T) {
-		f := newFake(map[string]string{"prod/db": "db"})
-		here := scheme(t, quiet(map[string]string{"v": f.scheme + "://prod/db", "whole": f.scheme + "://prod/db"}))
-		r := open(t, here+"://?references=true "+f.scheme+"://prod")
-		assert.Equal(t, "db", value(t, r, "v"))
-		assert.Equal(t, "db", value(t, r, "db"))
-		assert.Equal(t, 1, f.store.Reads("prod/db"), "it is the document that the name db is, and read once")
+		f := spectest.NewFake(map[string]string{"prod/db": "db"})
+		here := spectest.Scheme(t, spectest.NewPolled(map[string]string{"v": f.Scheme + "://prod/db", "whole": f.Scheme + "://prod/db"}))
+		r := spectest.Open(t, here+"://?references=true "+f.Scheme+"://prod")
+		assert.Equal(t, "db", spectest.Get(t, r, "v"))
+		assert.Equal(t, "db", spectest.Get(t, r, "db"))
+		assert.Equal(t, 1, f.Store.Reads("prod/db"), "it is the document that the name db is, and read once")
 	})
 	t.Run("under an empty base is below it", func(t *testing.T) {
-		here := scheme(t, quiet(map[string]string{"v": to + "://other", "slash": to + ":///other", "up": to + "://../other"}))
-		r := open(t, here+"://?references=true "+to+"://?region=north")
-		assert.Equal(t, "other", value(t, r, "v"))
-		assert.Equal(t, "other", value(t, r, "slash"))
+		here := spectest.Scheme(t, spectest.NewPolled(map[string]string{"v": to + "://other", "slash": to + ":///other", "up": to + "://../other"}))
+		r := spectest.Open(t, here+"://?references=true "+to+"://?region=north")
+		assert.Equal(t, "other", spectest.Get(t, r, "v"))
+		assert.Equal(t, "other", spectest.Get(t, r, "slash"))
 		_, err := r.Get(t.Context(), "up")
 		require.ErrorIs(t, err, secrets.ErrInvalid)
 	})
@@ -122,15 +123,15 @@ func TestAValueOutOfADocument(t *testing.T) {
 
 func TestAValueThatTheOperatorLetsUseEveryBackend(t *testing.T) {
 	to, opened := withOperatorOptions(map[string]string{"x": "x"})
-	other := scheme(t, quiet(map[string]string{"y": "y"}))
-	here := scheme(t, quiet(map[string]string{
+	other := spectest.Scheme(t, spectest.NewPolled(map[string]string{"y": "y"}))
+	here := spectest.Scheme(t, spectest.NewPolled(map[string]string{
 		"plain": to + "://x", "other": other + "://y", "region": to + "://x?region=west", "whole": to + "://x?endpoint=http://lab&token_file=/lab",
 		"part": to + "://x?endpoint=http://lab", "role": to + "://x?role=root", "token": to + "://x?token_file=/etc/shadow",
 		"more": to + "://x?endpoint=http://lab&token_file=/lab&role=root", "mount": to + "://x?mount=m",
 	}))
-	r := open(t, here+"://?references=any "+to+"://lab?endpoint=http://lab&token_file=/lab")
+	r := spectest.Open(t, here+"://?references=any "+to+"://lab?endpoint=http://lab&token_file=/lab")
 	for name, want := range map[string]string{"plain": "x", "other": "y", "region": "x", "whole": "x", "mount": "x"} {
-		assert.Equal(t, want, value(t, r, name), name)
+		assert.Equal(t, want, spectest.Get(t, r, name), name)
 	}
 	before := len(opened())
 	for _, name := range []string{"part", "role", "token", "more"} {
@@ -143,7 +144,7 @@ func TestAValueThatTheOperatorLetsUseEveryBackend(t *testing.T) {
 
 func TestCheckValueComparesWithAProviderWhole(t *testing.T) {
 	to, _ := withOperatorOptions(nil)
-	r := open(t, to+"://?endpoint=http://lab&token_file=/lab "+to+"://?role=app")
+	r := spectest.Open(t, to+"://?endpoint=http://lab&token_file=/lab "+to+"://?role=app")
 	for reference, ok := range map[string]bool{
 		to + "://x":                                           true,
 		to + "://x?region=west&version=1":                     true,

@@ -14,12 +14,13 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/canary"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 func TestWrongOptions(t *testing.T) {
 	t.Parallel()
-	known := scheme(t, secretstest.NewProvider(nil))
+	known := spectest.Scheme(t, secretstest.NewProvider(nil))
 	for name, opt := range map[string]secrets.Option{
 		"a negative TTL":                                      secrets.WithTTL(-1),
 		"no greatest age":                                     secrets.WithMaxStale(0),
@@ -103,45 +104,45 @@ func TestOptionsThatAreFine(t *testing.T) {
 	t.Parallel()
 	t.Run("references that are given twice are merged, the later going first", func(t *testing.T) {
 		t.Parallel()
-		s := scheme(t, secretstest.NewProvider(map[string]string{"one": "1", "two": "2", "three": "3"}))
+		s := spectest.Scheme(t, secretstest.NewProvider(map[string]string{"one": "1", "two": "2", "three": "3"}))
 		r := secrets.New(secretstest.NewProvider(nil), secrets.WithLogger(nil),
 			secrets.WithReferences(map[string]string{"a": s + "://one", "b": s + "://one"}),
 			secrets.WithReferences(map[string]string{"b": s + "://two", "c": s + "://three"}))
 		t.Cleanup(func() { require.NoError(t, r.Close()) })
-		assert.Equal(t, "1", value(t, r, "a"))
-		assert.Equal(t, "2", value(t, r, "b"))
-		assert.Equal(t, "3", value(t, r, "c"))
+		assert.Equal(t, "1", spectest.Get(t, r, "a"))
+		assert.Equal(t, "2", spectest.Get(t, r, "b"))
+		assert.Equal(t, "3", spectest.Get(t, r, "c"))
 	})
-	t.Run("a TTL beyond MaxStale lets no value in use expire", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(48*time.Hour), secrets.WithMaxStale(time.Hour))
-		value(t, r, "db")
+	t.Run("a TTL beyond MaxStale lets no value in use expire", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(48*time.Hour), secrets.WithMaxStale(time.Hour))
+		spectest.Get(t, r, "db")
 		p.Delay("db", 50*time.Millisecond)
 		for range 600 {
 			time.Sleep(31 * time.Second)
 			start := time.Now()
-			value(t, r, "db")
+			spectest.Get(t, r, "db")
 			require.Equal(t, start, time.Now(), "no Get waits")
 		}
 		assert.LessOrEqual(t, p.Reads("db"), 8)
 	}))
 	t.Run("the map of references may be changed afterwards", func(t *testing.T) {
 		t.Parallel()
-		s := scheme(t, secretstest.NewProvider(map[string]string{"one": "1"}))
+		s := spectest.Scheme(t, secretstest.NewProvider(map[string]string{"one": "1"}))
 		references := map[string]string{"a": s + "://one"}
 		r := secrets.New(secretstest.NewProvider(nil), secrets.WithLogger(nil), secrets.WithReferences(references))
 		t.Cleanup(func() { require.NoError(t, r.Close()) })
 		delete(references, "a")
-		assert.Equal(t, "1", value(t, r, "a"))
+		assert.Equal(t, "1", spectest.Get(t, r, "a"))
 	})
 }
 
 func TestLoggerAndObserver(t *testing.T) {
-	t.Run("a failed refresh, a rotation, a recovery and an expiry are told, once each, without the value", in(func(t *testing.T) {
+	t.Run("a failed refresh, a rotation, a recovery and an expiry are told, once each, without the value", spectest.Bubble(func(t *testing.T) {
 		c := canary.New()
 		var log bytes.Buffer
 		var mu sync.Mutex
 		var events []secrets.Event
-		r, p := polled(t, map[string]string{"db": c},
+		r, p := spectest.Polled(t, map[string]string{"db": c},
 			secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour),
 			secrets.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
 			secrets.WithObserver(func(_ context.Context, e secrets.Event) {
@@ -160,8 +161,8 @@ func TestLoggerAndObserver(t *testing.T) {
 			events = nil
 			return all
 		}
-		value(t, r, "db")
-		stop := keepUsing(t, r, "db")
+		spectest.Get(t, r, "db")
+		stop := spectest.KeepUsing(t, r, "db")
 
 		p.Fail("db", secrets.ErrPermission)
 		time.Sleep(61 * time.Second)
@@ -193,9 +194,9 @@ func TestLoggerAndObserver(t *testing.T) {
 		form, found := canary.For(c).Text(log.String())
 		assert.False(t, found, form)
 	}))
-	t.Run("an event of a read says how many documents, how long and of what class", in(func(t *testing.T) {
+	t.Run("an event of a read says how many documents, how long and of what class", spectest.Bubble(func(t *testing.T) {
 		var reads []secrets.Event
-		r, p := polled(t, map[string]string{"a": "1", "b": "2", "c": "3"}, secrets.WithObserver(func(_ context.Context, e secrets.Event) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "2", "c": "3"}, secrets.WithObserver(func(_ context.Context, e secrets.Event) {
 			if e.Kind == secrets.EventRead {
 				reads = append(reads, e)
 			}

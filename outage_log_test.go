@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -57,10 +58,10 @@ func TestOutageInTheLog(t *testing.T) {
 			docs[name], names = "v", append(names, name)
 		}
 		j := new(journal)
-		r, p := polled(t, docs, secrets.WithTTL(time.Minute), j.option())
+		r, p := spectest.Polled(t, docs, secrets.WithTTL(time.Minute), j.option())
 		require.NoError(t, r.Preload(t.Context(), names...))
 		for _, name := range names {
-			watch(t, r, name)
+			spectest.Watch(t, r, name)
 		}
 		return r, p, j
 	}
@@ -71,7 +72,7 @@ func TestOutageInTheLog(t *testing.T) {
 		}
 	}
 
-	t.Run("is told by one document, at its first failure, its second, fourth, eighth …", in(func(t *testing.T) {
+	t.Run("is told by one document, at its first failure, its second, fourth, eighth …", spectest.Bubble(func(t *testing.T) {
 		_, p, j := tenHeld(t)
 		p.Fail(secretstest.All, secrets.ErrUnavailable)
 		p.Delay(secretstest.All, 100*time.Millisecond) // so that two failures are never within one look at them
@@ -88,7 +89,7 @@ func TestOutageInTheLog(t *testing.T) {
 		assert.Equal(t, []int{1, 2, 4, 8, 16, 32}, told)
 	}))
 
-	t.Run("is told anew when the one before has ended", in(func(t *testing.T) {
+	t.Run("is told anew when the one before has ended", spectest.Bubble(func(t *testing.T) {
 		_, p, j := tenHeld(t)
 		for range 3 {
 			p.Fail(secretstest.All, secretstest.Throttled(10*time.Second))
@@ -101,15 +102,15 @@ func TestOutageInTheLog(t *testing.T) {
 		}
 	}))
 
-	t.Run("of documents, not of their provider, is told by each of them", in(func(t *testing.T) {
+	t.Run("of documents, not of their provider, is told by each of them", spectest.Bubble(func(t *testing.T) {
 		_, p, j := tenHeld(t)
-		p.Fail(secretstest.All, &secretsRetryAfter{err: secrets.ErrPermission, after: 10 * time.Second})
+		p.Fail(secretstest.All, &spectest.RetryAfterError{Err: secrets.ErrPermission, After: 10 * time.Second})
 		next(p)
 		time.Sleep(time.Millisecond)
 		assert.Len(t, j.take(), 10)
 	}))
 
-	t.Run("begins, for the log, with the first document that somebody refreshes in vain", in(func(t *testing.T) {
+	t.Run("begins, for the log, with the first document that somebody refreshes in vain", spectest.Bubble(func(t *testing.T) {
 		r, p, j := tenHeld(t)
 		p.Fail(secretstest.All, secrets.ErrThrottled)
 		_, err := r.Refresh(t.Context(), "s1")

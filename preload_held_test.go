@@ -10,35 +10,36 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 func TestPreloadOfWhatIsHeld(t *testing.T) {
-	t.Run("costs nothing, be it asked twice", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"a": "1", "b": "2"})
-		value(t, r, "a")
-		value(t, r, "b")
+	t.Run("costs nothing, be it asked twice", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "2"})
+		spectest.Get(t, r, "a")
+		spectest.Get(t, r, "b")
 		p.ResetCalls()
 		require.NoError(t, r.Preload(t.Context(), "a", "b", "a"))
 		assert.Zero(t, p.Calls().Reads)
 	}))
 
-	t.Run("is a use of it: it is refreshed on", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(time.Minute))
+	t.Run("is a use of it: it is refreshed on", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(time.Minute))
 		require.NoError(t, r.Preload(t.Context(), "a", "b"))
 		for range 120 {
 			time.Sleep(30 * time.Second)
 			require.NoError(t, r.Preload(t.Context(), "a"))
 		}
-		assert.NotZero(t, stateOf(t, r, "a").NextRead)
-		assert.Zero(t, stateOf(t, r, "b").NextRead, "nobody asks for it")
+		assert.NotZero(t, spectest.StatusOf(t, r, "a").NextRead)
+		assert.Zero(t, spectest.StatusOf(t, r, "b").NextRead, "nobody asks for it")
 		assert.GreaterOrEqual(t, p.Reads("a"), 50)
 		assert.LessOrEqual(t, p.Reads("b"), 5)
 	}))
 
 	for what, opts := range map[string][]secrets.Option{"idle": nil, "on demand": {secrets.WithOnDemand()}} {
-		t.Run("says of what is "+what+" and past its TTL that it is gone", in(func(t *testing.T) {
-			r, p := polled(t, map[string]string{"a": "1", "b": "2"}, append(opts, secrets.WithTTL(time.Minute))...)
+		t.Run("says of what is "+what+" and past its TTL that it is gone", spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "2"}, append(opts, secrets.WithTTL(time.Minute))...)
 			require.NoError(t, r.Preload(t.Context(), "a", "b"))
 			time.Sleep(time.Hour)
 			p.Delete("a")
@@ -58,10 +59,10 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		}))
 	}
 
-	t.Run("says of what has become too old while others were read that it cannot be served", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(10*time.Minute))
-		value(t, r, "a")
-		stop := keepUsing(t, r, "a")
+	t.Run("says of what has become too old while others were read that it cannot be served", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "2"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(10*time.Minute))
+		spectest.Get(t, r, "a")
+		stop := spectest.KeepUsing(t, r, "a")
 		p.Fail("a", secrets.ErrUnavailable)
 		time.Sleep(10*time.Minute - 2*time.Second)
 		stop()
@@ -69,42 +70,42 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		err := r.Preload(t.Context(), "a", "b")
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
 		assert.ErrorContains(t, err, `"a"`)
-		assert.Equal(t, "2", value(t, r, "b"))
+		assert.Equal(t, "2", spectest.Get(t, r, "b"))
 	}))
 
-	t.Run("says of what has been deleted while others were read that it is gone, though somebody follows it", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"a": "1", "b": "2"})
-		watch(t, r, "a")
-		value(t, r, "a")
+	t.Run("says of what has been deleted while others were read that it is gone, though somebody follows it", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "2"})
+		spectest.Watch(t, r, "a")
+		spectest.Get(t, r, "a")
 		p.Delay("b", 5*time.Second)
-		preload := ask(time.Minute, func(ctx context.Context) (secrets.Secret, error) {
+		preload := spectest.Ask(time.Minute, func(ctx context.Context) (secrets.Secret, error) {
 			return secrets.Secret{}, r.Preload(ctx, "a", "b")
 		})
 		p.Delete("a")
 		_, err := r.Refresh(t.Context(), "a")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
-		<-preload.done
-		require.ErrorIs(t, preload.err, secrets.ErrNotFound)
-		assert.ErrorContains(t, preload.err, `"a"`)
+		<-preload.Done
+		require.ErrorIs(t, preload.Err, secrets.ErrNotFound)
+		assert.ErrorContains(t, preload.Err, `"a"`)
 	}))
 
-	t.Run("says of a field that is gone, and has become too old while others were read, that it cannot be served", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"a":"1","b":"2"}`, "slow": "s"}, secrets.WithMaxStale(6*time.Minute))
-		value(t, r, "db/a")
-		keepUsing(t, r, "db/b")
+	t.Run("says of a field that is gone, and has become too old while others were read, that it cannot be served", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"a":"1","b":"2"}`, "slow": "s"}, secrets.WithMaxStale(6*time.Minute))
+		spectest.Get(t, r, "db/a")
+		spectest.KeepUsing(t, r, "db/b")
 		p.Fail("db/a", secrets.ErrUnavailable)
 		p.Set("db", `{"b":"2"}`)
 		time.Sleep(6*time.Minute - 2*time.Second)
-		require.Equal(t, "1", value(t, r, "db/a"))
+		require.Equal(t, "1", spectest.Get(t, r, "db/a"))
 		p.Delay("slow", 5*time.Second)
 		err := r.Preload(t.Context(), "db/a", "slow")
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
 		assert.ErrorContains(t, err, `"db/a"`)
 	}))
 
-	t.Run("reads nothing for a new name of a held document, nor for one remembered as missing", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`})
-		value(t, r, "db#user")
+	t.Run("reads nothing for a new name of a held document, nor for one remembered as missing", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"user":"u","password":"p"}`})
+		spectest.Get(t, r, "db#user")
 		require.ErrorIs(t, r.Preload(t.Context(), "none"), secrets.ErrNotFound)
 		p.ResetCalls()
 		require.NoError(t, r.Preload(t.Context(), "db#password"))
@@ -112,8 +113,8 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		assert.Zero(t, p.Calls().Reads)
 	}))
 
-	t.Run("reads with a TTL of zero each time, other than a lease", in(func(t *testing.T) {
-		r, p := lent(t, secrets.WithTTL(0))
+	t.Run("reads with a TTL of zero each time, other than a lease", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t, secrets.WithTTL(0))
 		p.Set("db", "one")
 		for n := 1; n <= 3; n++ {
 			require.NoError(t, r.Preload(t.Context(), "db", "creds#user"))
@@ -123,26 +124,26 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		assert.Equal(t, 1, p.Calls().Leases)
 	}))
 
-	t.Run("reads with a TTL of zero also what is held for a watch", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one", "other": "o"}, secrets.WithTTL(0))
-		w := watch(t, r, "db")
+	t.Run("reads with a TTL of zero also what is held for a watch", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one", "other": "o"}, secrets.WithTTL(0))
+		w := spectest.Watch(t, r, "db")
 		synctest.Wait()
 		p.Set("db", "two")
 		require.NoError(t, r.Preload(t.Context(), "db", "other"))
 		synctest.Wait()
-		assert.Equal(t, []string{"one", "two"}, w.all())
+		assert.Equal(t, []string{"one", "two"}, w.All())
 	}))
 
-	t.Run("remembers with a TTL of zero no failure either", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithTTL(0))
+	t.Run("remembers with a TTL of zero no failure either", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithTTL(0))
 		require.ErrorIs(t, r.Preload(t.Context(), "db"), secrets.ErrNotFound)
 		p.Set("db", "one")
 		require.NoError(t, r.Preload(t.Context(), "db"))
 	}))
 
-	t.Run("reads what is too old to be served, and says so if it cannot", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
-		value(t, r, "db")
+	t.Run("reads what is too old to be served, and says so if it cannot", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		spectest.Get(t, r, "db")
 		p.Fail("db", secrets.ErrPermission)
 		time.Sleep(2 * time.Hour)
 		require.ErrorIs(t, r.Preload(t.Context(), "db"), secrets.ErrPermission)
@@ -150,13 +151,13 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		p.Set("db", "two")
 		time.Sleep(time.Minute)
 		require.NoError(t, r.Preload(t.Context(), "db"))
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 
-	t.Run("says of a name that is gone from its fresh document what Get says", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
-		keepUsing(t, r, "db#user", "db#password")
-		value(t, r, "db#password")
+	t.Run("says of a name that is gone from its fresh document what Get says", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"user":"u","password":"p"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		spectest.KeepUsing(t, r, "db#user", "db#password")
+		spectest.Get(t, r, "db#password")
 		p.Set("db", `{"user":"u"}`)
 		time.Sleep(2 * time.Hour)
 		_, err := r.Get(t.Context(), "db#password")
@@ -165,22 +166,22 @@ func TestPreloadOfWhatIsHeld(t *testing.T) {
 		require.NoError(t, r.Preload(t.Context(), "db#user"))
 	}))
 
-	t.Run("costs nothing either when its document is gone and the other place cannot be read", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db/password": "p", "other": "o"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
-		value(t, r, "db/password")
+	t.Run("costs nothing either when its document is gone and the other place cannot be read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db/password": "p", "other": "o"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		spectest.Get(t, r, "db/password")
 		p.Delete("db/password")
 		p.Fail("db", secrets.ErrUnavailable)
 		_, err := r.Refresh(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
-		assert.Equal(t, "p", value(t, r, "db/password"))
+		assert.Equal(t, "p", spectest.Get(t, r, "db/password"))
 		p.ResetCalls()
 		require.NoError(t, r.Preload(t.Context(), "db/password"))
 		require.NoError(t, r.Preload(t.Context(), "db/password", "other"))
 		assert.Zero(t, p.Reads("db/password")+p.Reads("db"))
 	}))
 
-	t.Run("says of a missing name that is watched what Get says", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("says of a missing name that is watched what Get says", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -204,7 +205,7 @@ func TestPreloadOfWhatIsHeldPastItsTTL(t *testing.T) {
 		"on demand": {secrets.WithTTL(time.Minute), secrets.WithOnDemand()},
 	} {
 		held := func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
-			r, p := polled(t, map[string]string{"a": "1", "b": "1"}, opts...)
+			r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "1"}, opts...)
 			p.Disable(secretstest.Batch)
 			require.NoError(t, r.Preload(t.Context(), "a", "b"))
 			time.Sleep(time.Hour)
@@ -212,7 +213,7 @@ func TestPreloadOfWhatIsHeldPastItsTTL(t *testing.T) {
 			return r, p
 		}
 
-		t.Run(what+" waits until all are read, the slowest too", in(func(t *testing.T) {
+		t.Run(what+" waits until all are read, the slowest too", spectest.Bubble(func(t *testing.T) {
 			r, p := held(t)
 			p.Set("a", "2")
 			p.Set("b", "2")
@@ -221,14 +222,14 @@ func TestPreloadOfWhatIsHeldPastItsTTL(t *testing.T) {
 			start := time.Now()
 			require.NoError(t, r.Preload(t.Context(), "a", "b"))
 			assert.Equal(t, 500*time.Millisecond, time.Since(start))
-			assert.Equal(t, "2", value(t, r, "a"))
-			assert.Equal(t, "2", value(t, r, "b"))
+			assert.Equal(t, "2", spectest.Get(t, r, "a"))
+			assert.Equal(t, "2", spectest.Get(t, r, "b"))
 			assert.Equal(t, 2, p.Calls().Reads)
 		}))
 
-		t.Run(what+" waits for several providers, the slower one too", in(func(t *testing.T) {
-			fast, slow := quiet(map[string]string{"a": "1"}), quiet(map[string]string{"b": "1"})
-			r := open(t, scheme(t, fast)+"://", append(opts, secrets.WithReferences(map[string]string{"b": scheme(t, slow) + "://b"}))...)
+		t.Run(what+" waits for several providers, the slower one too", spectest.Bubble(func(t *testing.T) {
+			fast, slow := spectest.NewPolled(map[string]string{"a": "1"}), spectest.NewPolled(map[string]string{"b": "1"})
+			r := spectest.Open(t, spectest.Scheme(t, fast)+"://", append(opts, secrets.WithReferences(map[string]string{"b": spectest.Scheme(t, slow) + "://b"}))...)
 			require.NoError(t, r.Preload(t.Context(), "a", "b"))
 			time.Sleep(time.Hour)
 			fast.Set("a", "2")
@@ -238,10 +239,10 @@ func TestPreloadOfWhatIsHeldPastItsTTL(t *testing.T) {
 			start := time.Now()
 			require.NoError(t, r.Preload(t.Context(), "a", "b"))
 			assert.Equal(t, 500*time.Millisecond, time.Since(start))
-			assert.Equal(t, "2", value(t, r, "b"))
+			assert.Equal(t, "2", spectest.Get(t, r, "b"))
 		}))
 
-		t.Run(what+" waits for one second and not for one each", in(func(t *testing.T) {
+		t.Run(what+" waits for one second and not for one each", spectest.Bubble(func(t *testing.T) {
 			r, p := held(t)
 			defer p.Block(secretstest.All)()
 			start := time.Now()
@@ -249,7 +250,7 @@ func TestPreloadOfWhatIsHeldPastItsTTL(t *testing.T) {
 			assert.Equal(t, time.Second, time.Since(start))
 		}))
 
-		t.Run(what+" waits no longer than its caller", in(func(t *testing.T) {
+		t.Run(what+" waits no longer than its caller", spectest.Bubble(func(t *testing.T) {
 			r, p := held(t)
 			defer p.Block(secretstest.All)()
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -259,20 +260,20 @@ func TestPreloadOfWhatIsHeldPastItsTTL(t *testing.T) {
 			assert.Equal(t, 100*time.Millisecond, time.Since(start))
 		}))
 
-		t.Run(what+" asks a backend that fails once, and keeps what is held", in(func(t *testing.T) {
+		t.Run(what+" asks a backend that fails once, and keeps what is held", spectest.Bubble(func(t *testing.T) {
 			r, p := held(t)
 			p.Fail("a", secrets.ErrUnavailable)
 			require.NoError(t, r.Preload(t.Context(), "a"))
 			assert.Equal(t, 1, p.Reads("a"))
-			assert.Equal(t, "1", value(t, r, "a"))
+			assert.Equal(t, "1", spectest.Get(t, r, "a"))
 		}))
 	}
 }
 
 func TestLoadOfHeldAndColdNames(t *testing.T) {
-	t.Run("gives those of one document as of one version, though it changes meanwhile", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"user":"u1","password":"p1"}`, "slow": "s"})
-		value(t, r, "db#user")
+	t.Run("gives those of one document as of one version, though it changes meanwhile", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"user":"u1","password":"p1"}`, "slow": "s"})
+		spectest.Get(t, r, "db#user")
 		release := p.Block("slow")
 		var c struct {
 			User     string `secret:"db#user"`
@@ -290,10 +291,10 @@ func TestLoadOfHeldAndColdNames(t *testing.T) {
 		assert.Equal(t, "u2 p2 s", c.User+" "+c.Password+" "+c.Slow)
 	}))
 
-	t.Run("leaves an optional one that may not be served as it is", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
-		keepUsing(t, r, "db#user", "db#password")
-		value(t, r, "db#password")
+	t.Run("leaves an optional one that may not be served as it is", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"user":"u","password":"p"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		spectest.KeepUsing(t, r, "db#user", "db#password")
+		spectest.Get(t, r, "db#password")
 		p.Set("db", `{"user":"u"}`)
 		time.Sleep(2 * time.Hour)
 		var c struct {

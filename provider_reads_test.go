@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -36,8 +37,8 @@ func faults() {
 
 func TestAPanicIsToldWithItsPlaceAndWithoutItsValue(t *testing.T) {
 	for what, p := range map[string]panicky{"panicsItself": panicsItself, "panicsInTheRuntime": panicsInTheRuntime, "faults": faults} {
-		t.Run(what, in(func(t *testing.T) {
-			_, err := on(t, p).Get(t.Context(), "db")
+		t.Run(what, spectest.Bubble(func(t *testing.T) {
+			_, err := spectest.On(t, p).Get(t.Context(), "db")
 			require.ErrorIs(t, err, secrets.ErrUnavailable)
 			assert.Regexp(t, `secrets_test\.`+what+`:\d+`, err.Error())
 			assert.NotContains(t, err.Error(), "hunter2")
@@ -47,27 +48,27 @@ func TestAPanicIsToldWithItsPlaceAndWithoutItsValue(t *testing.T) {
 
 func TestHowAProviderIsAsked(t *testing.T) {
 	docs := map[string]string{}
-	for _, name := range numbered("s", 20) {
+	for _, name := range spectest.Numbered("s", 20) {
 		docs[name] = "v"
 	}
-	t.Run("for one document, by a read and not by a batch, which may need a permission of its own", in(func(t *testing.T) {
-		r, p := polled(t, docs)
-		value(t, r, "s0")
+	t.Run("for one document, by a read and not by a batch, which may need a permission of its own", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs)
+		spectest.Get(t, r, "s0")
 		require.NoError(t, r.Preload(t.Context(), "s1"))
 		assert.Zero(t, p.Calls().Batches)
 	}))
-	t.Run("for what its batch does not take, eight at a time", in(func(t *testing.T) {
-		r, p := polled(t, docs)
+	t.Run("for what its batch does not take, eight at a time", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs)
 		p.Disable(secretstest.Batch)
 		for name := range docs {
 			p.Delay(name, 100*time.Millisecond)
 		}
 		start := time.Now()
-		require.NoError(t, r.Preload(t.Context(), numbered("s", 20)...))
+		require.NoError(t, r.Preload(t.Context(), spectest.Numbered("s", 20)...))
 		assert.Equal(t, 300*time.Millisecond, time.Since(start))
 	}))
-	t.Run("for batches again ten minutes after it had none", in(func(t *testing.T) {
-		r, p := polled(t, docs, secrets.WithNegativeTTL(time.Second))
+	t.Run("for batches again ten minutes after it had none", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs, secrets.WithNegativeTTL(time.Second))
 		p.Disable(secretstest.Batch)
 		both := func(prefix string) { _ = r.Preload(t.Context(), prefix+"0", prefix+"1") }
 		both("a")
@@ -79,11 +80,11 @@ func TestHowAProviderIsAsked(t *testing.T) {
 		both("c")
 		assert.Equal(t, 1, p.Calls().Batches)
 	}))
-	t.Run("for refreshes by eight calls at a time, and then for the rest", in(func(t *testing.T) {
-		r, p := polled(t, docs, secrets.WithTTL(time.Minute))
+	t.Run("for refreshes by eight calls at a time, and then for the rest", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs, secrets.WithTTL(time.Minute))
 		p.Disable(secretstest.Batch)
-		names := numbered("s", 20)
-		keepUsing(t, r, names...)
+		names := spectest.Numbered("s", 20)
+		spectest.KeepUsing(t, r, names...)
 		time.Sleep(time.Second)
 		for _, name := range names {
 			defer p.Block(name)()
@@ -96,9 +97,9 @@ func TestHowAProviderIsAsked(t *testing.T) {
 }
 
 func TestTheEventOfARead(t *testing.T) {
-	in(func(t *testing.T) {
+	spectest.Bubble(func(t *testing.T) {
 		var seen []secrets.Event
-		r, p := polled(t, map[string]string{"a": "1", "b": "2", "c": "3"}, secrets.WithObserver(func(_ context.Context, e secrets.Event) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "2", "c": "3"}, secrets.WithObserver(func(_ context.Context, e secrets.Event) {
 			if e.Kind == secrets.EventRead {
 				seen = append(seen, e)
 			}

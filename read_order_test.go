@@ -3,7 +3,6 @@ package secrets_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -69,11 +69,8 @@ func (tt *timetable) late() []string {
 	return wrong
 }
 
-// drawn returns numbers that look like chance and are the same each time.
-func drawn(seed int) *rand.Rand { return rand.New(rand.NewPCG(1, uint64(seed))) }
-
 func TestEachDocumentIsReadWhenItIsDue(t *testing.T) {
-	names := numbered("s", 150)
+	names := spectest.Numbered("s", 150)
 	for what, draw := range map[string]func(i int) func() time.Duration{
 		"if the last ones are due first": func(i int) func() time.Duration {
 			return func() time.Duration { return 10*time.Minute - time.Duration(i)*time.Second }
@@ -82,30 +79,30 @@ func TestEachDocumentIsReadWhenItIsDue(t *testing.T) {
 			return func() time.Duration { return 5*time.Minute + time.Duration(i)*time.Second }
 		},
 		"if they are in no order": func(i int) func() time.Duration {
-			source := drawn(i)
+			source := spectest.Drawn(i)
 			return func() time.Duration {
 				return 2*time.Second + time.Duration(source.Int64N(int64(10*time.Minute)))
 			}
 		},
 		"if some are due together": func(i int) func() time.Duration {
-			source := drawn(i)
+			source := spectest.Drawn(i)
 			return func() time.Duration { return time.Duration(2+source.Int64N(60)) * 10 * time.Second }
 		},
 	} {
-		t.Run(what, in(func(t *testing.T) {
+		t.Run(what, spectest.Bubble(func(t *testing.T) {
 			var plan timetable
-			p := quiet(nil)
+			p := spectest.NewPolled(nil)
 			plan.serve(p, names, draw)
-			r := on(t, bare{p}, secrets.WithIdle(24*time.Hour)) // no batches, which would read some early
+			r := spectest.On(t, spectest.Singly(p), secrets.WithIdle(24*time.Hour)) // no batches, which would read some early
 			for _, name := range names {
-				value(t, r, name)
+				spectest.Get(t, r, name)
 			}
-			chance := drawn(-1)
+			chance := spectest.Drawn(-1)
 			for range 600 {
 				time.Sleep(time.Duration(1 + chance.Int64N(int64(2*time.Second))))
 				plan.ask(t, r, names[chance.IntN(len(names))])
 			}
-			sleepUntil(time.Now().Add(10 * time.Minute))
+			spectest.SleepUntil(time.Now().Add(10 * time.Minute))
 			assert.Empty(t, plan.late())
 			assert.Greater(t, plan.reads, len(names))
 		}))

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -45,7 +46,7 @@ func TestADurationWithoutAUnitIsRefused(t *testing.T) {
 	t.Run("but a millisecond is not, nor is a TTL of zero", func(t *testing.T) {
 		t.Parallel()
 		for _, option := range []secrets.Option{secrets.WithTTL(time.Millisecond), secrets.WithTTL(0), secrets.WithTimeout(time.Millisecond)} {
-			r := secrets.New(quiet(nil), option)
+			r := secrets.New(spectest.NewPolled(nil), option)
 			require.NoError(t, r.Close())
 		}
 	})
@@ -132,7 +133,7 @@ func TestNothingReadsWithoutAPause(t *testing.T) {
 	for told, answer := range answers {
 		for way, follow := range follow {
 			for with, options := range options {
-				t.Run(way+" of a provider that tells of its own reads, and answers "+told+", with "+with, in(func(t *testing.T) {
+				t.Run(way+" of a provider that tells of its own reads, and answers "+told+", with "+with, spectest.Bubble(func(t *testing.T) {
 					p := &selfTold{answer: answer}
 					r := secrets.New(p, append(options, secrets.WithLogger(nil))...)
 					ctx, cancel := context.WithCancel(t.Context())
@@ -153,8 +154,8 @@ func TestNothingReadsWithoutAPause(t *testing.T) {
 }
 
 func TestAChangeIsSeenAtOnceThoughOthersCameBefore(t *testing.T) {
-	t.Run("", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"a": "0"})
+	t.Run("", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"a": "0"})
 		live, err := secrets.Bind[string](t.Context(), r, "a", nil)
 		require.NoError(t, err)
 		for i := range 100 {

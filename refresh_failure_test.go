@@ -10,24 +10,25 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 func TestRefreshingAfterAFailure(t *testing.T) {
-	t.Run("is one probe at a time from the first failure on", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithTTL(time.Minute))
+	t.Run("is one probe at a time from the first failure on", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithTTL(time.Minute))
 		p.Disable(secretstest.Batch)
-		names := numbered("s", 50)
+		names := spectest.Numbered("s", 50)
 		for _, name := range names {
 			p.Set(name, "v")
 		}
 		require.NoError(t, r.Preload(t.Context(), names...))
 		p.Delay(secretstest.All, 100*time.Millisecond)
 		p.Fail(secretstest.All, secrets.ErrUnavailable)
-		_, first := nextReads(t, r)
-		sleepUntil(first.Add(50 * time.Millisecond))
+		_, first := spectest.NextReads(t, r)
+		spectest.SleepUntil(first.Add(50 * time.Millisecond))
 		require.Equal(t, 8, p.Calls().InFlight, "nobody knows of the outage yet")
-		sleepUntil(first.Add(100 * time.Millisecond))
+		spectest.SleepUntil(first.Add(100 * time.Millisecond))
 		p.ResetCalls()
 		time.Sleep(10 * time.Second)
 		assert.GreaterOrEqual(t, p.Calls().Reads, 2)
@@ -35,18 +36,18 @@ func TestRefreshingAfterAFailure(t *testing.T) {
 	}))
 
 	for _, class := range []error{secrets.ErrUnavailable, secrets.ErrPermission} {
-		t.Run("happens when Status says: "+class.Error(), in(func(t *testing.T) {
-			r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-			value(t, r, "db")
+		t.Run("happens when Status says: "+class.Error(), spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+			spectest.Get(t, r, "db")
 			p.Fail("db", class)
 			for reads := 2; reads < 10; reads++ {
-				next := stateOf(t, r, "db").NextRead
+				next := spectest.StatusOf(t, r, "db").NextRead
 				if reads == 3 {
 					assert.Less(t, time.Until(next), time.Second, "the first step of the backoff is drawn from a second")
 				}
-				sleepUntil(next.Add(-1))
+				spectest.SleepUntil(next.Add(-1))
 				require.Equal(t, reads-1, p.Reads("db"))
-				sleepUntil(next)
+				spectest.SleepUntil(next)
 				require.Equal(t, reads, p.Reads("db"))
 			}
 		}))
@@ -54,48 +55,48 @@ func TestRefreshingAfterAFailure(t *testing.T) {
 }
 
 func TestExpiry(t *testing.T) {
-	t.Run("while the read that is to replace the value hangs is told without a failure, and so is the recovery", in(func(t *testing.T) {
-		var told listener
-		r, p := polled(t, nil, secrets.WithTimeout(time.Minute), told.option())
+	t.Run("while the read that is to replace the value hangs is told without a failure, and so is the recovery", spectest.Bubble(func(t *testing.T) {
+		var told spectest.Listener
+		r, p := spectest.Polled(t, nil, secrets.WithTimeout(time.Minute), told.Option())
 		p.SetFunc("cert", func(context.Context) (secrets.Value, error) {
 			return secrets.Value{Data: []byte("pem"), Version: "1", Expires: time.Now().Add(90 * time.Second)}, nil
 		})
 		start := time.Now()
-		value(t, r, "cert")
+		spectest.Get(t, r, "cert")
 		release := p.Block("cert")
-		sleepUntil(start.Add(90*time.Second - time.Millisecond))
+		spectest.SleepUntil(start.Add(90*time.Second - time.Millisecond))
 		require.Equal(t, 1, p.Calls().InFlight, "it has been due since two thirds of its life")
-		assert.Equal(t, "pem", value(t, r, "cert"))
-		assert.Empty(t, told.take())
+		assert.Equal(t, "pem", spectest.Get(t, r, "cert"))
+		assert.Empty(t, told.Take())
 
-		sleepUntil(start.Add(90*time.Second + time.Millisecond))
-		seen := told.take()
+		spectest.SleepUntil(start.Add(90*time.Second + time.Millisecond))
+		seen := told.Take()
 		require.Len(t, seen, 1)
 		assert.Equal(t, secrets.EventExpired, seen[0].Kind)
 		assert.Equal(t, "cert", seen[0].Document)
 		assert.InDelta(t, 90*time.Second, seen[0].Age, float64(time.Millisecond))
 		assert.NoError(t, seen[0].Err, "no read has failed")
 		assert.NoError(t, seen[0].Class)
-		assert.Equal(t, secrets.StateExpired, stateOf(t, r, "cert").State)
+		assert.Equal(t, secrets.StateExpired, spectest.StatusOf(t, r, "cert").State)
 
 		release()
-		assert.Equal(t, "pem", value(t, r, "cert"))
-		seen = told.take()
+		assert.Equal(t, "pem", spectest.Get(t, r, "cert"))
+		seen = told.Take()
 		require.Len(t, seen, 1)
 		assert.Equal(t, secrets.EventRecovered, seen[0].Kind)
 	}))
 
-	t.Run("in an outage is told with what the last read said", in(func(t *testing.T) {
-		var told listener
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour), told.option())
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+	t.Run("in an outage is told with what the last read said", spectest.Bubble(func(t *testing.T) {
+		var told spectest.Listener
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour), told.Option())
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		p.Fail("db", secrets.ErrPermission)
 		time.Sleep(59 * time.Minute)
-		told.take()
+		told.Take()
 		time.Sleep(2 * time.Minute)
 		var expired []secrets.Event
-		for _, e := range told.take() {
+		for _, e := range told.Take() {
 			if e.Kind == secrets.EventExpired {
 				expired = append(expired, e)
 			}
@@ -109,12 +110,12 @@ func TestExpiry(t *testing.T) {
 
 func TestANameThatIsLostWhileItsExactDocumentIsLookedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := quiet(map[string]string{"db": `{"a":"1","b":"2","c":"3"}`})
-		r := on(t, bare{p}, secrets.WithTTL(time.Minute)) // no batches: each document is settled when it was read
-		value(t, r, "db/a")
-		value(t, r, "db/b")
-		watched := watch(t, r, "db/c")
-		keepUsing(t, r, "db/a", "db/b")
+		p := spectest.NewPolled(map[string]string{"db": `{"a":"1","b":"2","c":"3"}`})
+		r := spectest.On(t, spectest.Singly(p), secrets.WithTTL(time.Minute)) // no batches: each document is settled when it was read
+		spectest.Get(t, r, "db/a")
+		spectest.Get(t, r, "db/b")
+		watched := spectest.Watch(t, r, "db/c")
+		spectest.KeepUsing(t, r, "db/a", "db/b")
 		for p.Reads("db") < 10 {
 			time.Sleep(time.Second)
 		}
@@ -129,11 +130,11 @@ func TestANameThatIsLostWhileItsExactDocumentIsLookedFor(t *testing.T) {
 			_, err := r.Get(t.Context(), name)
 			require.ErrorIs(t, err, secrets.ErrNotFound)
 		}
-		assert.Equal(t, []string{"3", "<" + secrets.ErrNotFound.Error() + ">"}, watched.all())
+		assert.Equal(t, []string{"3", "<" + secrets.ErrNotFound.Error() + ">"}, watched.All())
 		p.Set("db", `{"a":"4","b":"5","c":"6"}`)
 		time.Sleep(time.Minute)
-		assert.Equal(t, "4", value(t, r, "db/a"))
-		assert.Equal(t, "5", value(t, r, "db/b"))
-		assert.Equal(t, "6", value(t, r, "db/c"))
+		assert.Equal(t, "4", spectest.Get(t, r, "db/a"))
+		assert.Equal(t, "5", spectest.Get(t, r, "db/b"))
+		assert.Equal(t, "6", spectest.Get(t, r, "db/c"))
 	})
 }

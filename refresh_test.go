@@ -13,32 +13,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-// stateOf returns the state of the document at path.
-func stateOf(t testing.TB, r *secrets.Resolver, path string) secrets.Status {
-	t.Helper()
-	for _, s := range r.Status() {
-		if s.Document == path {
-			return s
-		}
-	}
-	require.Fail(t, "no such document", path)
-	return secrets.Status{}
-}
-
 func TestRefreshing(t *testing.T) {
-	t.Run("a hundred documents in use cost at most 1.2 batches for each twenty of them and TTL", in(func(t *testing.T) {
+	t.Run("a hundred documents in use cost at most 1.2 batches for each twenty of them and TTL", spectest.Bubble(func(t *testing.T) {
 		docs := map[string]string{}
 		var names []string
 		for i := range 100 {
 			name := fmt.Sprint("s", i)
 			docs[name], names = "v", append(names, name)
 		}
-		r, p := polled(t, docs, secrets.WithTTL(time.Minute))
+		r, p := spectest.Polled(t, docs, secrets.WithTTL(time.Minute))
 		require.NoError(t, r.Preload(t.Context(), names...))
-		keepUsing(t, r, names...)
+		spectest.KeepUsing(t, r, names...)
 		p.ResetCalls()
 		time.Sleep(10 * time.Minute)
 		assert.LessOrEqual(t, float64(p.Calls().Batches)*5, 1.2*5*10, "a batch of a hundred is five of twenty")
@@ -46,16 +35,16 @@ func TestRefreshing(t *testing.T) {
 		assert.GreaterOrEqual(t, p.Calls().Reads, 100*10)
 	}))
 
-	t.Run("a thousand documents are read a batch at a time, since a batch is several calls", in(func(t *testing.T) {
+	t.Run("a thousand documents are read a batch at a time, since a batch is several calls", spectest.Bubble(func(t *testing.T) {
 		docs := map[string]string{}
 		var names []string
 		for i := range 1000 {
 			name := fmt.Sprint("s", i)
 			docs[name], names = "v", append(names, name)
 		}
-		r, p := polled(t, docs, secrets.WithTTL(time.Minute))
+		r, p := spectest.Polled(t, docs, secrets.WithTTL(time.Minute))
 		require.NoError(t, r.Preload(t.Context(), names...))
-		keepUsing(t, r, names...)
+		spectest.KeepUsing(t, r, names...)
 		p.ResetCalls()
 		release := p.Block(secretstest.All)
 		defer release()
@@ -64,15 +53,15 @@ func TestRefreshing(t *testing.T) {
 		assert.Equal(t, 1, p.Calls().MaxInFlight, "one that began early enough has been given up by now")
 	}))
 
-	t.Run("documents that were read apart come together", in(func(t *testing.T) {
+	t.Run("documents that were read apart come together", spectest.Bubble(func(t *testing.T) {
 		docs := map[string]string{}
 		for i := range 20 {
 			docs[fmt.Sprint("s", i)] = "v"
 		}
-		r, p := polled(t, docs, secrets.WithTTL(time.Minute))
+		r, p := spectest.Polled(t, docs, secrets.WithTTL(time.Minute))
 		for name := range docs {
-			value(t, r, name)
-			keepUsing(t, r, name)
+			spectest.Get(t, r, name)
+			spectest.KeepUsing(t, r, name)
 			time.Sleep(500 * time.Millisecond)
 		}
 		time.Sleep(10 * time.Minute)
@@ -81,12 +70,12 @@ func TestRefreshing(t *testing.T) {
 		assert.LessOrEqual(t, p.Calls().Batches+p.Calls().Fetches, 60)
 	}))
 
-	t.Run("reads are spread over 0.8 to 1.0 of the TTL", in(func(t *testing.T) {
+	t.Run("reads are spread over 0.8 to 1.0 of the TTL", spectest.Bubble(func(t *testing.T) {
 		var first, last time.Duration = time.Hour, 0
 		for range 50 {
-			r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(100*time.Second))
-			value(t, r, "db")
-			stop := keepUsing(t, r, "db")
+			r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(100*time.Second))
+			spectest.Get(t, r, "db")
+			stop := spectest.KeepUsing(t, r, "db")
 			start := time.Now()
 			for p.Reads("db") < 2 {
 				time.Sleep(time.Second)
@@ -100,58 +89,58 @@ func TestRefreshing(t *testing.T) {
 		assert.Greater(t, last-first, 10*time.Second)
 	}))
 
-	t.Run("at most 8 refreshes of a provider are in flight, and cold reads do not wait for them", in(func(t *testing.T) {
+	t.Run("at most 8 refreshes of a provider are in flight, and cold reads do not wait for them", spectest.Bubble(func(t *testing.T) {
 		docs := map[string]string{"cold": "v"}
 		var names []string
 		for i := range 50 {
 			name := fmt.Sprint("s", i)
 			docs[name], names = "v", append(names, name)
 		}
-		r, p := polled(t, docs, secrets.WithTTL(time.Minute), secrets.WithTimeout(30*time.Second))
+		r, p := spectest.Polled(t, docs, secrets.WithTTL(time.Minute), secrets.WithTimeout(30*time.Second))
 		p.Disable(secretstest.Batch)
 		require.NoError(t, r.Preload(t.Context(), names...))
-		keepUsing(t, r, names...)
+		spectest.KeepUsing(t, r, names...)
 		for _, name := range names {
 			defer p.Block(name)()
 		}
 		time.Sleep(61 * time.Second)
 		assert.Equal(t, 8, p.Calls().InFlight)
-		assert.Equal(t, "v", value(t, r, "cold"))
+		assert.Equal(t, "v", spectest.Get(t, r, "cold"))
 	}))
 
-	t.Run("RefreshAt beyond MaxStale does not let the value expire", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithMaxStale(24*time.Hour))
+	t.Run("RefreshAt beyond MaxStale does not let the value expire", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithMaxStale(24*time.Hour))
 		p.SetFunc("db", func(context.Context) (secrets.Value, error) {
 			return secrets.Value{Data: []byte("v"), RefreshAt: time.Now().Add(30 * 24 * time.Hour)}, nil
 		})
-		watch(t, r, "db")
+		spectest.Watch(t, r, "db")
 		for day := range 7 {
 			require.Equal(t, 1+day, p.Reads("db"))
 			time.Sleep(22 * time.Hour)
 		}
 	}))
 
-	t.Run("RefreshAt goes before the TTL", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithTTL(time.Minute))
+	t.Run("RefreshAt goes before the TTL", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithTTL(time.Minute))
 		p.SetValue("db", secrets.Value{Data: []byte("one"), RefreshAt: time.Now().Add(10 * time.Second)})
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		p.Set("db", "two")
-		keepUsing(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		time.Sleep(11 * time.Second)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 }
 
 func TestFailedRefresh(t *testing.T) {
 	fail := func(class error) func(*testing.T) {
-		return in(func(t *testing.T) {
-			r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
-			value(t, r, "db")
-			keepUsing(t, r, "db")
+		return spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+			spectest.Get(t, r, "db")
+			spectest.KeepUsing(t, r, "db")
 			p.Fail("db", class)
 			time.Sleep(30 * time.Minute)
-			assert.Equal(t, "one", value(t, r, "db"))
-			s := stateOf(t, r, "db")
+			assert.Equal(t, "one", spectest.Get(t, r, "db"))
+			s := spectest.StatusOf(t, r, "db")
 			assert.Equal(t, secrets.StateStale, s.State)
 			assert.NotEmpty(t, s.LastError)
 			assert.Positive(t, s.Failures)
@@ -161,13 +150,13 @@ func TestFailedRefresh(t *testing.T) {
 			time.Sleep(31 * time.Minute)
 			_, err := r.Get(t.Context(), "db")
 			require.ErrorIs(t, err, class)
-			assert.Equal(t, secrets.StateExpired, stateOf(t, r, "db").State)
+			assert.Equal(t, secrets.StateExpired, spectest.StatusOf(t, r, "db").State)
 			require.Error(t, r.Healthy())
 
 			p.Heal()
 			time.Sleep(31 * time.Second)
-			assert.Equal(t, "one", value(t, r, "db"))
-			assert.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
+			assert.Equal(t, "one", spectest.Get(t, r, "db"))
+			assert.Equal(t, secrets.StateFresh, spectest.StatusOf(t, r, "db").State)
 			require.NoError(t, r.Healthy())
 		})
 	}
@@ -175,65 +164,65 @@ func TestFailedRefresh(t *testing.T) {
 		t.Run("serves the held value until MaxStale, then the error, and recovers: "+class.Error(), fail(class))
 	}
 
-	t.Run("obeys Retry-After", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		value(t, r, "db")
-		keepUsing(t, r, "db")
-		p.Fail("db", &secretsRetryAfter{err: secrets.ErrThrottled, after: 10 * time.Minute})
+	t.Run("obeys Retry-After", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
+		p.Fail("db", &spectest.RetryAfterError{Err: secrets.ErrThrottled, After: 10 * time.Minute})
 		time.Sleep(9 * time.Minute)
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 
-	t.Run("that panics keeps the held value", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+	t.Run("that panics keeps the held value", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		p.Panic("db", "boom")
 		time.Sleep(5 * time.Minute)
-		assert.Equal(t, "one", value(t, r, "db"))
-		assert.Contains(t, stateOf(t, r, "db").LastError, "panicked")
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
+		assert.Contains(t, spectest.StatusOf(t, r, "db").LastError, "panicked")
 	}))
 
-	t.Run("that brings an empty value, or no object where a field is in use, keeps the held one", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"password":"one"}`, "key": "k1"}, secrets.WithTTL(time.Minute))
-		value(t, r, "db#password")
-		value(t, r, "key")
-		keepUsing(t, r, "db#password", "key")
+	t.Run("that brings an empty value, or no object where a field is in use, keeps the held one", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"one"}`, "key": "k1"}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db#password")
+		spectest.Get(t, r, "key")
+		spectest.KeepUsing(t, r, "db#password", "key")
 		p.Set("key", "")
 		for _, garbage := range []string{"", "not json", `{"password":""}`, `{"password":`, `["x"]`} {
 			p.Set("db", garbage)
 			time.Sleep(2 * time.Minute)
-			assert.Equal(t, "one", value(t, r, "db#password"), "%s", garbage)
-			assert.Equal(t, "k1", value(t, r, "key"))
-			assert.Equal(t, secrets.StateStale, stateOf(t, r, "db").State)
+			assert.Equal(t, "one", spectest.Get(t, r, "db#password"), "%s", garbage)
+			assert.Equal(t, "k1", spectest.Get(t, r, "key"))
+			assert.Equal(t, secrets.StateStale, spectest.StatusOf(t, r, "db").State)
 		}
 		p.Set("db", `{"password":"two"}`)
 		time.Sleep(2 * time.Minute)
-		assert.Equal(t, "two", value(t, r, "db#password"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db#password"))
 	}))
 
-	t.Run("of one document does not hold up the others of its provider", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"bad": "1", "good": "1"}, secrets.WithTTL(time.Minute))
+	t.Run("of one document does not hold up the others of its provider", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"bad": "1", "good": "1"}, secrets.WithTTL(time.Minute))
 		p.Disable(secretstest.Batch)
-		value(t, r, "bad")
-		value(t, r, "good")
-		keepUsing(t, r, "bad", "good")
+		spectest.Get(t, r, "bad")
+		spectest.Get(t, r, "good")
+		spectest.KeepUsing(t, r, "bad", "good")
 		p.Fail("bad", secrets.ErrUnavailable)
 		p.Set("good", "2")
 		time.Sleep(3 * time.Minute)
-		assert.Equal(t, "2", value(t, r, "good"))
+		assert.Equal(t, "2", spectest.Get(t, r, "good"))
 	}))
 
-	t.Run("of an outage sends one probe a backoff step, however many documents there are", in(func(t *testing.T) {
+	t.Run("of an outage sends one probe a backoff step, however many documents there are", spectest.Bubble(func(t *testing.T) {
 		docs := map[string]string{}
 		var names []string
 		for i := range 500 {
 			name := fmt.Sprint("s", i)
 			docs[name], names = "v", append(names, name)
 		}
-		r, p := polled(t, docs, secrets.WithTTL(time.Minute))
+		r, p := spectest.Polled(t, docs, secrets.WithTTL(time.Minute))
 		require.NoError(t, r.Preload(t.Context(), names...))
-		keepUsing(t, r, names...)
+		spectest.KeepUsing(t, r, names...)
 		p.Fail(secretstest.All, secrets.ErrUnavailable)
 		time.Sleep(2 * time.Minute)
 		p.ResetCalls()
@@ -245,15 +234,15 @@ func TestFailedRefresh(t *testing.T) {
 		p.Heal()
 		time.Sleep(31 * time.Second)
 		for _, name := range names {
-			assert.Equal(t, "w", value(t, r, name))
+			assert.Equal(t, "w", spectest.Get(t, r, name))
 		}
 	}))
 }
 
 func TestPrevious(t *testing.T) {
-	t.Run("is the last different bytes, one step back", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
+	t.Run("is the last different bytes, one step back", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
 		refresh := func() secrets.Secret {
 			s, err := r.Refresh(t.Context(), "db")
 			require.NoError(t, err)
@@ -297,30 +286,30 @@ func (s *steps) option() secrets.Option {
 func TestClockSteps(t *testing.T) {
 	held := func(t *testing.T, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider, *steps) {
 		c := newSteps()
-		r, p := polled(t, map[string]string{"db": "one"}, append(opts, c.option())...)
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, append(opts, c.option())...)
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		return r, p, c
 	}
 
-	t.Run("a day ahead, as after a suspend, makes everything due within five seconds, and serves meanwhile", in(func(t *testing.T) {
+	t.Run("a day ahead, as after a suspend, makes everything due within five seconds, and serves meanwhile", spectest.Bubble(func(t *testing.T) {
 		r, p, c := held(t)
 		p.Set("db", "two")
 		time.Sleep(3 * time.Second)
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		c.step(24 * time.Hour)
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		time.Sleep(7 * time.Second)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 
-	t.Run("two days ahead expires a value only once its read has failed", in(func(t *testing.T) {
+	t.Run("two days ahead expires a value only once its read has failed", spectest.Bubble(func(t *testing.T) {
 		r, p, c := held(t, secrets.WithMaxStale(24*time.Hour))
 		release := p.Block("db")
 		c.step(48 * time.Hour)
 		time.Sleep(8 * time.Second)
-		assert.Equal(t, "one", value(t, r, "db"), "the read is under way")
+		assert.Equal(t, "one", spectest.Get(t, r, "db"), "the read is under way")
 		p.Fail("db", secrets.ErrUnavailable)
 		release()
 		time.Sleep(10 * time.Second)
@@ -328,38 +317,38 @@ func TestClockSteps(t *testing.T) {
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
 	}))
 
-	t.Run("a day back changes nothing", in(func(t *testing.T) {
+	t.Run("a day back changes nothing", spectest.Bubble(func(t *testing.T) {
 		r, p, c := held(t)
 		c.step(-24 * time.Hour)
 		time.Sleep(time.Minute)
 		assert.Equal(t, 1, p.Reads("db"))
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		time.Sleep(5 * time.Minute)
 		assert.Equal(t, 2, p.Reads("db"), "the TTL goes on as before")
 	}))
 
-	t.Run("in a sandbox that was frozen, on demand, is seen by the next Get", in(func(t *testing.T) {
+	t.Run("in a sandbox that was frozen, on demand, is seen by the next Get", spectest.Bubble(func(t *testing.T) {
 		r, p, c := held(t, secrets.WithOnDemand())
 		p.Set("db", "two")
 		time.Sleep(1500 * time.Millisecond)
 		c.step(time.Hour)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 }
 
 func TestDecodeOptions(t *testing.T) {
-	t.Run("a value that can no longer be decoded keeps the held one", in(func(t *testing.T) {
+	t.Run("a value that can no longer be decoded keeps the held one", spectest.Bubble(func(t *testing.T) {
 		p := secretstest.NewProvider(map[string]string{"key": base64.StdEncoding.EncodeToString([]byte("one\n"))})
 		p.Disable(secretstest.Watch)
-		r, err := secrets.Open(t.Context(), scheme(t, p)+"://?decode=base64&trim=newline&ttl=1m", secrets.WithLogger(nil))
+		r, err := secrets.Open(t.Context(), spectest.Scheme(t, p)+"://?decode=base64&trim=newline&ttl=1m", secrets.WithLogger(nil))
 		require.NoError(t, err)
 		defer r.Close()
-		assert.Equal(t, "one", value(t, r, "key"))
-		keepUsing(t, r, "key")
+		assert.Equal(t, "one", spectest.Get(t, r, "key"))
+		spectest.KeepUsing(t, r, "key")
 		p.Set("key", "%%%")
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		assert.Equal(t, "one", value(t, r, "key"))
+		assert.Equal(t, "one", spectest.Get(t, r, "key"))
 		assert.Equal(t, secrets.StateStale, r.Status()[0].State)
 	}))
 }

@@ -1,7 +1,6 @@
 package secrets_test
 
 import (
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,59 +9,27 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-// numbered returns n names that start with prefix.
-func numbered(prefix string, n int) []string {
-	names := make([]string, n)
-	for i := range names {
-		names[i] = fmt.Sprint(prefix, i)
-	}
-	return names
-}
-
-// nextReads returns when each document that is held is to be read, as Status tells, and the
-// first of these times.
-func nextReads(t testing.TB, r *secrets.Resolver) (next map[string]time.Time, first time.Time) {
-	t.Helper()
-	next = make(map[string]time.Time)
-	for _, s := range r.Status() {
-		if s.State == secrets.StateMissing {
-			continue
-		}
-		require.False(t, s.NextRead.IsZero(), s.Document)
-		next[s.Document] = s.NextRead
-		if first.IsZero() || s.NextRead.Before(first) {
-			first = s.NextRead
-		}
-	}
-	return next, first
-}
-
-// sleepUntil sleeps, and then waits for what happens at that time.
-func sleepUntil(at time.Time) {
-	time.Sleep(time.Until(at))
-	synctest.Wait()
-}
-
 func TestWhatIsRefreshedTogether(t *testing.T) {
 	const ttl = 5 * time.Minute
-	names := numbered("s", 100)
+	names := spectest.Numbered("s", 100)
 
 	for what, v := range map[string]secrets.Value{
 		"plain values":          {Data: []byte("v"), Version: "1"},
 		"values with a default": {Data: []byte(`{"value":"v"}`), Version: "1", Default: "value"},
 	} {
-		t.Run("is one batch of what is due within a tenth of the TTL, and nothing else: "+what, in(func(t *testing.T) {
-			r, p := polled(t, nil, secrets.WithTTL(ttl))
+		t.Run("is one batch of what is due within a tenth of the TTL, and nothing else: "+what, spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, nil, secrets.WithTTL(ttl))
 			for _, name := range names {
 				p.SetValue(name, v)
-				value(t, r, name) // each by itself, so that they are due at different times
+				spectest.Get(t, r, name) // each by itself, so that they are due at different times
 			}
-			next, first := nextReads(t, r)
+			next, first := spectest.NextReads(t, r)
 			p.ResetCalls()
-			sleepUntil(first)
+			spectest.SleepUntil(first)
 			for name, at := range next {
 				want := 0
 				if at.Sub(first) <= ttl/10 {
@@ -76,16 +43,16 @@ func TestWhatIsRefreshedTogether(t *testing.T) {
 
 	// Reading early what cannot be read together would only cost more reads.
 	each := func(what string, start func(t *testing.T) (*secrets.Resolver, *secretstest.Provider)) {
-		t.Run("is nothing where the provider takes no batches: each is read when it is due: "+what, in(func(t *testing.T) {
+		t.Run("is nothing where the provider takes no batches: each is read when it is due: "+what, spectest.Bubble(func(t *testing.T) {
 			r, p := start(t)
 			for _, name := range names {
 				p.Set(name, "v")
-				value(t, r, name)
+				spectest.Get(t, r, name)
 			}
-			next, first := nextReads(t, r)
+			next, first := spectest.NextReads(t, r)
 			p.ResetCalls()
 			for _, after := range []time.Duration{0, ttl / 20, ttl / 10} {
-				sleepUntil(first.Add(after))
+				spectest.SleepUntil(first.Add(after))
 				for name, at := range next {
 					want := 1
 					if at.After(time.Now()) {
@@ -98,55 +65,55 @@ func TestWhatIsRefreshedTogether(t *testing.T) {
 		}))
 	}
 	each("it has no such method", func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
-		p := quiet(nil)
-		return on(t, bare{p}, secrets.WithTTL(ttl)), p
+		p := spectest.NewPolled(nil)
+		return spectest.On(t, spectest.Singly(p), secrets.WithTTL(ttl)), p
 	})
 	each("it has refused one lately", func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
-		r, p := polled(t, nil, secrets.WithTTL(ttl))
+		r, p := spectest.Polled(t, nil, secrets.WithTTL(ttl))
 		p.Disable(secretstest.Batch)
 		require.Error(t, r.Preload(t.Context(), "no", "such"))
 		require.Equal(t, 1, p.Calls().Unsupported)
 		return r, p
 	})
 
-	t.Run("is not what the backend wants to be asked for at another time", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithTTL(ttl))
+	t.Run("is not what the backend wants to be asked for at another time", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithTTL(ttl))
 		start := time.Now()
 		p.SetValue("early", secrets.Value{Data: []byte("v"), Version: "1", RefreshAt: start.Add(time.Minute)})
 		p.SetValue("late", secrets.Value{Data: []byte("v"), Version: "1", RefreshAt: start.Add(time.Minute + 10*time.Second)})
-		value(t, r, "early")
-		value(t, r, "late")
-		next, first := nextReads(t, r)
+		spectest.Get(t, r, "early")
+		spectest.Get(t, r, "late")
+		next, first := spectest.NextReads(t, r)
 		require.WithinDuration(t, start.Add(time.Minute), first, time.Millisecond)
-		sleepUntil(first)
+		spectest.SleepUntil(first)
 		assert.Equal(t, 2, p.Reads("early"))
 		assert.Equal(t, 1, p.Reads("late"))
-		sleepUntil(next["late"])
+		spectest.SleepUntil(next["late"])
 		assert.Equal(t, 2, p.Reads("late"))
 	}))
 
-	t.Run("is not a lease: it is renewed by itself, and makes no new user", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithTTL(ttl))
+	t.Run("is not a lease: it is renewed by itself, and makes no new user", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithTTL(ttl))
 		start := time.Now()
 		p.SetValue("key", secrets.Value{Data: []byte("v"), Version: "1", RefreshAt: start.Add(50 * time.Second)})
-		lend(p, "creds", 90*time.Second, 0)
-		value(t, r, "key")
-		value(t, r, "creds")
-		next, first := nextReads(t, r)
+		spectest.Lend(p, "creds", 90*time.Second, 0)
+		spectest.Get(t, r, "key")
+		spectest.Get(t, r, "creds")
+		next, first := spectest.NextReads(t, r)
 		require.Equal(t, next["key"], first)
 		require.Less(t, next["creds"].Sub(first), ttl/10)
-		sleepUntil(first)
+		spectest.SleepUntil(first)
 		assert.Equal(t, 2, p.Reads("key"))
 		assert.Equal(t, 1, p.Reads("creds"))
 		assert.Zero(t, p.Calls().Renewals)
-		sleepUntil(next["creds"])
+		spectest.SleepUntil(next["creds"])
 		assert.Equal(t, 1, p.Reads("creds"))
 		assert.Equal(t, 1, p.Calls().Renewals)
 	}))
 
-	t.Run("is read, and not renewed, when there is only one and it is no lease", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(ttl))
-		value(t, r, "db")
+	t.Run("is read, and not renewed, when there is only one and it is no lease", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(ttl))
+		spectest.Get(t, r, "db")
 		time.Sleep(ttl)
 		assert.Equal(t, 2, p.Reads("db"))
 		assert.Zero(t, p.Calls().Renewals, "the provider was given no lease to renew")
@@ -157,20 +124,20 @@ func TestWhatIsRefreshedTogether(t *testing.T) {
 // a hundred documents.
 func TestRefreshesInFlightAreAHundredDocumentsInAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		few, many := numbered("few", 25), numbered("many", 90)
-		r, p := polled(t, nil, secrets.WithTTL(100*time.Second), secrets.WithTimeout(5*time.Minute))
+		few, many := spectest.Numbered("few", 25), spectest.Numbered("many", 90)
+		r, p := spectest.Polled(t, nil, secrets.WithTTL(100*time.Second), secrets.WithTimeout(5*time.Minute))
 		for _, name := range append(few, many...) {
 			p.Set(name, "v")
 		}
 		start := time.Now()
 		require.NoError(t, r.Preload(t.Context(), few...)) // due after 80 to 100 seconds
-		sleepUntil(start.Add(36 * time.Second))
+		spectest.SleepUntil(start.Add(36 * time.Second))
 		require.NoError(t, r.Preload(t.Context(), many...)) // after 116 to 136
 		p.ResetCalls()
 		release := p.Block(secretstest.All)
-		sleepUntil(start.Add(110 * time.Second))
+		spectest.SleepUntil(start.Add(110 * time.Second))
 		require.Equal(t, 25, p.Calls().Reads)
-		sleepUntil(start.Add(140 * time.Second))
+		spectest.SleepUntil(start.Add(140 * time.Second))
 		assert.Equal(t, 25+75, p.Calls().Reads, "there is room for 75 beside the 25 that hang")
 		assert.Equal(t, 2, p.Calls().InFlight)
 		release()

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -42,14 +43,11 @@ func (rt *readTimes) since(start time.Time) (after []time.Duration) {
 	return after
 }
 
-// rarely keeps the refresher from reading while a test counts reads.
-func rarely() secrets.Option { return secrets.WithTTL(20 * time.Hour) }
-
 func unchanged() (secrets.Value, error) { return secrets.Value{Data: []byte("one"), Version: "1"}, nil }
 
 func TestReadsForAnotherVersion(t *testing.T) {
-	t.Run("come at once and then 0.2 s apart, doubling to 3 s, each anywhere in the later half of that, for ten seconds", in(func(t *testing.T) {
-		r, p := polled(t, nil, rarely())
+	t.Run("come at once and then 0.2 s apart, doubling to 3 s, each anywhere in the later half of that, for ten seconds", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, spectest.Rarely())
 		var reads readTimes
 		reads.readAt(p, "db", unchanged)
 		s, err := r.Get(t.Context(), "db")
@@ -85,8 +83,8 @@ func TestReadsForAnotherVersion(t *testing.T) {
 		}
 	}))
 
-	t.Run("that fail go on for a minute after somebody asked, and then end", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithOnDemand())
+	t.Run("that fail go on for a minute after somebody asked, and then end", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithOnDemand())
 		var reads readTimes
 		reads.readAt(p, "db", unchanged)
 		s, err := r.Get(t.Context(), "db")
@@ -101,8 +99,8 @@ func TestReadsForAnotherVersion(t *testing.T) {
 		assert.LessOrEqual(t, last, time.Minute)
 	}))
 
-	t.Run("end with the outage, once the ten seconds are over", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithOnDemand())
+	t.Run("end with the outage, once the ten seconds are over", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithOnDemand())
 		var reads readTimes
 		reads.readAt(p, "db", unchanged)
 		s, err := r.Get(t.Context(), "db")
@@ -118,8 +116,8 @@ func TestReadsForAnotherVersion(t *testing.T) {
 		assert.LessOrEqual(t, after[len(after)-1], 33*time.Second)
 	}))
 
-	t.Run("end once the secret is deleted", in(func(t *testing.T) {
-		r, p := polled(t, nil, rarely())
+	t.Run("end once the secret is deleted", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, spectest.Rarely())
 		var reads readTimes
 		reads.readAt(p, "db", unchanged)
 		s, err := r.Get(t.Context(), "db")
@@ -135,8 +133,8 @@ func TestReadsForAnotherVersion(t *testing.T) {
 		assert.Equal(t, n, p.Reads("db"))
 	}))
 
-	t.Run("end with the resolver", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, rarely())
+	t.Run("end with the resolver", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
 		s, err := r.Get(t.Context(), "db")
 		require.NoError(t, err)
 		r.Invalidate(s)
@@ -150,8 +148,8 @@ func TestReadsForAnotherVersion(t *testing.T) {
 		assert.Equal(t, n, p.Reads("db"))
 	}))
 
-	t.Run("start anew, and at once, when a version is rejected that came back", in(func(t *testing.T) {
-		r, p := polled(t, nil, rarely())
+	t.Run("start anew, and at once, when a version is rejected that came back", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, spectest.Rarely())
 		var reads readTimes
 		reads.readAt(p, "db", unchanged)
 		s, err := r.Get(t.Context(), "db")
@@ -159,22 +157,22 @@ func TestReadsForAnotherVersion(t *testing.T) {
 		r.Invalidate(s)
 		time.Sleep(4 * time.Second)
 		p.Set("db", "two")
-		for value(t, r, "db") == "one" {
+		for spectest.Get(t, r, "db") == "one" {
 			time.Sleep(time.Millisecond)
 		}
 		synctest.Wait() // for the reads to end
 		reads.readAt(p, "db", unchanged)
 		_, err = r.Refresh(t.Context(), "db")
 		require.NoError(t, err)
-		require.Equal(t, "one", value(t, r, "db"))
+		require.Equal(t, "one", spectest.Get(t, r, "db"))
 
 		p.Set("db", "two")
 		r.Invalidate(s)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 
-	t.Run("wait for the one that was under way when the version was rejected, and Get for the first of them", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, rarely())
+	t.Run("wait for the one that was under way when the version was rejected, and Get for the first of them", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
 		s, err := r.Get(t.Context(), "db")
 		require.NoError(t, err)
 		release := p.Block("db")
@@ -187,7 +185,7 @@ func TestReadsForAnotherVersion(t *testing.T) {
 			release()
 		}()
 		start := time.Now()
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		assert.Equal(t, 500*time.Millisecond, time.Since(start))
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
@@ -195,8 +193,8 @@ func TestReadsForAnotherVersion(t *testing.T) {
 
 func TestInvalidateOfAField(t *testing.T) {
 	for _, key := range []string{"password", "", "a#b", "#", "/password"} {
-		t.Run("reads the document again, whatever the key: "+key, in(func(t *testing.T) {
-			r, p := polled(t, map[string]string{"db": `{"password":"one","":"one","a#b":"one","#":"one"}`}, rarely())
+		t.Run("reads the document again, whatever the key: "+key, spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, map[string]string{"db": `{"password":"one","":"one","a#b":"one","#":"one"}`}, spectest.Rarely())
 			s, err := r.Get(t.Context(), "db")
 			require.NoError(t, err)
 			f, err := s.Field(key)
@@ -209,9 +207,9 @@ func TestInvalidateOfAField(t *testing.T) {
 		}))
 	}
 
-	t.Run("of a secret that came from nowhere does nothing", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, rarely())
-		value(t, r, "db")
+	t.Run("of a secret that came from nowhere does nothing", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
+		spectest.Get(t, r, "db")
 		f, err := secretstest.Value(`{"db":"one"}`).Field("db")
 		require.NoError(t, err)
 		r.Invalidate(f)

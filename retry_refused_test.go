@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -32,8 +33,8 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		}
 	}
 
-	t.Run("ends ten seconds after its first rejection, and tells when the next try is", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"}, rarely())
+	t.Run("ends ten seconds after its first rejection, and tells when the next try is", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
 		time.Sleep(time.Hour)
 		start := time.Now()
 		tries := 0
@@ -44,8 +45,8 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		require.ErrorIs(t, err, errWrongPassword)
 	}))
 
-	t.Run("does not wait once the ten seconds are over, and tells what the last one said who tried", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"}, rarely())
+	t.Run("does not wait once the ten seconds are over, and tells what the last one said who tried", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
 		require.Error(t, retry(t, r, refuse))
 		time.Sleep(10 * time.Second) // the second rejection, at 5 s, had the backend read for ten seconds more
 		start := time.Now()
@@ -55,7 +56,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		assert.ErrorIs(t, err, errWrongPassword)
 	}))
 
-	t.Run("tells of a rejection without a reason, and while another tries", in(func(t *testing.T) {
+	t.Run("tells of a rejection without a reason, and while another tries", spectest.Bubble(func(t *testing.T) {
 		r, _ := wrong(t)
 		go func() { assert.NoError(t, retry(t, r, later(time.Minute, accept))) }()
 		time.Sleep(20 * time.Second)
@@ -69,7 +70,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 	// outage returns a resolver whose only password was rejected 45 seconds ago
 	// and is to be tried again in 75, and whose backend fails now.
 	outage := func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
-		r, p := polled(t, map[string]string{"db": "one"}, rarely())
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
 		time.Sleep(time.Hour)
 		require.Error(t, retry(t, r, refuse)) // at 0 and 5 s, until 10 s
 		time.Sleep(20 * time.Second)
@@ -81,7 +82,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		return r, p
 	}
 
-	t.Run("waits ten seconds for the end of an outage, and tells of that", in(func(t *testing.T) {
+	t.Run("waits ten seconds for the end of an outage, and tells of that", spectest.Bubble(func(t *testing.T) {
 		r, _ := outage(t)
 		start := time.Now()
 		err := retry(t, r, never(t))
@@ -92,7 +93,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		assert.NotErrorIs(t, err, secrets.ErrUnavailable, "the class is one")
 	}))
 
-	t.Run("tries another version within 3 seconds of the end of an outage", in(func(t *testing.T) {
+	t.Run("tries another version within 3 seconds of the end of an outage", spectest.Bubble(func(t *testing.T) {
 		r, p := outage(t)
 		time.AfterFunc(6*time.Second, func() {
 			p.Heal()
@@ -106,8 +107,8 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		assert.InDelta(t, 7.5, time.Since(start).Seconds(), 1.5)
 	}))
 
-	t.Run("returns its own rejection when its context ends", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"}, rarely())
+	t.Run("returns its own rejection when its context ends", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err := r.Retry(ctx, "db", isWrongPassword, func(context.Context, secrets.Secret) error { return errWrongPassword })
@@ -116,8 +117,8 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	}))
 
-	t.Run("tells of another's rejection when its context ends", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"}, rarely())
+	t.Run("tells of another's rejection when its context ends", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
 		go func() { _ = retry(t, r, refuse) }()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -128,7 +129,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	}))
 
-	t.Run("tells that the secret was deleted meanwhile", in(func(t *testing.T) {
+	t.Run("tells that the secret was deleted meanwhile", spectest.Bubble(func(t *testing.T) {
 		r, p := wrong(t)
 		time.AfterFunc(time.Second, func() { p.Delete("db") })
 		var wg sync.WaitGroup
@@ -138,7 +139,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		wg.Wait()
 	}))
 
-	t.Run("tells that the resolver was closed meanwhile", in(func(t *testing.T) {
+	t.Run("tells that the resolver was closed meanwhile", spectest.Bubble(func(t *testing.T) {
 		r, _ := wrong(t)
 		time.AfterFunc(time.Second, func() { assert.NoError(t, r.Close()) })
 		start := time.Now()
@@ -148,15 +149,15 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		require.NotErrorIs(t, err, secrets.ErrUnavailable)
 	}))
 
-	t.Run("tells the version of a secret that is not kept", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
+	t.Run("tells the version of a secret that is not kept", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
 		err := retry(t, r, refuse)
 		refused(t, err, "version v1 was rejected and there is no other")
 		assert.ErrorIs(t, err, errWrongPassword)
 	}))
 
-	t.Run("needs either function", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"})
+	t.Run("needs either function", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"})
 		fn := func(context.Context, secrets.Secret) error { return nil }
 		require.ErrorIs(t, r.Retry(t.Context(), "db", nil, fn), secrets.ErrInvalid)
 		require.ErrorIs(t, r.Retry(t.Context(), "db", isWrongPassword, nil), secrets.ErrInvalid)
@@ -164,7 +165,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 }
 
 func TestRetryBesidesARejection(t *testing.T) {
-	t.Run("of another secret is free", in(func(t *testing.T) {
+	t.Run("of another secret is free", spectest.Bubble(func(t *testing.T) {
 		r, p := wrong(t)
 		p.Set("other", "right")
 		start := time.Now()
@@ -173,8 +174,8 @@ func TestRetryBesidesARejection(t *testing.T) {
 		assert.Zero(t, time.Since(start))
 	}))
 
-	t.Run("of a secret that is not kept is free", in(func(t *testing.T) {
-		r, p := lent(t, secrets.WithTTL(0))
+	t.Run("of a secret that is not kept is free", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t, secrets.WithTTL(0))
 		p.Set("db", "right")
 		s, err := r.Get(t.Context(), "creds")
 		require.NoError(t, err)
@@ -189,7 +190,7 @@ func TestRetryOfAFieldThatGoes(t *testing.T) {
 	// going has the field of a rejected version go from the newer one, a second
 	// after the rejection.
 	going := func(t *testing.T, r *secrets.Resolver, p *secretstest.Provider, name string, after func()) (tries int, err error) {
-		value(t, r, "db#user")
+		spectest.Get(t, r, "db#user")
 		err = r.Retry(t.Context(), name, isWrongPassword, func(_ context.Context, s secrets.Secret) error {
 			if tries++; tries == 1 {
 				time.AfterFunc(time.Second, func() {
@@ -203,26 +204,26 @@ func TestRetryOfAFieldThatGoes(t *testing.T) {
 	}
 	docs := map[string]string{"db": `{"password":"p","user":"u"}`}
 
-	t.Run("is told that it is not found", in(func(t *testing.T) {
-		r, p := polled(t, docs, rarely())
+	t.Run("is told that it is not found", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs, spectest.Rarely())
 		tries, err := going(t, r, p, "db#password", func() {})
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.Equal(t, 1, tries)
 	}))
 
-	t.Run("is told that it is not found while somebody watches it", in(func(t *testing.T) {
-		r, p := polled(t, docs, rarely())
-		value(t, r, "db")
-		w := watch(t, r, "db#password")
+	t.Run("is told that it is not found while somebody watches it", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs, spectest.Rarely())
+		spectest.Get(t, r, "db")
+		w := spectest.Watch(t, r, "db#password")
 		tries, err := going(t, r, p, "db#password", func() {})
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.Equal(t, 1, tries)
-		assert.Equal(t, []string{"p", "<not found>"}, w.all())
+		assert.Equal(t, []string{"p", "<not found>"}, w.All())
 	}))
 
 	for _, why := range []error{secrets.ErrPermission, secrets.ErrUnavailable} {
-		t.Run("is told so if it is not known where it is now: "+why.Error(), in(func(t *testing.T) {
-			r, p := polled(t, docs, rarely(), secrets.WithNegativeTTL(time.Millisecond))
+		t.Run("is told so if it is not known where it is now: "+why.Error(), spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, docs, spectest.Rarely(), secrets.WithNegativeTTL(time.Millisecond))
 			start := time.Now()
 			tries, err := going(t, r, p, "db/password", func() { p.Fail("db/password", why) })
 			require.ErrorIs(t, err, secrets.ErrUnauthenticated)

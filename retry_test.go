@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 var errWrongPassword = errors.New("password authentication failed")
@@ -52,62 +53,62 @@ func (db *database) tried(password string) int {
 }
 
 func TestInvalidate(t *testing.T) {
-	t.Run("of the held version reads again, and Get waits for that", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("of the held version reads again, and Get waits for that", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		s, err := r.Get(t.Context(), "db")
 		require.NoError(t, err)
 		p.Set("db", "two")
 		p.Delay("db", 300*time.Millisecond)
 		r.Invalidate(s)
 		start := time.Now()
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		assert.Equal(t, 300*time.Millisecond, time.Since(start))
 		r.Invalidate(s)
 		time.Sleep(time.Minute)
 		assert.Equal(t, 2, p.Reads("db"), "a newer version is held: nothing happens")
 	}))
 
-	t.Run("of a backend that hangs delays Get by a second at most", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("of a backend that hangs delays Get by a second at most", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		s, _ := r.Get(t.Context(), "db")
 		defer p.Block("db")()
 		r.Invalidate(s)
 		start := time.Now()
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		assert.Equal(t, time.Second, time.Since(start))
 	}))
 
-	t.Run("delays Get until its context ends, and no longer", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("delays Get until its context ends, and no longer", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		s, _ := r.Get(t.Context(), "db")
 		defer p.Block("db")()
 		r.Invalidate(s)
 		start := time.Now()
-		get := ask(300*time.Millisecond, getting(r, "db"))
-		<-get.done
-		require.NoError(t, get.err)
-		assert.Equal(t, "one", get.text)
+		get := spectest.Ask(300*time.Millisecond, spectest.Getting(r, "db"))
+		<-get.Done
+		require.NoError(t, get.Err)
+		assert.Equal(t, "one", get.Text)
 		assert.Equal(t, 300*time.Millisecond, time.Since(start))
 	}))
 
-	t.Run("of what has just gone has Get wait for where it is found next", in(func(t *testing.T) {
-		old, next := quiet(map[string]string{"db": "one"}), quiet(map[string]string{"db": "two"})
-		r := on(t, secrets.Chain(old, next), rarely())
+	t.Run("of what has just gone has Get wait for where it is found next", spectest.Bubble(func(t *testing.T) {
+		old, next := spectest.NewPolled(map[string]string{"db": "one"}), spectest.NewPolled(map[string]string{"db": "two"})
+		r := spectest.On(t, secrets.Chain(old, next), spectest.Rarely())
 		s, _ := r.Get(t.Context(), "db")
 		old.Delete("db")
 		next.Delay("db", 600*time.Millisecond)
 		start := time.Now()
-		refresh := ask(time.Minute, refreshing(r, "db"))
+		refresh := spectest.Ask(time.Minute, spectest.Refreshing(r, "db"))
 		old.Delay("db", 100*time.Millisecond)
 		r.Invalidate(s)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		assert.Equal(t, 600*time.Millisecond, time.Since(start))
-		<-refresh.done
+		<-refresh.Done
 	}))
 
-	t.Run("of what has gone, it is not known where to, has Get wait for the read", in(func(t *testing.T) {
-		old, next := quiet(map[string]string{"db": "one"}), quiet(nil)
-		r := on(t, secrets.Chain(old, next), rarely())
+	t.Run("of what has gone, it is not known where to, has Get wait for the read", spectest.Bubble(func(t *testing.T) {
+		old, next := spectest.NewPolled(map[string]string{"db": "one"}), spectest.NewPolled(nil)
+		r := spectest.On(t, secrets.Chain(old, next), spectest.Rarely())
 		s, _ := r.Get(t.Context(), "db")
 		old.Delete("db")
 		next.Fail("db", secrets.ErrPermission)
@@ -116,32 +117,32 @@ func TestInvalidate(t *testing.T) {
 		old.Delay("db", 100*time.Millisecond)
 		start := time.Now()
 		r.Invalidate(s)
-		assert.Equal(t, "one", value(t, r, "db"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		assert.Equal(t, 100*time.Millisecond, time.Since(start))
 	}))
 
-	t.Run("of a version that the backend still has reads a few times more, within ten seconds", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("of a version that the backend still has reads a few times more, within ten seconds", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		s, _ := r.Get(t.Context(), "db")
 		r.Invalidate(s)
 		time.Sleep(4 * time.Second)
 		p.Set("db", "two")
 		time.Sleep(5 * time.Second)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		assert.LessOrEqual(t, p.Reads("db"), 9)
 	}))
 
-	t.Run("is told in Status", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": `{"password":"one"}`})
+	t.Run("is told in Status", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": `{"password":"one"}`})
 		s, _ := r.Get(t.Context(), "db")
 		f, err := s.Field("password")
 		require.NoError(t, err)
 		r.Invalidate(f)
-		assert.Equal(t, time.Now(), stateOf(t, r, "db").RejectedAt)
+		assert.Equal(t, time.Now(), spectest.StatusOf(t, r, "db").RejectedAt)
 	}))
 
-	t.Run("of what has moved to a document whose version is called the same does nothing", in(func(t *testing.T) {
-		r, p := polled(t, nil, rarely())
+	t.Run("of what has moved to a document whose version is called the same does nothing", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, spectest.Rarely())
 		p.SetValue("db", secrets.Value{Data: []byte(`{"password":"one"}`), Version: "1"})
 		old, err := r.Get(t.Context(), "db/password")
 		require.NoError(t, err)
@@ -157,10 +158,10 @@ func TestInvalidate(t *testing.T) {
 		assert.Zero(t, time.Since(start))
 	}))
 
-	t.Run("of a secret that came from elsewhere does nothing", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
-		other, _ := polled(t, map[string]string{"db": "two", "x": "y"})
+	t.Run("of a secret that came from elsewhere does nothing", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
+		other, _ := spectest.Polled(t, map[string]string{"db": "two", "x": "y"})
 		_, _ = other.Refresh(t.Context(), "db")
 		s, _ := other.Get(t.Context(), "x")
 		r.Invalidate(s)
@@ -171,9 +172,9 @@ func TestInvalidate(t *testing.T) {
 }
 
 func TestRetry(t *testing.T) {
-	t.Run("of a thousand goroutines that reject one version is one read once it has changed, and no failure", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
+	t.Run("of a thousand goroutines that reject one version is one read once it has changed, and no failure", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
 		db := newDatabase("two")
 		p.Set("db", "two")
 		var wg sync.WaitGroup
@@ -190,8 +191,8 @@ func TestRetry(t *testing.T) {
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 
-	t.Run("outlasts a manager that has the new version two seconds after the database", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("outlasts a manager that has the new version two seconds after the database", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		db := newDatabase("one")
 		require.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
 		db.set("two")
@@ -213,8 +214,8 @@ func TestRetry(t *testing.T) {
 		assert.LessOrEqual(t, p.Reads("db"), 8)
 	}))
 
-	t.Run("with a password that is simply wrong tries it rarely, however many workers there are", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "wrong"})
+	t.Run("with a password that is simply wrong tries it rarely, however many workers there are", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "wrong"})
 		db := newDatabase("right")
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
@@ -243,12 +244,12 @@ func TestRetry(t *testing.T) {
 		require.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login), "an accepted version is free again")
 	}))
 
-	t.Run("gives a different version at once, also one that comes after the window", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
+	t.Run("gives a different version at once, also one that comes after the window", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
 		db := newDatabase("two")
 		require.Error(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
 		time.Sleep(30 * time.Second)
-		keepUsing(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		p.Set("db", "two")
 		time.Sleep(time.Minute)
 		start := time.Now()
@@ -256,9 +257,9 @@ func TestRetry(t *testing.T) {
 		assert.Zero(t, time.Since(start))
 	}))
 
-	t.Run("sees a rotation that happened during an outage within five seconds of its end", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
+	t.Run("sees a rotation that happened during an outage within five seconds of its end", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
 		db := newDatabase("two")
 		p.Set("db", "two")
 		p.Fail("db", secrets.ErrUnavailable)
@@ -285,8 +286,8 @@ func TestRetry(t *testing.T) {
 		wg.Wait()
 	}))
 
-	t.Run("returns an error of fn that is no rejection, and does not read again", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("returns an error of fn that is no rejection, and does not read again", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		boom := errors.New("boom")
 		err := r.Retry(t.Context(), "db", isWrongPassword, func(context.Context, secrets.Secret) error { return boom })
 		require.ErrorIs(t, err, boom)
@@ -294,8 +295,8 @@ func TestRetry(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("obeys its context while it waits for another version, and tells the rejection", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"})
+	t.Run("obeys its context while it waits for another version, and tells the rejection", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
@@ -305,8 +306,8 @@ func TestRetry(t *testing.T) {
 		assert.Equal(t, time.Second, time.Since(start))
 	}))
 
-	t.Run("gives the turn back when fn panics or fails otherwise", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"})
+	t.Run("gives the turn back when fn panics or fails otherwise", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"})
 		db := newDatabase("two")
 		require.Error(t, r.Retry(t.Context(), "db", isWrongPassword, db.login)) // at 0 and 5 s, until 10 s
 		time.Sleep(20 * time.Second)
@@ -318,15 +319,15 @@ func TestRetry(t *testing.T) {
 		require.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
 	}))
 
-	t.Run("needs both functions", in(func(t *testing.T) {
-		r, _ := polled(t, nil)
+	t.Run("needs both functions", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, nil)
 		require.ErrorIs(t, r.Retry(t.Context(), "db", nil, nil), secrets.ErrInvalid)
 	}))
 }
 
 func TestTurnThatEndsAfterItsVersionWasReplaced(t *testing.T) {
-	t.Run("leaves the version to others when it comes back", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("leaves the version to others when it comes back", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		set := func(v string) {
 			p.SetFunc("db", func(context.Context) (secrets.Value, error) {
 				return secrets.Value{Data: []byte(v), Version: v}, nil
@@ -355,26 +356,26 @@ func TestTurnThatEndsAfterItsVersionWasReplaced(t *testing.T) {
 
 func TestFieldThatIsGone(t *testing.T) {
 	gone := func(t *testing.T, why error) *secrets.Resolver {
-		r, p := polled(t, map[string]string{"db": `{"password":"p","user":"u"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
-		require.Equal(t, "p", value(t, r, "db/password"))
-		keepUsing(t, r, "db#user")
-		keepUsing(t, r, "db/password")
+		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"p","user":"u"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
+		require.Equal(t, "p", spectest.Get(t, r, "db/password"))
+		spectest.KeepUsing(t, r, "db#user")
+		spectest.KeepUsing(t, r, "db/password")
 		p.Fail("db/password", why)
 		p.Set("db", `{"user":"u"}`)
 		time.Sleep(10 * time.Minute)
 		return r
 	}
 	for _, why := range []error{secrets.ErrPermission, secrets.ErrUnavailable} {
-		t.Run("from a document that is fresh is served until MaxStale: "+why.Error(), in(func(t *testing.T) {
+		t.Run("from a document that is fresh is served until MaxStale: "+why.Error(), spectest.Bubble(func(t *testing.T) {
 			r := gone(t, why)
-			require.Equal(t, "p", value(t, r, "db/password"))
+			require.Equal(t, "p", spectest.Get(t, r, "db/password"))
 			time.Sleep(time.Hour)
 			_, err := r.Get(t.Context(), "db/password")
 			assert.ErrorIs(t, err, why)
-			assert.Equal(t, "u", value(t, r, "db#user"))
+			assert.Equal(t, "u", spectest.Get(t, r, "db#user"))
 		}))
 	}
-	t.Run("is tried once by Retry", in(func(t *testing.T) {
+	t.Run("is tried once by Retry", spectest.Bubble(func(t *testing.T) {
 		r := gone(t, secrets.ErrPermission)
 		tries := 0
 		err := r.Retry(t.Context(), "db/password", isWrongPassword, func(context.Context, secrets.Secret) error {
@@ -387,8 +388,8 @@ func TestFieldThatIsGone(t *testing.T) {
 }
 
 func TestRetryOfWhatIsNotKept(t *testing.T) {
-	t.Run("tries a version once, and another one at once", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
+	t.Run("tries a version once, and another one at once", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
 		var tried []string
 		try := func(_ context.Context, s secrets.Secret) error {
 			if tried = append(tried, s.Reveal()); s.Reveal() == "three" {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -39,7 +40,7 @@ func later(d time.Duration, fn func(string) error) func(string) error {
 // wrong returns a resolver whose only password has been rejected just now, and
 // is to be tried again in 5 seconds.
 func wrong(t testing.TB, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
-	r, p := polled(t, map[string]string{"db": "one"}, append(opts, rarely())...)
+	r, p := spectest.Polled(t, map[string]string{"db": "one"}, append(opts, spectest.Rarely())...)
 	s, err := r.Get(t.Context(), "db")
 	require.NoError(t, err)
 	r.Invalidate(s)
@@ -47,7 +48,7 @@ func wrong(t testing.TB, opts ...secrets.Option) (*secrets.Resolver, *secretstes
 }
 
 func TestTurns(t *testing.T) {
-	t.Run("of a password that becomes too old while it is waited for do not come", in(func(t *testing.T) {
+	t.Run("of a password that becomes too old while it is waited for do not come", spectest.Bubble(func(t *testing.T) {
 		r, p := wrong(t, secrets.WithMaxStale(4*time.Second))
 		p.Fail("db", secrets.ErrUnavailable)
 		tries := 0
@@ -56,8 +57,8 @@ func TestTurns(t *testing.T) {
 		assert.Zero(t, tries)
 	}))
 
-	t.Run("of a password that stays wrong come 5 s, 30 s, 2 min and 8 min after the first rejection, then every 10 min", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"}, rarely())
+	t.Run("of a password that stays wrong come 5 s, 30 s, 2 min and 8 min after the first rejection, then every 10 min", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
 		var tries []time.Time
 		for len(tries) < 10 {
 			require.Error(t, retry(t, r, func(string) error {
@@ -72,7 +73,7 @@ func TestTurns(t *testing.T) {
 		}
 	}))
 
-	t.Run("are not put off by those who say again that it is wrong", in(func(t *testing.T) {
+	t.Run("are not put off by those who say again that it is wrong", spectest.Bubble(func(t *testing.T) {
 		r, _ := wrong(t)
 		start := time.Now()
 		time.Sleep(4 * time.Second)
@@ -83,7 +84,7 @@ func TestTurns(t *testing.T) {
 		assert.Equal(t, 5*time.Second, time.Since(start))
 	}))
 
-	t.Run("are taken by one caller at a time, however long that takes", in(func(t *testing.T) {
+	t.Run("are taken by one caller at a time, however long that takes", spectest.Bubble(func(t *testing.T) {
 		r, _ := wrong(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -107,7 +108,7 @@ func TestTurns(t *testing.T) {
 		assert.Equal(t, int32(2), tries.Load(), "at 5 s, and 25 s after that was over")
 	}))
 
-	t.Run("last until rejected has said what the error is", in(func(t *testing.T) {
+	t.Run("last until rejected has said what the error is", spectest.Bubble(func(t *testing.T) {
 		r, _ := wrong(t)
 		time.Sleep(5 * time.Second)
 		go func() {
@@ -140,7 +141,7 @@ func TestTurns(t *testing.T) {
 			return retry(t, r, fn)
 		}
 
-		t.Run("pass to another a second after one whose fn "+what, in(func(t *testing.T) {
+		t.Run("pass to another a second after one whose fn "+what, spectest.Bubble(func(t *testing.T) {
 			r, _ := wrong(t)
 			time.Sleep(5 * time.Second)
 			require.ErrorIs(t, try(t, r, fn), errBoom)
@@ -149,8 +150,8 @@ func TestTurns(t *testing.T) {
 			assert.Equal(t, time.Second, time.Since(start))
 		}))
 
-		t.Run("are not ended by a try from before the rejection whose fn "+what, in(func(t *testing.T) {
-			r, _ := polled(t, map[string]string{"db": "one"}, rarely())
+		t.Run("are not ended by a try from before the rejection whose fn "+what, spectest.Bubble(func(t *testing.T) {
+			r, _ := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
 			s, err := r.Get(t.Context(), "db")
 			require.NoError(t, err)
 			var wg sync.WaitGroup
@@ -169,7 +170,7 @@ func TestTurns(t *testing.T) {
 			wg.Wait()
 		}))
 
-		t.Run("of a secret that is deleted meanwhile end, also if fn "+what, in(func(t *testing.T) {
+		t.Run("of a secret that is deleted meanwhile end, also if fn "+what, spectest.Bubble(func(t *testing.T) {
 			r, p := wrong(t)
 			time.Sleep(5 * time.Second)
 			require.ErrorIs(t, try(t, r, func(password string) error {
@@ -181,8 +182,8 @@ func TestTurns(t *testing.T) {
 			require.ErrorIs(t, retry(t, r, accept), secrets.ErrNotFound)
 		}))
 
-		t.Run("of a version that is accepted meanwhile end, also if fn "+what, in(func(t *testing.T) {
-			r, _ := polled(t, map[string]string{"db": "one"}, rarely())
+		t.Run("of a version that is accepted meanwhile end, also if fn "+what, spectest.Bubble(func(t *testing.T) {
+			r, _ := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
 			s, err := r.Get(t.Context(), "db")
 			require.NoError(t, err)
 			go func() { assert.NoError(t, retry(t, r, later(6*time.Second, accept))) }()
@@ -211,7 +212,7 @@ func TestRejectedVersionsOfADocument(t *testing.T) {
 		return errors.Is(r.Retry(ctx, "db", isWrongPassword, func(context.Context, secrets.Secret) error { return errBoom }), context.DeadlineExceeded)
 	}
 	reject := func(t *testing.T, versions int) (*secrets.Resolver, *secretstest.Provider) {
-		r, p := polled(t, nil, rarely())
+		r, p := spectest.Polled(t, nil, spectest.Rarely())
 		for v := 1; v <= versions; v++ {
 			hold(t, r, p, v)
 			s, err := r.Get(t.Context(), "db")
@@ -222,7 +223,7 @@ func TestRejectedVersionsOfADocument(t *testing.T) {
 		return r, p
 	}
 
-	t.Run("are remembered when they come back, up to four", in(func(t *testing.T) {
+	t.Run("are remembered when they come back, up to four", spectest.Bubble(func(t *testing.T) {
 		r, p := reject(t, 4)
 		for v := 1; v <= 4; v++ {
 			hold(t, r, p, v)
@@ -232,7 +233,7 @@ func TestRejectedVersionsOfADocument(t *testing.T) {
 		assert.False(t, known(t, r))
 	}))
 
-	t.Run("are forgotten one by one when there are more, the oldest first", in(func(t *testing.T) {
+	t.Run("are forgotten one by one when there are more, the oldest first", spectest.Bubble(func(t *testing.T) {
 		r, p := reject(t, 5)
 		for v := 5; v >= 1; v-- {
 			hold(t, r, p, v)
@@ -240,7 +241,7 @@ func TestRejectedVersionsOfADocument(t *testing.T) {
 		}
 	}))
 
-	t.Run("are forgotten one by one when they are accepted", in(func(t *testing.T) {
+	t.Run("are forgotten one by one when they are accepted", spectest.Bubble(func(t *testing.T) {
 		for accepted := 1; accepted <= 3; accepted++ {
 			r, p := reject(t, 3)
 			hold(t, r, p, accepted)
@@ -249,7 +250,7 @@ func TestRejectedVersionsOfADocument(t *testing.T) {
 			require.False(t, known(t, r))
 			for v := 1; v <= 3; v++ {
 				hold(t, r, p, v)
-				s := stateOf(t, r, "db")
+				s := spectest.StatusOf(t, r, "db")
 				assert.Equal(t, v == accepted, s.RejectedAt.IsZero(), "%d of which %d was accepted", v, accepted)
 			}
 		}

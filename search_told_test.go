@@ -10,11 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestWhatASearchRemembers(t *testing.T) {
-	t.Run("is told with how long ago the backend said it", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("is told with how long ago the backend said it", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		time.Sleep(time.Hour)
 		_, err := r.Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
@@ -26,24 +27,24 @@ func TestWhatASearchRemembers(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("is not told to who can have the answer of a read that is under way", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("is not told to who can have the answer of a read that is under way", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		_, err := r.Get(t.Context(), "db#user")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		p.Set("db", `{"user":"u","password":"p"}`)
 		p.Delay("db", time.Second)
-		refresh := ask(time.Minute, refreshing(r, "db#user"))
-		assert.Equal(t, "p", value(t, r, "db#password"))
-		<-refresh.done
-		assert.Equal(t, "u", refresh.text)
+		refresh := spectest.Ask(time.Minute, spectest.Refreshing(r, "db#user"))
+		assert.Equal(t, "p", spectest.Get(t, r, "db#password"))
+		<-refresh.Done
+		assert.Equal(t, "u", refresh.Text)
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 
-	t.Run("is no lease to a Refresh, which reads what is lent anew", in(func(t *testing.T) {
+	t.Run("is no lease to a Refresh, which reads what is lent anew", spectest.Bubble(func(t *testing.T) {
 		for _, opts := range [][]secrets.Option{nil, {secrets.WithTTL(0)}} {
-			r, p := lent(t, opts...)
-			first := value(t, r, "creds")
-			assert.Equal(t, first, value(t, r, "creds"))
+			r, p := spectest.Lent(t, opts...)
+			first := spectest.Get(t, r, "creds")
+			assert.Equal(t, first, spectest.Get(t, r, "creds"))
 			require.Equal(t, 1, p.Reads("creds"))
 			s, err := r.Refresh(t.Context(), "creds")
 			require.NoError(t, err)
@@ -52,77 +53,77 @@ func TestWhatASearchRemembers(t *testing.T) {
 		}
 	}))
 
-	t.Run("is a lease to a name that is new on it, whatever the TTL", in(func(t *testing.T) {
-		r, p := lent(t, secrets.WithTTL(0))
-		value(t, r, "creds")
-		assert.Equal(t, "u1", value(t, r, "creds#user"))
+	t.Run("is a lease to a name that is new on it, whatever the TTL", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Lent(t, secrets.WithTTL(0))
+		spectest.Get(t, r, "creds")
+		assert.Equal(t, "u1", spectest.Get(t, r, "creds#user"))
 		assert.Equal(t, 1, p.Reads("creds"))
 	}))
 }
 
 func TestWhatASearchSays(t *testing.T) {
 	chained(t, "names each place in which it looked, of every member, once", func(t *testing.T, chain chainOf) {
-		_, err := chain(quiet(nil), quiet(nil)).Get(t.Context(), "db/password")
+		_, err := chain(spectest.NewPolled(nil), spectest.NewPolled(nil)).Get(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.Equal(t, 2, strings.Count(err.Error(), "db/password: "), "%v", err)
 		assert.Equal(t, 2, strings.Count(err.Error(), "db#password: "), "%v", err)
 	})
 
-	t.Run("of a parent that is no object is that it does not have the name", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "text"})
+	t.Run("of a parent that is no object is that it does not have the name", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "text"})
 		_, err := r.Get(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.NotErrorIs(t, err, secrets.ErrInvalid)
 		assert.ErrorContains(t, err, "db#password: not found: the value is no JSON object")
 	}))
 
-	t.Run("of a resolver with no provider is what it lacks", in(func(t *testing.T) {
-		_, err := on(t, secrets.Chain()).Get(t.Context(), "db/password")
+	t.Run("of a resolver with no provider is what it lacks", spectest.Bubble(func(t *testing.T) {
+		_, err := spectest.On(t, secrets.Chain()).Get(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.ErrorContains(t, err, "no provider is configured")
 	}))
 }
 
 func TestANameThatIsDenied(t *testing.T) {
-	t.Run("is not looked for elsewhere by a Refresh while it is held", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db/password": "one", "db": `{"password":"other"}`})
-		value(t, r, "db/password")
+	t.Run("is not looked for elsewhere by a Refresh while it is held", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db/password": "one", "db": `{"password":"other"}`})
+		spectest.Get(t, r, "db/password")
 		p.Fail("db/password", secrets.ErrPermission)
 		_, err := r.Refresh(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrPermission)
 		assert.Zero(t, p.Reads("db"))
-		assert.Equal(t, "one", value(t, r, "db/password"))
+		assert.Equal(t, "one", spectest.Get(t, r, "db/password"))
 	}))
 
-	t.Run("is looked for in its parent once it was deleted, though somebody still follows it", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db/password": "one"}, secrets.WithTTL(time.Minute))
-		w := watch(t, r, "db/password")
+	t.Run("is looked for in its parent once it was deleted, though somebody still follows it", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db/password": "one"}, secrets.WithTTL(time.Minute))
+		w := spectest.Watch(t, r, "db/password")
 		p.Delete("db/password")
 		time.Sleep(time.Minute + 2*time.Second)
-		require.Equal(t, []string{"one", "<not found>"}, w.all())
+		require.Equal(t, []string{"one", "<not found>"}, w.All())
 		p.Fail("db/password", secrets.ErrPermission)
 		p.Set("db", `{"password":"in parent"}`)
 		time.Sleep(3 * time.Second)
-		assert.Equal(t, "in parent", value(t, r, "db/password"))
+		assert.Equal(t, "in parent", spectest.Get(t, r, "db/password"))
 	}))
 
 	for what, opts := range map[string][]secrets.Option{"": nil, ", on demand": {secrets.WithOnDemand()}} {
-		t.Run("and lives in its parent is read there for ever"+what, in(func(t *testing.T) {
-			r, p := polled(t, map[string]string{"db": `{"password":"one"}`}, append(opts, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))...)
+		t.Run("and lives in its parent is read there for ever"+what, spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, map[string]string{"db": `{"password":"one"}`}, append(opts, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))...)
 			p.Fail("db/password", secrets.ErrPermission)
-			require.Equal(t, "one", value(t, r, "db/password"))
+			require.Equal(t, "one", spectest.Get(t, r, "db/password"))
 			p.Set("db", `{"password":"two"}`)
 			s, err := r.Refresh(t.Context(), "db/password")
 			require.NoError(t, err)
 			assert.Equal(t, "two", s.Reveal())
 			p.Set("db", `{"password":"three"}`)
 			time.Sleep(3 * time.Hour)
-			assert.Equal(t, "three", value(t, r, "db/password"))
+			assert.Equal(t, "three", spectest.Get(t, r, "db/password"))
 		}))
 	}
 
-	t.Run("as unspellable with any other class is not looked for in its parent", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"password":"in parent"}`})
+	t.Run("as unspellable with any other class is not looked for in its parent", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"in parent"}`})
 		p.Fail("db/password", errors.Join(secrets.ErrUnauthenticated, unspellable{}))
 		_, err := r.Get(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrUnauthenticated)

@@ -9,36 +9,29 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
-// kindsOf returns the kinds of events.
-func kindsOf(events []secrets.Event) (kinds []secrets.EventKind) {
-	for _, e := range events {
-		kinds = append(kinds, e.Kind)
-	}
-	return kinds
-}
-
 func TestRecovery(t *testing.T) {
-	t.Run("of what had expired because nobody asked is told", in(func(t *testing.T) {
-		var l listener
-		r, _ := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour), l.option())
-		value(t, r, "db")
+	t.Run("of what had expired because nobody asked is told", spectest.Bubble(func(t *testing.T) {
+		var l spectest.Listener
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour), l.Option())
+		spectest.Get(t, r, "db")
 		time.Sleep(2 * time.Hour)
-		require.Empty(t, l.take(), "it was not in use")
-		value(t, r, "db")
-		assert.Equal(t, []secrets.EventKind{secrets.EventRecovered}, kindsOf(l.take()))
+		require.Empty(t, l.Take(), "it was not in use")
+		spectest.Get(t, r, "db")
+		assert.Equal(t, []secrets.EventKind{secrets.EventRecovered}, spectest.KindsOf(l.Take()))
 	}))
 
-	t.Run("of what is expired and fails on is not told, and its expiry once", in(func(t *testing.T) {
-		var l listener
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour), l.option())
-		watch(t, r, "db")
-		keepUsing(t, r, "db")
+	t.Run("of what is expired and fails on is not told, and its expiry once", spectest.Bubble(func(t *testing.T) {
+		var l spectest.Listener
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour), l.Option())
+		spectest.Watch(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		p.Fail("db", secrets.ErrPermission)
 		time.Sleep(2 * time.Hour)
 		count := map[secrets.EventKind]int{}
-		for _, kind := range kindsOf(l.take()) {
+		for _, kind := range spectest.KindsOf(l.Take()) {
 			count[kind]++
 		}
 		assert.Equal(t, 1, count[secrets.EventExpired])
@@ -49,29 +42,29 @@ func TestRecovery(t *testing.T) {
 
 func TestFailureOfAHeldSecret(t *testing.T) {
 	failed := func(t *testing.T, class error) []secrets.EventKind {
-		var l listener
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), l.option())
-		value(t, r, "db")
-		p.Fail("db", &secretsRetryAfter{err: class, after: time.Hour})
+		var l spectest.Listener
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), l.Option())
+		spectest.Get(t, r, "db")
+		p.Fail("db", &spectest.RetryAfterError{Err: class, After: time.Hour})
 		_, err := r.Refresh(t.Context(), "db")
 		require.ErrorIs(t, err, class)
 		time.Sleep(time.Millisecond)
-		return kindsOf(l.take())
+		return spectest.KindsOf(l.Take())
 	}
 	for _, class := range []error{secrets.ErrPermission, secrets.ErrInvalid, secrets.ErrUnauthenticated} {
-		t.Run("is told as that: "+class.Error(), in(func(t *testing.T) {
+		t.Run("is told as that: "+class.Error(), spectest.Bubble(func(t *testing.T) {
 			assert.Contains(t, failed(t, class), secrets.EventStale)
 		}))
 	}
-	t.Run("is a deletion if the backend has it no more, and nothing else", in(func(t *testing.T) {
+	t.Run("is a deletion if the backend has it no more, and nothing else", spectest.Bubble(func(t *testing.T) {
 		assert.Equal(t, []secrets.EventKind{secrets.EventDeleted}, failed(t, secrets.ErrNotFound))
 	}))
 }
 
 func TestValueThatEndsAsItComes(t *testing.T) {
 	for what, end := range map[string]time.Duration{"now": 0, "a moment ago": -time.Nanosecond, "long before the program began": -10 * 365 * 24 * time.Hour} {
-		t.Run("is refused: "+what, in(func(t *testing.T) {
-			r, p := polled(t, nil)
+		t.Run("is refused: "+what, spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, nil)
 			p.SetFunc("cert", func(context.Context) (secrets.Value, error) {
 				return secrets.Value{Data: []byte("pem"), Expires: time.Now().Add(end)}, nil
 			})
@@ -86,10 +79,10 @@ func TestValueThatEndsAsItComes(t *testing.T) {
 }
 
 func TestRetryThatWaits(t *testing.T) {
-	t.Run("goes on as soon as anybody has read another version", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("goes on as soon as anybody has read another version", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		db := newDatabase("two")
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		done := make(chan time.Time)
 		go func() {
 			assert.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))

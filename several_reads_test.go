@@ -13,18 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
-
-// many returns n names, and a document for each.
-func many(n int) (names []string, docs map[string]string) {
-	docs = make(map[string]string, n)
-	for i := range n {
-		name := fmt.Sprint("s", i)
-		names, docs[name] = append(names, name), fmt.Sprint("v", i)
-	}
-	return names, docs
-}
 
 // batches notes the sizes of the batches that it passes on.
 type batches struct {
@@ -42,10 +33,10 @@ func (b *batches) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets.
 }
 
 func TestPreloadOfMany(t *testing.T) {
-	t.Run("reads each once, in batches of at most a hundred, and nothing besides", in(func(t *testing.T) {
+	t.Run("reads each once, in batches of at most a hundred, and nothing besides", spectest.Bubble(func(t *testing.T) {
 		for n, want := range map[int][]int{2: {2}, 99: {99}, 100: {100}, 102: {2, 100}, 200: {100, 100}, 250: {50, 100, 100}} {
-			names, docs := many(n)
-			p := &batches{Provider: quiet(docs)}
+			names, docs := spectest.Many(n)
+			p := &batches{Provider: spectest.NewPolled(docs)}
 			reads := 0
 			r := secrets.New(p, secrets.WithLogger(nil), secrets.WithObserver(func(_ context.Context, e secrets.Event) {
 				if e.Kind == secrets.EventRead {
@@ -60,19 +51,19 @@ func TestPreloadOfMany(t *testing.T) {
 			assert.Equal(t, len(want), reads, "calls that the observer is told of")
 			assert.Equal(t, n, p.Calls().Reads)
 			for i, name := range names {
-				require.Equal(t, fmt.Sprint("v", i), value(t, r, name))
+				require.Equal(t, fmt.Sprint("v", i), spectest.Get(t, r, name))
 			}
 			assert.Equal(t, n, p.Calls().Reads)
 			require.NoError(t, r.Close())
 		}
 	}))
 
-	t.Run("keeps 32 reads in flight where the provider knows no batches", in(func(t *testing.T) {
-		names, docs := many(101)
-		p := quiet(docs)
+	t.Run("keeps 32 reads in flight where the provider knows no batches", spectest.Bubble(func(t *testing.T) {
+		names, docs := spectest.Many(101)
+		p := spectest.NewPolled(docs)
 		release := p.Block(secretstest.All)
 		defer release()
-		r := on(t, singly(p))
+		r := spectest.On(t, spectest.Singly(p))
 		done := make(chan error)
 		go func() { done <- r.Preload(t.Context(), names...) }()
 		synctest.Wait()
@@ -83,12 +74,12 @@ func TestPreloadOfMany(t *testing.T) {
 		assert.Equal(t, 101, p.Calls().Reads)
 	}))
 
-	t.Run("that its caller leaves while it waits for its turn reads nothing, then or later", in(func(t *testing.T) {
-		names, docs := many(40)
-		p := quiet(docs)
+	t.Run("that its caller leaves while it waits for its turn reads nothing, then or later", spectest.Bubble(func(t *testing.T) {
+		names, docs := spectest.Many(40)
+		p := spectest.NewPolled(docs)
 		release := p.Block(secretstest.All)
 		defer release()
-		r := on(t, singly(p))
+		r := spectest.On(t, spectest.Singly(p))
 		for i := range 32 {
 			go func() { _, _ = r.Get(t.Context(), fmt.Sprint("other", i)) }()
 		}
@@ -104,19 +95,17 @@ func TestPreloadOfMany(t *testing.T) {
 		assert.Equal(t, 32+40, p.Calls().Reads)
 	}))
 
-	t.Run("fails for all when the backend cannot be opened, and the next one opens it again", in(func(t *testing.T) {
-		names, docs := many(3)
-		f := newFake(docs)
-		f.fail = errors.New("no credentials")
-		r := open(t, f.scheme+"://")
+	t.Run("fails for all when the backend cannot be opened, and the next one opens it again", spectest.Bubble(func(t *testing.T) {
+		names, docs := spectest.Many(3)
+		f := spectest.NewFake(docs)
+		f.FailOpenings(errors.New("no credentials"))
+		r := spectest.Open(t, f.Scheme+"://")
 		err := r.Preload(t.Context(), names...)
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
 		for _, name := range names {
 			assert.ErrorContains(t, err, name)
 		}
-		f.mu.Lock()
-		f.fail = nil
-		f.mu.Unlock()
+		f.FailOpenings(nil)
 		time.Sleep(5 * time.Second)
 		require.NoError(t, r.Preload(t.Context(), names...))
 	}))
@@ -126,9 +115,9 @@ func TestPreloadOfWhichSomeFailForAMoment(t *testing.T) {
 	// The names that fail once are among others wherever a list has its ends
 	// and its middle.
 	for _, fail := range [][]string{{"s0"}, {"s5"}, {"s2"}, {"s0", "s1", "s5"}, {"s1", "s3", "s4"}, {"s0", "s1", "s2", "s3", "s4", "s5"}} {
-		t.Run(fmt.Sprintf("reads only these again, and the others are had at once: %v", fail), in(func(t *testing.T) {
-			names, docs := many(6)
-			r, p := polled(t, docs)
+		t.Run(fmt.Sprintf("reads only these again, and the others are had at once: %v", fail), spectest.Bubble(func(t *testing.T) {
+			names, docs := spectest.Many(6)
+			r, p := spectest.Polled(t, docs)
 			failing := make(map[string]bool)
 			for _, name := range fail {
 				failing[name] = true
@@ -140,14 +129,14 @@ func TestPreloadOfWhichSomeFailForAMoment(t *testing.T) {
 			synctest.Wait()
 			for i, name := range names {
 				if !failing[name] {
-					assert.Equal(t, fmt.Sprint("v", i), value(t, r, name))
+					assert.Equal(t, fmt.Sprint("v", i), spectest.Get(t, r, name))
 				}
 			}
 			assert.Zero(t, time.Since(start))
 			require.NoError(t, <-done)
 			assert.Equal(t, 5*time.Second, time.Since(start))
 			for i, name := range names {
-				assert.Equal(t, fmt.Sprint("v", i), value(t, r, name))
+				assert.Equal(t, fmt.Sprint("v", i), spectest.Get(t, r, name))
 				want := 1
 				if failing[name] {
 					want = 2
@@ -157,8 +146,8 @@ func TestPreloadOfWhichSomeFailForAMoment(t *testing.T) {
 		}))
 	}
 
-	t.Run("tells of each what the backend said of it, when time runs out for some", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"a": "1"})
+	t.Run("tells of each what the backend said of it, when time runs out for some", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"a": "1"})
 		p.FailTimes("b", 1, fmt.Errorf("%w: sealed", secrets.ErrThrottled))
 		hang := func(ctx context.Context) (secrets.Value, error) {
 			<-ctx.Done()
@@ -170,13 +159,13 @@ func TestPreloadOfWhichSomeFailForAMoment(t *testing.T) {
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.ErrorContains(t, err, "sealed")
 		assert.NotErrorIs(t, err, context.DeadlineExceeded)
-		assert.Equal(t, "1", value(t, r, "a"))
+		assert.Equal(t, "1", spectest.Get(t, r, "a"))
 	}))
 }
 
 func TestTwoNamesAreSearchedForInOneRound(t *testing.T) {
-	in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"a": `{"x":"1"}`, "b": `{"y":"2"}`})
+	spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"a": `{"x":"1"}`, "b": `{"y":"2"}`})
 		for _, path := range []string{"a", "a/x", "b", "b/y"} {
 			p.Delay(path, 100*time.Millisecond)
 		}
@@ -188,12 +177,12 @@ func TestTwoNamesAreSearchedForInOneRound(t *testing.T) {
 }
 
 func TestPreloadThatItsCallerLeaves(t *testing.T) {
-	t.Run("that its caller leaves reads on what it is reading, and nothing more", in(func(t *testing.T) {
-		names, docs := many(100)
-		p := quiet(docs)
+	t.Run("that its caller leaves reads on what it is reading, and nothing more", spectest.Bubble(func(t *testing.T) {
+		names, docs := spectest.Many(100)
+		p := spectest.NewPolled(docs)
 		release := p.Block(secretstest.All)
 		defer release()
-		r := on(t, singly(p))
+		r := spectest.On(t, spectest.Singly(p))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, r.Preload(ctx, names...), context.DeadlineExceeded)

@@ -13,18 +13,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 // referring returns a provider and a resolver on it whose references are given
 // without their scheme.
 func referring(t *testing.T, references map[string]string, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
-	p := quiet(nil)
-	name := scheme(t, p)
+	p := spectest.NewPolled(nil)
+	name := spectest.Scheme(t, p)
 	for k, v := range references {
 		references[k] = name + "://" + v
 	}
-	return open(t, name+"://", append(opts, secrets.WithReferences(references))...), p
+	return spectest.Open(t, name+"://", append(opts, secrets.WithReferences(references))...), p
 }
 
 // nextRead returns when the document of a name is to be read; zero: when
@@ -40,36 +41,36 @@ func nextRead(t testing.TB, r *secrets.Resolver, name string) time.Time {
 }
 
 func TestDocumentThatIsAskedForWithAShorterTTL(t *testing.T) {
-	t.Run("is refreshed at once, when it is older than that", in(func(t *testing.T) {
+	t.Run("is refreshed at once, when it is older than that", spectest.Bubble(func(t *testing.T) {
 		r, p := referring(t, map[string]string{"slow": "db?ttl=10h", "fast": "db?ttl=200ms"})
 		p.Set("db", "one")
-		value(t, r, "slow")
+		spectest.Get(t, r, "slow")
 		time.Sleep(1500 * time.Millisecond) // the refresher looks every second by itself
 		p.Set("db", "two")
-		value(t, r, "fast")
+		spectest.Get(t, r, "fast")
 		synctest.Wait()
-		assert.Equal(t, "two", value(t, r, "fast"))
+		assert.Equal(t, "two", spectest.Get(t, r, "fast"))
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 
-	t.Run("is read when the backend says, if that is sooner", in(func(t *testing.T) {
+	t.Run("is read when the backend says, if that is sooner", spectest.Bubble(func(t *testing.T) {
 		r, p := referring(t, map[string]string{"slow": "db?ttl=10h", "fast": "db?ttl=1h"})
 		p.SetFunc("db", func(context.Context) (secrets.Value, error) {
 			return secrets.Value{Data: []byte("one"), RefreshAt: time.Now().Add(5 * time.Minute)}, nil
 		})
-		value(t, r, "slow")
-		value(t, r, "fast")
+		spectest.Get(t, r, "slow")
+		spectest.Get(t, r, "fast")
 		time.Sleep(5*time.Minute - time.Millisecond)
 		assert.Equal(t, 1, p.Reads("db"))
 		time.Sleep(2 * time.Millisecond)
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
 
-	t.Run("of zero is held no longer for who asks with the longer one", in(func(t *testing.T) {
+	t.Run("of zero is held no longer for who asks with the longer one", spectest.Bubble(func(t *testing.T) {
 		r, p := referring(t, map[string]string{"slow": "db?ttl=10h", "none": "db"}, secrets.WithTTL(0))
 		p.Set("db", "one")
-		value(t, r, "slow")
-		value(t, r, "slow")
+		spectest.Get(t, r, "slow")
+		spectest.Get(t, r, "slow")
 		require.Equal(t, 1, p.Reads("db"))
 		release := p.Block("db")
 		said := make(chan string)
@@ -89,28 +90,28 @@ func TestDocumentThatIsAskedForWithAShorterTTL(t *testing.T) {
 }
 
 func TestNewNameOfAnIdleDocument(t *testing.T) {
-	t.Run("has it refreshed from then on, as one that was held would", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"user":"u"}`}, secrets.WithTTL(time.Minute))
-		value(t, r, "db")
+	t.Run("has it refreshed from then on, as one that was held would", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"user":"u"}`}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db")
 		time.Sleep(time.Hour)
-		p.Fail("db", &secretsRetryAfter{err: secrets.ErrPermission, after: 2 * time.Minute})
+		p.Fail("db", &spectest.RetryAfterError{Err: secrets.ErrPermission, After: 2 * time.Minute})
 		_, err := r.Refresh(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrPermission)
 		p.Heal()
 		p.ResetCalls()
-		require.Zero(t, stateOf(t, r, "db").NextRead, "it is idle")
-		assert.Equal(t, "u", value(t, r, "db#user"))
+		require.Zero(t, spectest.StatusOf(t, r, "db").NextRead, "it is idle")
+		assert.Equal(t, "u", spectest.Get(t, r, "db#user"))
 		time.Sleep(2*time.Minute - time.Millisecond)
 		assert.Zero(t, p.Reads("db"))
 		time.Sleep(2 * time.Millisecond)
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("has it refreshed also when it asks while a read is under way that fails", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"user":"u"}`}, secrets.WithTTL(time.Minute))
-		value(t, r, "db")
+	t.Run("has it refreshed also when it asks while a read is under way that fails", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"user":"u"}`}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db")
 		time.Sleep(time.Hour)
-		p.Fail("db", &secretsRetryAfter{err: secrets.ErrPermission, after: 2 * time.Minute})
+		p.Fail("db", &spectest.RetryAfterError{Err: secrets.ErrPermission, After: 2 * time.Minute})
 		release := p.Block("db")
 		said := make(chan error)
 		go func() {
@@ -118,7 +119,7 @@ func TestNewNameOfAnIdleDocument(t *testing.T) {
 			said <- err
 		}()
 		synctest.Wait()
-		assert.Equal(t, "u", value(t, r, "db#user"))
+		assert.Equal(t, "u", spectest.Get(t, r, "db#user"))
 		release()
 		require.ErrorIs(t, <-said, secrets.ErrPermission)
 		p.Heal()
@@ -131,11 +132,11 @@ func TestNewNameOfAnIdleDocument(t *testing.T) {
 }
 
 func TestPointerIntoADocumentThatAReferenceNames(t *testing.T) {
-	t.Run("is followed, and costs no read beside those of its keys", in(func(t *testing.T) {
+	t.Run("is followed, and costs no read beside those of its keys", spectest.Bubble(func(t *testing.T) {
 		r, p := referring(t, map[string]string{"db": "prod/db"})
 		p.Set("prod/db", `{"a":{"b":"by pointer"},"c":"by key"}`)
-		assert.Equal(t, "by pointer", value(t, r, "db#/a/b"))
-		assert.Equal(t, "by key", value(t, r, "db/c"))
+		assert.Equal(t, "by pointer", spectest.Get(t, r, "db#/a/b"))
+		assert.Equal(t, "by key", spectest.Get(t, r, "db/c"))
 		assert.Equal(t, 1, p.Reads("prod/db"))
 	}))
 }
@@ -163,8 +164,8 @@ func TestNamesOfOneDocumentThatIsNotKept(t *testing.T) {
 	}
 	docs := func() map[string]string { return map[string]string{"db": `{"a":"1","b":"2","c":"3"}`} }
 
-	t.Run("share one read with a TTL of zero", in(func(t *testing.T) {
-		r, p := polled(t, docs(), secrets.WithTTL(0))
+	t.Run("share one read with a TTL of zero", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs(), secrets.WithTTL(0))
 		for n := 1; n <= 3; n++ {
 			ask(t, r, p)
 			assert.Equal(t, n, p.Reads("db"), "the reads of %d rounds", n)
@@ -174,31 +175,31 @@ func TestNamesOfOneDocumentThatIsNotKept(t *testing.T) {
 		}
 	}))
 
-	t.Run("share one read where there is no room for it", in(func(t *testing.T) {
-		r, p := polled(t, docs(), secrets.WithMaxEntries(1))
+	t.Run("share one read where there is no room for it", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs(), secrets.WithMaxEntries(1))
 		p.Set("held", "one")
-		value(t, r, "held")
+		spectest.Get(t, r, "held")
 		ask(t, r, p)
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 }
 
 func TestNewNameOfADocumentThatWasIdle(t *testing.T) {
-	t.Run("is had without a look at the clock, though it was idle", in(func(t *testing.T) {
+	t.Run("is had without a look at the clock, though it was idle", spectest.Bubble(func(t *testing.T) {
 		var l looks
 		r, p := referring(t, map[string]string{"slow": "db?ttl=1h", "fast": "db?ttl=30m"}, secrets.WithTTL(100*time.Hour), secrets.WithIdle(time.Minute), l.option())
 		p.Set("db", "one")
 		p.Set("other", "one")
-		watch(t, r, "other")
+		spectest.Watch(t, r, "other")
 		synctest.Wait()
-		sleepUntil(nextRead(t, r, "other").Add(-5 * time.Minute))
-		value(t, r, "slow")
+		spectest.SleepUntil(nextRead(t, r, "other").Add(-5 * time.Minute))
+		spectest.Get(t, r, "slow")
 		time.Sleep(5*time.Minute + 100*time.Millisecond)
 		require.Equal(t, 2, p.Reads("other"))
 		require.Zero(t, nextRead(t, r, "slow"), "it could have been read with the other, and was left alone")
-		value(t, r, "fast")
+		spectest.Get(t, r, "fast")
 		assert.WithinRange(t, nextRead(t, r, "fast"), time.Now(), time.Now().Add(25*time.Minute))
 		time.Sleep(time.Second) // by then the new name has its place
-		assert.Zero(t, l.during(func() { value(t, r, "fast") }))
+		assert.Zero(t, l.during(func() { spectest.Get(t, r, "fast") }))
 	}))
 }

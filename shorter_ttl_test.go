@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -20,117 +21,117 @@ func TestTheShorterTTLOfTwoCounts(t *testing.T) {
 	// shared returns a resolver on whose document db the names long and short
 	// are, each with its TTL; short: "" is zero.
 	shared := func(t *testing.T, docs map[string]string, short string) (*secrets.Resolver, *secretstest.Provider) {
-		p := quiet(docs)
-		s := scheme(t, p)
+		p := spectest.NewPolled(docs)
+		s := spectest.Scheme(t, p)
 		ttl := 5 * time.Minute
 		if short == "" {
 			ttl = 0
 		}
-		return open(t, s+"://", secrets.WithReferences(map[string]string{
+		return spectest.Open(t, s+"://", secrets.WithReferences(map[string]string{
 			"long": s + "://db?ttl=1h", "short": s + "://db" + short, "other/": s + "://?ttl=30m",
 		}), secrets.WithTTL(ttl)), p
 	}
-	t.Run("and a read is made within it, though others are due before the longer one was", in(func(t *testing.T) {
+	t.Run("and a read is made within it, though others are due before the longer one was", spectest.Bubble(func(t *testing.T) {
 		docs := map[string]string{"db": "one"}
-		for _, name := range numbered("o", 10) {
+		for _, name := range spectest.Numbered("o", 10) {
 			docs[name] = "v"
 		}
 		r, p := shared(t, docs, "?ttl=1m")
-		assert.Equal(t, "one", value(t, r, "long"))
-		for _, name := range numbered("o", 10) {
-			value(t, r, "other/"+name)
+		assert.Equal(t, "one", spectest.Get(t, r, "long"))
+		for _, name := range spectest.Numbered("o", 10) {
+			spectest.Get(t, r, "other/"+name)
 		}
 		time.Sleep(time.Second)
-		assert.Equal(t, "one", value(t, r, "short"))
+		assert.Equal(t, "one", spectest.Get(t, r, "short"))
 		assert.Equal(t, 1, p.Reads("db"))
-		keepUsing(t, r, "long")
+		spectest.KeepUsing(t, r, "long")
 		p.Set("db", "two")
 		time.Sleep(61 * time.Second)
-		assert.Equal(t, "two", value(t, r, "long"))
+		assert.Equal(t, "two", spectest.Get(t, r, "long"))
 		assert.Equal(t, 2, p.Reads("db"))
 	}))
-	t.Run("and never the longer one of who asks later", in(func(t *testing.T) {
+	t.Run("and never the longer one of who asks later", spectest.Bubble(func(t *testing.T) {
 		r, p := shared(t, map[string]string{"db": "one"}, "?ttl=1m")
-		value(t, r, "short")
-		value(t, r, "long")
-		keepUsing(t, r, "long")
+		spectest.Get(t, r, "short")
+		spectest.Get(t, r, "long")
+		spectest.KeepUsing(t, r, "long")
 		p.Set("db", "two")
 		time.Sleep(61 * time.Second)
-		assert.Equal(t, "two", value(t, r, "long"))
+		assert.Equal(t, "two", spectest.Get(t, r, "long"))
 	}))
-	t.Run("and one of zero keeps nothing", in(func(t *testing.T) {
+	t.Run("and one of zero keeps nothing", spectest.Bubble(func(t *testing.T) {
 		r, p := shared(t, map[string]string{"db": "one"}, "")
-		value(t, r, "long")
-		value(t, r, "short")
+		spectest.Get(t, r, "long")
+		spectest.Get(t, r, "short")
 		p.Set("db", "two")
-		assert.Equal(t, "two", value(t, r, "long"))
+		assert.Equal(t, "two", spectest.Get(t, r, "long"))
 		before := p.Reads("db")
-		value(t, r, "long")
+		spectest.Get(t, r, "long")
 		assert.Equal(t, before+1, p.Reads("db"))
 	}))
-	t.Run("and one of zero has what was held read anew by all, from the moment that it is asked for", in(func(t *testing.T) {
+	t.Run("and one of zero has what was held read anew by all, from the moment that it is asked for", spectest.Bubble(func(t *testing.T) {
 		r, p := shared(t, map[string]string{"db": "one"}, "")
-		value(t, r, "long")
+		spectest.Get(t, r, "long")
 		p.Set("db", "two")
 		release := p.Block("db")
 		go func() { _, _ = r.Get(t.Context(), "short") }()
 		time.Sleep(time.Millisecond)
 		got := make(chan string)
-		go func() { got <- value(t, r, "long") }()
+		go func() { got <- spectest.Get(t, r, "long") }()
 		time.Sleep(time.Second)
 		release()
 		assert.Equal(t, "two", <-got)
 	}))
-	t.Run("but a lease is kept and renewed by its own time", in(func(t *testing.T) {
+	t.Run("but a lease is kept and renewed by its own time", spectest.Bubble(func(t *testing.T) {
 		for _, short := range []string{"", "?ttl=1m"} {
 			r, p := shared(t, nil, short)
-			lend(p, "db", 10*time.Minute, 5*time.Minute)
-			first := value(t, r, "long")
-			assert.Equal(t, first, value(t, r, "short"), short)
+			spectest.Lend(p, "db", 10*time.Minute, 5*time.Minute)
+			first := spectest.Get(t, r, "long")
+			assert.Equal(t, first, spectest.Get(t, r, "short"), short)
 			time.Sleep(4 * time.Minute)
-			assert.Equal(t, first, value(t, r, "long"), short)
+			assert.Equal(t, first, spectest.Get(t, r, "long"), short)
 			assert.Equal(t, 1, p.Reads("db"), short)
 			assert.Zero(t, p.Calls().Renewals, short)
 			time.Sleep(2 * time.Minute)
 			assert.Equal(t, 1, p.Calls().Renewals, short)
 		}
 	}))
-	t.Run("and an outage is not asked about more often for it", in(func(t *testing.T) {
+	t.Run("and an outage is not asked about more often for it", spectest.Bubble(func(t *testing.T) {
 		r, p := shared(t, map[string]string{"db": "one"}, "?ttl=1m")
-		value(t, r, "long")
-		keepUsing(t, r, "long")
+		spectest.Get(t, r, "long")
+		spectest.KeepUsing(t, r, "long")
 		time.Sleep(50 * time.Minute)
 		p.Fail("db", secrets.ErrUnavailable)
 		time.Sleep(30 * time.Minute) // the backoff is at its longest
 		before := p.Reads("db")
-		value(t, r, "short")
+		spectest.Get(t, r, "short")
 		time.Sleep(5 * time.Minute)
 		assert.LessOrEqual(t, p.Reads("db")-before, 60)
 	}))
 }
 
 func TestADocumentThatIsAskedForAsAParentToo(t *testing.T) {
-	t.Run("stays one that is missing for who asked for it", in(func(t *testing.T) {
-		r, _ := polled(t, nil)
+	t.Run("stays one that is missing for who asked for it", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, nil)
 		_, err := r.Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		for i := range 3 {
 			_, err := r.Get(t.Context(), fmt.Sprint("db/", i))
 			require.ErrorIs(t, err, secrets.ErrNotFound)
-			assert.Equal(t, []string{"db"}, stateOf(t, r, "db").Names)
+			assert.Equal(t, []string{"db"}, spectest.StatusOf(t, r, "db").Names)
 		}
 	}))
-	t.Run("or asked for its field", in(func(t *testing.T) {
-		r, _ := polled(t, nil)
+	t.Run("or asked for its field", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, nil)
 		for _, name := range []string{"db#password", "app/db#password"} {
 			_, err := r.Get(t.Context(), name)
 			require.ErrorIs(t, err, secrets.ErrNotFound)
 			document, _, _ := strings.Cut(name, "#")
-			assert.Equal(t, []string{document}, stateOf(t, r, document).Names)
+			assert.Equal(t, []string{document}, spectest.StatusOf(t, r, document).Names)
 		}
 	}))
-	t.Run("is told of by nobody who did not ask for it", in(func(t *testing.T) {
-		r, _ := polled(t, nil)
+	t.Run("is told of by nobody who did not ask for it", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, nil)
 		for i := range 3 {
 			_, err := r.Get(t.Context(), fmt.Sprint("db/", i))
 			require.ErrorIs(t, err, secrets.ErrNotFound)
@@ -140,12 +141,12 @@ func TestADocumentThatIsAskedForAsAParentToo(t *testing.T) {
 }
 
 func TestAFieldOfANameBelowAReferenceIsNotTheReferences(t *testing.T) {
-	in(func(t *testing.T) {
-		chain := quiet(map[string]string{"db/password": `{"part":"the chain's"}`})
-		there := quiet(map[string]string{"prod/db": `{"password":"p"}`})
-		r := open(t, scheme(t, chain)+"://", secrets.WithReferences(map[string]string{"db": scheme(t, there) + "://prod/db"}))
-		assert.Equal(t, "p", value(t, r, "db/password"))
-		assert.Equal(t, "the chain's", value(t, r, "db/password#part"))
+	spectest.Bubble(func(t *testing.T) {
+		chain := spectest.NewPolled(map[string]string{"db/password": `{"part":"the chain's"}`})
+		there := spectest.NewPolled(map[string]string{"prod/db": `{"password":"p"}`})
+		r := spectest.Open(t, spectest.Scheme(t, chain)+"://", secrets.WithReferences(map[string]string{"db": spectest.Scheme(t, there) + "://prod/db"}))
+		assert.Equal(t, "p", spectest.Get(t, r, "db/password"))
+		assert.Equal(t, "the chain's", spectest.Get(t, r, "db/password#part"))
 	})(t)
 }
 
@@ -153,7 +154,7 @@ func TestAFieldOfANameBelowAReferenceIsNotTheReferences(t *testing.T) {
 // the operator says in a URI counts all the same.
 func TestATTLInAURIIsNotOutlastedByTheBackendsWord(t *testing.T) {
 	told := func(change func(*secrets.Value)) *secretstest.Provider {
-		p := quiet(nil)
+		p := spectest.NewPolled(nil)
 		n := 0
 		p.SetFunc("db", func(context.Context) (secrets.Value, error) {
 			n++
@@ -165,52 +166,52 @@ func TestATTLInAURIIsNotOutlastedByTheBackendsWord(t *testing.T) {
 	}
 	plain := func(*secrets.Value) {}
 
-	t.Run("if that would be later", in(func(t *testing.T) {
+	t.Run("if that would be later", spectest.Bubble(func(t *testing.T) {
 		p := told(plain)
-		r := open(t, scheme(t, p)+"://?ttl=1m")
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+		r := spectest.Open(t, spectest.Scheme(t, p)+"://?ttl=1m")
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		time.Sleep(10*time.Minute + time.Second)
 		assert.InDelta(t, 11, p.Reads("db"), 2)
 	}))
-	t.Run("nor on demand", in(func(t *testing.T) {
-		r := open(t, scheme(t, told(plain))+"://?ttl=1m", secrets.WithOnDemand())
-		assert.Equal(t, "1", value(t, r, "db"))
+	t.Run("nor on demand", spectest.Bubble(func(t *testing.T) {
+		r := spectest.Open(t, spectest.Scheme(t, told(plain))+"://?ttl=1m", secrets.WithOnDemand())
+		assert.Equal(t, "1", spectest.Get(t, r, "db"))
 		time.Sleep(61 * time.Second)
-		assert.Equal(t, "2", value(t, r, "db"))
+		assert.Equal(t, "2", spectest.Get(t, r, "db"))
 	}))
-	t.Run("while a sooner word is obeyed", in(func(t *testing.T) {
+	t.Run("while a sooner word is obeyed", spectest.Bubble(func(t *testing.T) {
 		p := told(func(v *secrets.Value) { v.RefreshAt = time.Now().Add(10 * time.Second) })
-		r := open(t, scheme(t, p)+"://?ttl=1m")
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+		r := spectest.Open(t, spectest.Scheme(t, p)+"://?ttl=1m")
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		time.Sleep(61 * time.Second)
 		assert.Equal(t, 7, p.Reads("db"))
 	}))
-	t.Run("and the TTL of the resolver, which is for what says nothing, gives way", in(func(t *testing.T) {
+	t.Run("and the TTL of the resolver, which is for what says nothing, gives way", spectest.Bubble(func(t *testing.T) {
 		p := told(plain)
-		r := open(t, scheme(t, p)+"://", secrets.WithTTL(time.Minute))
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+		r := spectest.Open(t, spectest.Scheme(t, p)+"://", secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		time.Sleep(time.Hour)
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
-	t.Run("from the moment on when the first URI says one", in(func(t *testing.T) {
+	t.Run("from the moment on when the first URI says one", spectest.Bubble(func(t *testing.T) {
 		p := told(plain)
-		s := scheme(t, p)
-		r := open(t, s+"://", secrets.WithTTL(30*time.Second), secrets.WithReferences(map[string]string{"short": s + "://db?ttl=1m", "plain": s + "://db"}))
-		value(t, r, "plain")
-		keepUsing(t, r, "plain")
+		s := spectest.Scheme(t, p)
+		r := spectest.Open(t, s+"://", secrets.WithTTL(30*time.Second), secrets.WithReferences(map[string]string{"short": s + "://db?ttl=1m", "plain": s + "://db"}))
+		spectest.Get(t, r, "plain")
+		spectest.KeepUsing(t, r, "plain")
 		time.Sleep(10 * time.Minute)
 		assert.Equal(t, 1, p.Reads("db"))
-		value(t, r, "short")
+		spectest.Get(t, r, "short")
 		time.Sleep(61 * time.Second)
 		assert.GreaterOrEqual(t, p.Reads("db"), 2)
 	}))
-	t.Run("but a lease is not renewed for it", in(func(t *testing.T) {
+	t.Run("but a lease is not renewed for it", spectest.Bubble(func(t *testing.T) {
 		p := told(func(v *secrets.Value) { v.Lease, v.Expires = 1, time.Now().Add(48*time.Hour) })
-		r := open(t, scheme(t, p)+"://?ttl=1m")
-		value(t, r, "db")
+		r := spectest.Open(t, spectest.Scheme(t, p)+"://?ttl=1m")
+		spectest.Get(t, r, "db")
 		time.Sleep(time.Hour)
 		assert.Zero(t, p.Calls().Renewals)
 		assert.Equal(t, 1, p.Reads("db"))

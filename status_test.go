@@ -12,14 +12,15 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/canary"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestStatus(t *testing.T) {
-	t.Run("tells a document each, with its names, sorted by where they live", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": `{"user":"u","password":"p"}`, "api/key": "k"})
-		value(t, r, "db#user")
-		value(t, r, "db/password")
-		value(t, r, "api/key")
+	t.Run("tells a document each, with its names, sorted by where they live", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": `{"user":"u","password":"p"}`, "api/key": "k"})
+		spectest.Get(t, r, "db#user")
+		spectest.Get(t, r, "db/password")
+		spectest.Get(t, r, "api/key")
 		all := r.Status()
 		require.Len(t, all, 2)
 		assert.Equal(t, "api/key", all[0].Document)
@@ -27,17 +28,17 @@ func TestStatus(t *testing.T) {
 		assert.Equal(t, []string{"db#user", "db/password"}, all[1].Names)
 	}))
 
-	t.Run("of what is fresh has version, time of the read and the next one", in(func(t *testing.T) {
-		f := newFake(map[string]string{"prod/db": "one"})
-		r := open(t, f.scheme+"://prod")
+	t.Run("of what is fresh has version, time of the read and the next one", spectest.Bubble(func(t *testing.T) {
+		f := spectest.NewFake(map[string]string{"prod/db": "one"})
+		r := spectest.Open(t, f.Scheme+"://prod")
 		s, err := r.Get(t.Context(), "db")
 		require.NoError(t, err)
 		read := time.Now()
 		time.Sleep(time.Minute)
 		require.Len(t, r.Status(), 1)
 		st := r.Status()[0]
-		assert.Equal(t, f.scheme, st.Provider)
-		assert.Equal(t, f.scheme+"://prod/db", st.Document)
+		assert.Equal(t, f.Scheme, st.Provider)
+		assert.Equal(t, f.Scheme+"://prod/db", st.Document)
 		assert.Equal(t, []string{"db"}, st.Names)
 		assert.Equal(t, secrets.StateFresh, st.State)
 		assert.Equal(t, s.Version(), st.Version)
@@ -50,14 +51,14 @@ func TestStatus(t *testing.T) {
 		assert.Zero(t, st.RejectedAt)
 	}))
 
-	t.Run("says stale from the first failed refresh, why, and how often", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+	t.Run("says stale from the first failed refresh, why, and how often", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		p.Fail("db", secrets.ErrPermission)
 		time.Sleep(5*time.Minute + time.Millisecond)
 		synctest.Wait()
-		st := stateOf(t, r, "db")
+		st := spectest.StatusOf(t, r, "db")
 		assert.Equal(t, secrets.StateStale, st.State)
 		assert.GreaterOrEqual(t, st.Failures, 1)
 		assert.Equal(t, "permission denied", st.Class)
@@ -65,27 +66,27 @@ func TestStatus(t *testing.T) {
 		assert.NotEmpty(t, st.Version, "it is still served")
 		before := st.Failures
 		time.Sleep(5 * time.Minute)
-		assert.Greater(t, stateOf(t, r, "db").Failures, before)
+		assert.Greater(t, spectest.StatusOf(t, r, "db").Failures, before)
 		p.Fail("db", nil)
 		time.Sleep(time.Minute)
-		assert.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
-		assert.Zero(t, stateOf(t, r, "db").Failures)
+		assert.Equal(t, secrets.StateFresh, spectest.StatusOf(t, r, "db").State)
+		assert.Zero(t, spectest.StatusOf(t, r, "db").Failures)
 	}))
 
-	t.Run("says expired past MaxStale, and fresh when it was read again", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
-		value(t, r, "db")
+	t.Run("says expired past MaxStale, and fresh when it was read again", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
+		spectest.Get(t, r, "db")
 		p.Fail("db", secrets.ErrUnavailable)
-		keepUsing(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		time.Sleep(61 * time.Minute)
-		assert.Equal(t, secrets.StateExpired, stateOf(t, r, "db").State)
+		assert.Equal(t, secrets.StateExpired, spectest.StatusOf(t, r, "db").State)
 		p.Heal()
 		time.Sleep(time.Minute)
-		assert.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
+		assert.Equal(t, secrets.StateFresh, spectest.StatusOf(t, r, "db").State)
 	}))
 
-	t.Run("says missing of what was asked for and is not there, and not of its parent", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"gone": "x"})
+	t.Run("says missing of what was asked for and is not there, and not of its parent", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"gone": "x"})
 		_, err := r.Get(t.Context(), "db/password")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		p.Fail("down", secrets.ErrUnavailable)
@@ -101,60 +102,60 @@ func TestStatus(t *testing.T) {
 		assert.Equal(t, "unavailable", all[1].Class)
 	}))
 
-	t.Run("says missing of what was deleted", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+	t.Run("says missing of what was deleted", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		p.Delete("db")
 		time.Sleep(6 * time.Minute)
-		st := stateOf(t, r, "db")
+		st := spectest.StatusOf(t, r, "db")
 		assert.Equal(t, secrets.StateMissing, st.State)
 		assert.Empty(t, st.Version)
 	}))
 
-	t.Run("says missing of a reference by the app's name, not by its path", in(func(t *testing.T) {
-		f := newFake(nil)
-		r := open(t, f.scheme+"://", secrets.WithReferences(map[string]string{"legacy/": f.scheme + "://old", "stripe/key": f.scheme + "://prod/stripe"}))
+	t.Run("says missing of a reference by the app's name, not by its path", spectest.Bubble(func(t *testing.T) {
+		f := spectest.NewFake(nil)
+		r := spectest.Open(t, f.Scheme+"://", secrets.WithReferences(map[string]string{"legacy/": f.Scheme + "://old", "stripe/key": f.Scheme + "://prod/stripe"}))
 		for _, name := range []string{"legacy/key", "stripe/key"} {
 			_, err := r.Get(t.Context(), name)
 			require.ErrorIs(t, err, secrets.ErrNotFound)
 		}
 		all := r.Status()
 		require.Len(t, all, 2)
-		assert.Equal(t, f.scheme+"://old/key", all[0].Document)
+		assert.Equal(t, f.Scheme+"://old/key", all[0].Document)
 		assert.Equal(t, []string{"legacy/key"}, all[0].Names)
-		assert.Equal(t, f.scheme+"://prod/stripe", all[1].Document)
+		assert.Equal(t, f.Scheme+"://prod/stripe", all[1].Document)
 		assert.Equal(t, []string{"stripe/key"}, all[1].Names)
 	}))
 
-	t.Run("of a lease tells its end", in(func(t *testing.T) {
-		r, _ := lent(t)
-		value(t, r, "creds")
-		st := stateOf(t, r, "creds")
+	t.Run("of a lease tells its end", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Lent(t)
+		spectest.Get(t, r, "creds")
+		st := spectest.StatusOf(t, r, "creds")
 		assert.WithinDuration(t, time.Now().Add(10*time.Minute), st.Expires, time.Millisecond)
 		assert.WithinDuration(t, time.Now().Add(5*time.Minute), st.NextRead, time.Millisecond)
 	}))
 
-	t.Run("of an idle document has no next read", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
+	t.Run("of an idle document has no next read", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
 		time.Sleep(time.Hour)
-		assert.Zero(t, stateOf(t, r, "db").NextRead)
-		assert.Equal(t, secrets.StateFresh, stateOf(t, r, "db").State)
+		assert.Zero(t, spectest.StatusOf(t, r, "db").NextRead)
+		assert.Equal(t, secrets.StateFresh, spectest.StatusOf(t, r, "db").State)
 	}))
 
-	t.Run("tells when the held version was rejected", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"})
+	t.Run("tells when the held version was rejected", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"})
 		s, err := r.Get(t.Context(), "db")
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
 		r.Invalidate(s)
-		assert.True(t, stateOf(t, r, "db").RejectedAt.Equal(time.Now()))
+		assert.True(t, spectest.StatusOf(t, r, "db").RejectedAt.Equal(time.Now()))
 	}))
 
-	t.Run("does no I/O and waits for none", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
+	t.Run("does no I/O and waits for none", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
 		p.Block("other")
 		go func() { _, _ = r.Get(t.Context(), "other") }()
 		synctest.Wait()
@@ -167,11 +168,11 @@ func TestStatus(t *testing.T) {
 		p.Heal()
 	}))
 
-	t.Run("marshals to readable JSON, with no value in it", in(func(t *testing.T) {
+	t.Run("marshals to readable JSON, with no value in it", spectest.Bubble(func(t *testing.T) {
 		c := canary.New()
-		r, p := polled(t, map[string]string{"db": `{"password":"` + c + `"}`})
-		value(t, r, "db/password")
-		keepUsing(t, r, "db/password")
+		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"` + c + `"}`})
+		spectest.Get(t, r, "db/password")
+		spectest.KeepUsing(t, r, "db/password")
 		p.Fail("db", errors.New("connection refused"))
 		time.Sleep(6 * time.Minute)
 		data, err := json.Marshal(r.Status())
@@ -194,16 +195,16 @@ func TestStatus(t *testing.T) {
 }
 
 func TestHealthy(t *testing.T) {
-	t.Run("is a resolver that nobody has asked", in(func(t *testing.T) {
-		r, _ := polled(t, nil)
+	t.Run("is a resolver that nobody has asked", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, nil)
 		assert.NoError(t, r.Healthy())
 	}))
-	t.Run("is a name that its parent has, where the policy denies every other document", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"password":"p"}`}, secrets.WithTTL(time.Minute))
+	t.Run("is a name that its parent has, where the policy denies every other document", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"p"}`}, secrets.WithTTL(time.Minute))
 		p.Fail("db/password", secrets.ErrPermission)
-		require.Equal(t, "p", value(t, r, "db/password"))
+		require.Equal(t, "p", spectest.Get(t, r, "db/password"))
 		assert.NoError(t, r.Healthy())
-		keepUsing(t, r, "db/password")
+		spectest.KeepUsing(t, r, "db/password")
 		for range 30 { // the exact document is looked for again now and then
 			time.Sleep(time.Minute)
 			assert.NoError(t, r.Healthy())
@@ -213,19 +214,19 @@ func TestHealthy(t *testing.T) {
 		require.ErrorIs(t, err, secrets.ErrPermission)
 		assert.ErrorIs(t, r.Healthy(), secrets.ErrPermission, "a name that nothing has")
 	}))
-	t.Run("is a value that is merely stale", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+	t.Run("is a value that is merely stale", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		p.Fail("db", secrets.ErrUnavailable)
 		time.Sleep(time.Hour)
-		require.Equal(t, secrets.StateStale, stateOf(t, r, "db").State)
+		require.Equal(t, secrets.StateStale, spectest.StatusOf(t, r, "db").State)
 		assert.NoError(t, r.Healthy())
 	}))
-	t.Run("is not one that has expired in use, until it is read again", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
-		value(t, r, "db")
-		keepUsing(t, r, "db")
+	t.Run("is not one that has expired in use, until it is read again", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
+		spectest.Get(t, r, "db")
+		spectest.KeepUsing(t, r, "db")
 		p.Fail("db", secrets.ErrUnavailable)
 		time.Sleep(61 * time.Minute)
 		err := r.Healthy()
@@ -235,48 +236,48 @@ func TestHealthy(t *testing.T) {
 		time.Sleep(time.Minute)
 		assert.NoError(t, r.Healthy())
 	}))
-	t.Run("is one that has expired and nobody uses any more", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
-		value(t, r, "db")
+	t.Run("is one that has expired and nobody uses any more", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
+		spectest.Get(t, r, "db")
 		p.Fail("db", secrets.ErrUnavailable)
 		time.Sleep(24 * time.Hour)
 		assert.NoError(t, r.Healthy())
 	}))
-	t.Run("is not one that was asked for and never read", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
+	t.Run("is not one that was asked for and never read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
 		p.Fail("db", secrets.ErrUnauthenticated)
 		_, err := r.Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrUnauthenticated)
 		assert.ErrorIs(t, r.Healthy(), secrets.ErrUnauthenticated)
 		p.Heal()
 		time.Sleep(time.Minute)
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		assert.NoError(t, r.Healthy())
 	}))
-	t.Run("is not for ever unhealthy because of a name that was asked for once", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("is not for ever unhealthy because of a name that was asked for once", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Fail("typo", secrets.ErrPermission)
 		_, err := r.Get(t.Context(), "typo")
 		require.ErrorIs(t, err, secrets.ErrPermission)
 		time.Sleep(time.Hour)
 		assert.NoError(t, r.Healthy())
 	}))
-	t.Run("is the absence of a name that nobody watches", in(func(t *testing.T) {
-		r, _ := polled(t, nil)
+	t.Run("is the absence of a name that nobody watches", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, nil)
 		_, err := r.Get(t.Context(), "optional")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		assert.NoError(t, r.Healthy())
 	}))
-	t.Run("is not the absence of one that is watched", in(func(t *testing.T) {
-		r, p := polled(t, nil)
-		watch(t, r, "db")
+	t.Run("is not the absence of one that is watched", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
+		spectest.Watch(t, r, "db")
 		assert.ErrorIs(t, r.Healthy(), secrets.ErrNotFound)
 		p.Set("db", "one")
 		time.Sleep(6 * time.Minute)
 		assert.NoError(t, r.Healthy())
 	}))
-	t.Run("tells everything that is wrong, sorted", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("tells everything that is wrong, sorted", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.Fail("b", secrets.ErrPermission)
 		p.Fail("a", secrets.ErrUnauthenticated)
 		for _, name := range []string{"b", "a"} {

@@ -10,32 +10,33 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestCreated(t *testing.T) {
-	t.Run("is told by Status as the backend says it", in(func(t *testing.T) {
+	t.Run("is told by Status as the backend says it", spectest.Bubble(func(t *testing.T) {
 		created := time.Date(2024, 5, 6, 7, 8, 9, 123456789, time.FixedZone("", 7200))
-		r, p := polled(t, nil)
+		r, p := spectest.Polled(t, nil)
 		p.SetValue("db", secrets.Value{Data: []byte("one"), Version: "1", Created: created})
-		value(t, r, "db")
-		got := stateOf(t, r, "db").Created
+		spectest.Get(t, r, "db")
+		got := spectest.StatusOf(t, r, "db").Created
 		assert.True(t, created.Equal(got), "%v", got)
 		assert.Equal(t, time.UTC, got.Location(), "whatever zone a backend's client is in")
 	}))
 
-	t.Run("is zero where the backend does not say it", in(func(t *testing.T) {
-		r, _ := polled(t, map[string]string{"db": "one"})
-		value(t, r, "db")
-		s := stateOf(t, r, "db")
+	t.Run("is zero where the backend does not say it", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
+		s := spectest.StatusOf(t, r, "db")
 		assert.True(t, s.Created.IsZero(), "%v", s.Created)
 	}))
 }
 
 func TestLeaseWithoutAnythingElse(t *testing.T) {
-	t.Run("is a lease: never idle, and revoked by Close", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("is a lease: never idle, and revoked by Close", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		p.SetValue("creds", secrets.Value{Data: []byte("u"), Version: "1", Lease: 1})
-		value(t, r, "creds")
+		spectest.Get(t, r, "creds")
 		time.Sleep(2 * time.Hour)
 		assert.Greater(t, p.Calls().Renewals, 20)
 		require.NoError(t, r.Close())
@@ -44,8 +45,8 @@ func TestLeaseWithoutAnythingElse(t *testing.T) {
 }
 
 func TestDerivedVersion(t *testing.T) {
-	t.Run("is the same for the same bytes, another for others, and 16 hex digits to print", in(func(t *testing.T) {
-		r, p := polled(t, nil)
+	t.Run("is the same for the same bytes, another for others, and 16 hex digits to print", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
 		version := func(data string) string {
 			p.SetValue("db", secrets.Value{Data: []byte(data)})
 			s, err := r.Refresh(t.Context(), "db")
@@ -60,7 +61,7 @@ func TestDerivedVersion(t *testing.T) {
 }
 
 func TestFieldsAreParsedOnce(t *testing.T) {
-	t.Run("whatever the document has besides", in(func(t *testing.T) {
+	t.Run("whatever the document has besides", spectest.Bubble(func(t *testing.T) {
 		var doc strings.Builder
 		for i := range 1000 {
 			fmt.Fprintf(&doc, `,"key%d":"value%d"`, i, i)
@@ -72,7 +73,7 @@ func TestFieldsAreParsedOnce(t *testing.T) {
 			"a default":  {Default: "key1"},
 			"a schedule": {RefreshAt: time.Now().Add(time.Hour)},
 		} {
-			r, p := polled(t, nil)
+			r, p := spectest.Polled(t, nil)
 			v.Data, v.Version = []byte(`{"user":"u"`+doc.String()+`}`), "1"
 			p.SetValue("db", v)
 			s, err := r.Get(t.Context(), "db#user")

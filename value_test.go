@@ -9,10 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 func TestWhatStandsAroundAReferenceDoesNotMakeItPlainText(t *testing.T) {
-	there := scheme(t, quiet(nil))
+	there := spectest.Scheme(t, spectest.NewPolled(nil))
 	for _, value := range []string{
 		`"` + there + `://a/b"`, `'` + there + `://a/b'`, "`" + there + "://a/b`", `"ref+` + there + `://a/b"`, `'secretref+` + there + `://a/b'`,
 		" " + there + "://a/b", there + "://a/b\n", there + "://a/b\r\n", "\t" + there + "://a/b \n", `" ` + there + `://a/b "` + "\n",
@@ -40,7 +41,7 @@ func TestWhatStandsAroundAReferenceDoesNotMakeItPlainText(t *testing.T) {
 }
 
 func TestTrimAndDecodeComeBeforeAValueIsTakenForAReference(t *testing.T) {
-	there := scheme(t, quiet(map[string]string{"x": "found", "doc": `{"user":"u"}`}))
+	there := spectest.Scheme(t, spectest.NewPolled(map[string]string{"x": "found", "doc": `{"user":"u"}`}))
 	encoded := base64.StdEncoding.EncodeToString
 	for _, test := range []struct{ options, value, name, want string }{
 		{"&trim=newline", there + "://x\n", "v", "found"},
@@ -54,7 +55,7 @@ func TestTrimAndDecodeComeBeforeAValueIsTakenForAReference(t *testing.T) {
 		{"&decode=base64&trim=newline", `{"k":"` + encoded([]byte("plain\n")) + `"}`, "v#k", "plain"},
 		{"&decode=base64", encoded([]byte("plain")), "v", "plain"},
 	} {
-		r := open(t, scheme(t, quiet(map[string]string{"v": test.value}))+"://?references=any"+test.options)
+		r := spectest.Open(t, spectest.Scheme(t, spectest.NewPolled(map[string]string{"v": test.value}))+"://?references=any"+test.options)
 		got, err := r.Get(t.Context(), test.name)
 		require.NoError(t, err, test)
 		assert.Equal(t, test.want, got.Reveal(), test)
@@ -63,7 +64,7 @@ func TestTrimAndDecodeComeBeforeAValueIsTakenForAReference(t *testing.T) {
 
 func FuzzParseValue(f *testing.F) {
 	const canary = "S3cr3t!Cnry"
-	there := scheme(f, quiet(nil))
+	there := spectest.Scheme(f, spectest.NewPolled(nil))
 	for _, seed := range []string{
 		there + "://a", "ref+" + there + "://a#k", "ref+ref+a://", "x ref+" + there + "://a", `"` + there + `://a"`, " " + there + "://§@b", "ref+9://", "\n",
 		there + "://u:§@h", "vault:§@h/x#k", "arn:aws:ssm:r:1:parameter/§", "`'\"", "REF+A://", "ref+" + there + "://§ ", "://ref+a://",

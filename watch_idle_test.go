@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
 // What was idle for hours is as old, and is waited for as Get waits for it.
@@ -16,9 +17,9 @@ func TestWhoFollowsANameThatWasIdle(t *testing.T) {
 	const document = `{"user":"%s"}`
 	for what, first := range map[string]func(t *testing.T, r *secrets.Resolver) string{
 		"Watch": func(t *testing.T, r *secrets.Resolver) string {
-			w := watch(t, r, "db#user")
+			w := spectest.Watch(t, r, "db#user")
 			time.Sleep(200 * time.Millisecond)
-			return w.all()[0]
+			return w.All()[0]
 		},
 		"Bind": func(t *testing.T, r *secrets.Resolver) string {
 			l, err := secrets.Bind[string](t.Context(), r, "db#user", nil)
@@ -34,9 +35,9 @@ func TestWhoFollowsANameThatWasIdle(t *testing.T) {
 		},
 	} {
 		for _, name := range []string{"db#user", "db"} { // the name itself, and another of its document
-			t.Run("begins with what is there now: "+what+" after "+name, in(func(t *testing.T) {
-				r, p := polled(t, map[string]string{"db": fmt.Sprintf(document, "one")})
-				value(t, r, name)
+			t.Run("begins with what is there now: "+what+" after "+name, spectest.Bubble(func(t *testing.T) {
+				r, p := spectest.Polled(t, map[string]string{"db": fmt.Sprintf(document, "one")})
+				spectest.Get(t, r, name)
 				time.Sleep(time.Hour)
 				p.Set("db", fmt.Sprintf(document, "two"))
 				p.Delay("db", 100*time.Millisecond)
@@ -44,27 +45,27 @@ func TestWhoFollowsANameThatWasIdle(t *testing.T) {
 			}))
 		}
 
-		t.Run("begins with what is held when the backend takes more than a second, and has the rest when it comes: "+what, in(func(t *testing.T) {
-			r, p := polled(t, map[string]string{"db": fmt.Sprintf(document, "one")})
-			value(t, r, "db#user")
+		t.Run("begins with what is held when the backend takes more than a second, and has the rest when it comes: "+what, spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, map[string]string{"db": fmt.Sprintf(document, "one")})
+			spectest.Get(t, r, "db#user")
 			time.Sleep(time.Hour)
 			p.Set("db", fmt.Sprintf(document, "two"))
 			p.Delay("db", 3*time.Second)
-			w := watch(t, r, "db#user")
-			assert.Empty(t, w.all())
+			w := spectest.Watch(t, r, "db#user")
+			assert.Empty(t, w.All())
 			time.Sleep(1100 * time.Millisecond)
 			assert.Equal(t, "one", first(t, r))
 			time.Sleep(3 * time.Second)
-			assert.Equal(t, []string{"one", "two"}, w.all())
+			assert.Equal(t, []string{"one", "two"}, w.All())
 		}))
 	}
 }
 
 func TestAFollowedNameThatMovesToItsIdleParentIsKeptFresh(t *testing.T) {
-	in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": `{"password":"one","user":"u"}`, "db/password": "one"}, secrets.WithTTL(time.Minute))
-		value(t, r, "db#user")
-		w := watch(t, r, "db/password")
+	spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"one","user":"u"}`, "db/password": "one"}, secrets.WithTTL(time.Minute))
+		spectest.Get(t, r, "db#user")
+		w := spectest.Watch(t, r, "db/password")
 		l, err := secrets.Bind[string](t.Context(), r, "db/password", nil)
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
@@ -72,25 +73,25 @@ func TestAFollowedNameThatMovesToItsIdleParentIsKeptFresh(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		p.Set("db", `{"password":"two","user":"u"}`)
 		time.Sleep(61 * time.Second)
-		assert.Equal(t, []string{"one", "two"}, w.all())
+		assert.Equal(t, []string{"one", "two"}, w.All())
 		assert.Equal(t, "two", l.Get())
 	})(t)
 }
 
 func TestAFollowedNameThatMovesToAnIdleDocumentIsKeptFresh(t *testing.T) {
-	in(func(t *testing.T) {
-		one, two := quiet(map[string]string{"k": "same"}), quiet(map[string]string{"k": "same"})
-		second := scheme(t, two)
-		r := open(t, scheme(t, one)+":// "+second+"://", secrets.WithTTL(time.Minute),
+	spectest.Bubble(func(t *testing.T) {
+		one, two := spectest.NewPolled(map[string]string{"k": "same"}), spectest.NewPolled(map[string]string{"k": "same"})
+		second := spectest.Scheme(t, two)
+		r := spectest.Open(t, spectest.Scheme(t, one)+":// "+second+"://", secrets.WithTTL(time.Minute),
 			secrets.WithReferences(map[string]string{"alias": second + "://k"}))
-		value(t, r, "alias")
-		w := watch(t, r, "k")
+		spectest.Get(t, r, "alias")
+		w := spectest.Watch(t, r, "k")
 		time.Sleep(time.Hour)
 		one.Delete("k")
 		time.Sleep(2 * time.Minute)
-		assert.Equal(t, []string{"same"}, w.all())
+		assert.Equal(t, []string{"same"}, w.All())
 		two.Set("k", "new")
 		time.Sleep(61 * time.Second)
-		assert.Equal(t, []string{"same", "new"}, w.all())
+		assert.Equal(t, []string{"same", "new"}, w.All())
 	})(t)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
@@ -17,24 +18,24 @@ func TestWatchOfANameWithoutAValue(t *testing.T) {
 	const many = 64 // none of so many draws in a given half: once in 2^64
 
 	// failing watches a name on each of many resolvers, and has its reads fail.
-	failing := func(t *testing.T, opts ...secrets.Option) (all []*visits, ps []*secretstest.Provider) {
+	failing := func(t *testing.T, opts ...secrets.Option) (all []*spectest.Visits, ps []*secretstest.Provider) {
 		for range many {
-			r, p := polled(t, nil, opts...)
-			v := new(visits)
-			v.fail(p, "db", secrets.ErrPermission)
-			watch(t, r, "db")
+			r, p := spectest.Polled(t, nil, opts...)
+			v := new(spectest.Visits)
+			v.Fail(p, "db", secrets.ErrPermission)
+			spectest.Watch(t, r, "db")
 			all, ps = append(all, v), append(ps, p)
 		}
 		return all, ps
 	}
 
-	t.Run("asks again after half a second to one and a half, and never more than about half a minute later", in(func(t *testing.T) {
+	t.Run("asks again after half a second to one and a half, and never more than about half a minute later", spectest.Bubble(func(t *testing.T) {
 		all, _ := failing(t)
 		time.Sleep(4 * time.Minute)
 		var longest time.Duration
 		low, high := time.Hour, time.Duration(0)
 		for _, v := range all {
-			gaps := v.gaps()
+			gaps := v.Gaps()
 			require.NotEmpty(t, gaps)
 			low, high = min(low, gaps[0]), max(high, gaps[0])
 			for _, gap := range gaps {
@@ -51,42 +52,42 @@ func TestWatchOfANameWithoutAValue(t *testing.T) {
 		assert.LessOrEqual(t, longest, 36*time.Second)
 	}))
 
-	t.Run("asks as soon as at first when it fails again after a success", in(func(t *testing.T) {
+	t.Run("asks as soon as at first when it fails again after a success", spectest.Bubble(func(t *testing.T) {
 		_, ps := failing(t, secrets.WithTTL(0)) // no refresher: each read is the watcher's
 		time.Sleep(time.Minute)                 // several failures
 		for _, p := range ps {
 			p.Set("db", "one")
 		}
 		time.Sleep(time.Minute)
-		var all []*visits
+		var all []*spectest.Visits
 		for _, p := range ps {
-			v := new(visits)
-			v.fail(p, "db", secrets.ErrPermission)
+			v := new(spectest.Visits)
+			v.Fail(p, "db", secrets.ErrPermission)
 			all = append(all, v)
 		}
 		time.Sleep(10 * time.Second)
 		var high time.Duration
 		for _, v := range all {
-			gaps := v.gaps()
+			gaps := v.Gaps()
 			require.NotEmpty(t, gaps)
 			high = max(high, gaps[0])
 		}
 		assert.LessOrEqual(t, high, 1501*time.Millisecond)
 	}))
 
-	t.Run("reads a missing name once, and then once in 0.8 to 1.0 TTL", in(func(t *testing.T) {
+	t.Run("reads a missing name once, and then once in 0.8 to 1.0 TTL", spectest.Bubble(func(t *testing.T) {
 		for _, notifies := range []bool{false, true} {
 			var r *secrets.Resolver
 			var p *secretstest.Provider
-			if r, p = polled(t, nil); notifies {
-				r, p = told(t, nil)
+			if r, p = spectest.Polled(t, nil); notifies {
+				r, p = spectest.Pushed(t, nil)
 			}
-			v := new(visits)
-			v.fail(p, "db", secrets.ErrNotFound)
-			w := watch(t, r, "db")
+			v := new(spectest.Visits)
+			v.Fail(p, "db", secrets.ErrNotFound)
+			w := spectest.Watch(t, r, "db")
 			time.Sleep(time.Hour)
-			assert.Equal(t, []string{"<not found>"}, w.all())
-			gaps := v.gaps()
+			assert.Equal(t, []string{"<not found>"}, w.All())
+			gaps := v.Gaps()
 			if notifies { // it may have come between the read and the watch
 				assert.Less(t, gaps[0], time.Second)
 				gaps = gaps[1:]
@@ -99,14 +100,14 @@ func TestWatchOfANameWithoutAValue(t *testing.T) {
 		}
 	}))
 
-	t.Run("reads a deleted name as seldom, once a search has not found it either", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"})
-		w := watch(t, r, "db")
-		var v visits
-		v.fail(p, "db", secrets.ErrNotFound)
+	t.Run("reads a deleted name as seldom, once a search has not found it either", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		w := spectest.Watch(t, r, "db")
+		var v spectest.Visits
+		v.Fail(p, "db", secrets.ErrNotFound)
 		time.Sleep(30 * time.Minute)
-		assert.Equal(t, []string{"one", "<not found>"}, w.all())
-		gaps := v.gaps()
+		assert.Equal(t, []string{"one", "<not found>"}, w.All())
+		gaps := v.Gaps()
 		require.Greater(t, len(gaps), 4)
 		assert.Zero(t, gaps[0], "the refresh that found it gone, and the search")
 		for _, gap := range gaps[1:] {
@@ -114,13 +115,13 @@ func TestWatchOfANameWithoutAValue(t *testing.T) {
 		}
 	}))
 
-	t.Run("reads nothing once it has ended", in(func(t *testing.T) {
-		r, p := polled(t, nil)
-		w := watch(t, r, "db")
+	t.Run("reads nothing once it has ended", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
+		w := spectest.Watch(t, r, "db")
 		time.Sleep(time.Minute) // its absence is no longer remembered
 		p.ResetCalls()
-		w.cancel()
-		<-w.ended
+		w.Cancel()
+		<-w.Ended
 		time.Sleep(time.Minute)
 		assert.Zero(t, p.Calls().Reads)
 	}))
@@ -128,52 +129,52 @@ func TestWatchOfANameWithoutAValue(t *testing.T) {
 
 // Without a refresher it is the watcher who sees to it that a name is read.
 func TestWatchOnDemandSleeps(t *testing.T) {
-	t.Run("a tenth of a second where the read is due in less, and so sees a change as soon", in(func(t *testing.T) {
-		r, p := polled(t, nil, secrets.WithOnDemand())
+	t.Run("a tenth of a second where the read is due in less, and so sees a change as soon", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithOnDemand())
 		change := func(data string, next time.Duration) {
 			p.SetFunc("db", func(context.Context) (secrets.Value, error) {
 				return secrets.Value{Data: []byte(data), Version: data, RefreshAt: time.Now().Add(next)}, nil
 			})
 		}
 		change("one", 10*time.Second)
-		value(t, r, "db")
+		spectest.Get(t, r, "db")
 		change("two", time.Hour)
 		time.Sleep(10*time.Second - 50*time.Millisecond)
-		w := watch(t, r, "db")
-		assert.Equal(t, []string{"one"}, w.all())
+		w := spectest.Watch(t, r, "db")
+		assert.Equal(t, []string{"one"}, w.All())
 		time.Sleep(101 * time.Millisecond)
-		assert.Equal(t, []string{"one", "two"}, w.all())
+		assert.Equal(t, []string{"one", "two"}, w.All())
 	}))
 
-	t.Run("and its provider is not asked to watch for a name that is missing or that could not be read", in(func(t *testing.T) {
-		r, p := told(t, nil, secrets.WithOnDemand())
+	t.Run("and its provider is not asked to watch for a name that is missing or that could not be read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, nil, secrets.WithOnDemand())
 		p.Fail("down", secrets.ErrUnavailable)
-		watch(t, r, "missing")
-		watch(t, r, "down")
+		spectest.Watch(t, r, "missing")
+		spectest.Watch(t, r, "down")
 		time.Sleep(time.Minute)
 		assert.Zero(t, p.Calls().Watches)
 	}))
 }
 
 func TestAWatchOnDemandLooksAtNoClock(t *testing.T) {
-	t.Run("until the next read is due", in(func(t *testing.T) {
+	t.Run("until the next read is due", spectest.Bubble(func(t *testing.T) {
 		var l looks
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand(), l.option())
-		watch(t, r, "db")
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand(), l.option())
+		spectest.Watch(t, r, "db")
 		time.Sleep(time.Minute)
 		assert.Zero(t, l.during(func() { time.Sleep(2 * time.Minute) }))
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 
-	t.Run("as long when its version was rejected", in(func(t *testing.T) {
+	t.Run("as long when its version was rejected", spectest.Bubble(func(t *testing.T) {
 		var l looks
-		r, _ := polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand(), l.option())
-		watch(t, r, "db")
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand(), l.option())
+		spectest.Watch(t, r, "db")
 		s, err := r.Get(t.Context(), "db")
 		require.NoError(t, err)
 		r.Invalidate(s) // the backend has nothing newer
 		time.Sleep(6 * time.Minute)
-		require.NotZero(t, stateOf(t, r, "db").RejectedAt)
+		require.NotZero(t, spectest.StatusOf(t, r, "db").RejectedAt)
 		assert.Zero(t, l.during(func() { time.Sleep(90 * time.Second) }))
 	}))
 }

@@ -14,144 +14,145 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
 
 func TestWatchOnDemand(t *testing.T) {
-	t.Run("reads in the watcher's own goroutine, once a TTL", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand())
-		w := watch(t, r, "db")
+	t.Run("reads in the watcher's own goroutine, once a TTL", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand())
+		w := spectest.Watch(t, r, "db")
 		p.Set("db", "two")
 		time.Sleep(5*time.Minute + time.Second)
-		assert.Equal(t, []string{"one", "two"}, w.all())
+		assert.Equal(t, []string{"one", "two"}, w.All())
 		p.Delete("db")
 		time.Sleep(5*time.Minute + time.Second)
-		assert.Equal(t, []string{"one", "two", "<not found>"}, w.all())
+		assert.Equal(t, []string{"one", "two", "<not found>"}, w.All())
 		p.Set("db", "three")
 		time.Sleep(5*time.Minute + time.Second)
-		assert.Equal(t, []string{"one", "two", "<not found>", "three"}, w.all())
+		assert.Equal(t, []string{"one", "two", "<not found>", "three"}, w.All())
 		p.ResetCalls()
 		time.Sleep(time.Hour)
 		assert.InDelta(t, 13, p.Reads("db"), 3)
 	}))
-	t.Run("leaves a failing backend alone between its tries", in(func(t *testing.T) {
-		r, p := polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand())
-		w := watch(t, r, "db")
+	t.Run("leaves a failing backend alone between its tries", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand())
+		w := spectest.Watch(t, r, "db")
 		p.Fail("db", secrets.ErrUnavailable)
 		time.Sleep(65 * time.Minute)
 		assert.Less(t, p.Reads("db"), 400)
 		p.Heal()
 		p.Set("db", "two")
 		time.Sleep(time.Minute)
-		assert.Equal(t, []string{"one", "two"}, w.all())
+		assert.Equal(t, []string{"one", "two"}, w.All())
 	}))
-	t.Run("asks no provider to watch", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": "one"}, secrets.WithOnDemand())
-		value(t, r, "db")
-		watch(t, r, "db")
-		watch(t, r, "missing")
+	t.Run("asks no provider to watch", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": "one"}, secrets.WithOnDemand())
+		spectest.Get(t, r, "db")
+		spectest.Watch(t, r, "db")
+		spectest.Watch(t, r, "missing")
 		assert.Zero(t, p.Calls().Watches)
 	}))
 }
 
 func TestProvidersWatch(t *testing.T) {
-	t.Run("makes a change visible at once, to Get and to Watch", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": "one"})
-		assert.Equal(t, "one", value(t, r, "db"))
-		w := watch(t, r, "db")
+	t.Run("makes a change visible at once, to Get and to Watch", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": "one"})
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
+		w := spectest.Watch(t, r, "db")
 		for i := range 20 {
 			v := fmt.Sprint(i)
 			p.Set("db", v)
 			synctest.Wait()
-			assert.Equal(t, v, value(t, r, "db"))
-			assert.Equal(t, v, w.all()[i+1])
+			assert.Equal(t, v, spectest.Get(t, r, "db"))
+			assert.Equal(t, v, w.All()[i+1])
 		}
 	}))
 
-	t.Run("makes a deletion and a recreation visible at once", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": "one"})
-		w := watch(t, r, "db")
+	t.Run("makes a deletion and a recreation visible at once", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": "one"})
+		w := spectest.Watch(t, r, "db")
 		want := []string{"one"}
 		for i := range 5 {
 			p.Delete("db")
-			assert.Equal(t, append(want, "<not found>"), w.all(), "deleted, round %d", i)
+			assert.Equal(t, append(want, "<not found>"), w.All(), "deleted, round %d", i)
 			p.Set("db", "one")
 			want = append(want, "<not found>", "one")
-			assert.Equal(t, want, w.all(), "recreated, round %d", i)
+			assert.Equal(t, want, w.All(), "recreated, round %d", i)
 		}
 	}))
 
-	t.Run("makes a name that was missing at first visible at once", in(func(t *testing.T) {
-		r, p := told(t, nil)
-		w, field := watch(t, r, "db"), watch(t, r, "db/password")
+	t.Run("makes a name that was missing at first visible at once", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, nil)
+		w, field := spectest.Watch(t, r, "db"), spectest.Watch(t, r, "db/password")
 		p.Set("db", `{"password":"one"}`)
-		assert.Equal(t, []string{"<not found>", `{"password":"one"}`}, w.all())
-		assert.Equal(t, []string{"<not found>", "one"}, field.all())
+		assert.Equal(t, []string{"<not found>", `{"password":"one"}`}, w.All())
+		assert.Equal(t, []string{"<not found>", "one"}, field.All())
 	}))
 
-	t.Run("a name that comes while its watch is set up is not lost", in(func(t *testing.T) {
-		r, p := told(t, nil)
+	t.Run("a name that comes while its watch is set up is not lost", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, nil)
 		_, err := r.Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrNotFound)
 		time.Sleep(time.Minute)
 		p.Delay("db", time.Second) // both the read and the watch take their time
-		w := watch(t, r, "db")
+		w := spectest.Watch(t, r, "db")
 		time.Sleep(1500 * time.Millisecond)
-		assert.Equal(t, []string{"<not found>"}, w.all())
+		assert.Equal(t, []string{"<not found>"}, w.All())
 		p.Set("db", "one") // missing when it was read, and not watched yet
 		time.Sleep(5 * time.Second)
-		assert.Equal(t, []string{"<not found>", "one"}, w.all())
+		assert.Equal(t, []string{"<not found>", "one"}, w.All())
 	}))
 
-	t.Run("a change while the document is being read is not lost", in(func(t *testing.T) {
+	t.Run("a change while the document is being read is not lost", spectest.Bubble(func(t *testing.T) {
 		p := new(slowSnapshot)
 		p.set("one")
-		r := on(t, p)
-		assert.Equal(t, "one", value(t, r, "db"))
+		r := spectest.On(t, p)
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		synctest.Wait()
 		p.set("two") // the refresh takes what is there now, and then its time
 		time.Sleep(50 * time.Millisecond)
 		p.set("three")
 		time.Sleep(time.Second)
-		assert.Equal(t, "three", value(t, r, "db"))
+		assert.Equal(t, "three", spectest.Get(t, r, "db"))
 	}))
 
-	t.Run("a change between the first read and the watch is not lost", in(func(t *testing.T) {
+	t.Run("a change between the first read and the watch is not lost", spectest.Bubble(func(t *testing.T) {
 		p := new(slowSnapshot)
 		p.set("one")
-		r := on(t, p)
+		r := spectest.On(t, p)
 		got := make(chan string)
-		go func() { got <- value(t, r, "db") }()
+		go func() { got <- spectest.Get(t, r, "db") }()
 		time.Sleep(50 * time.Millisecond)
 		p.set("two") // nobody watches yet
 		assert.Equal(t, "one", <-got)
 		time.Sleep(time.Second)
-		assert.Equal(t, "two", value(t, r, "db"))
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 
-	t.Run("that fails is tried again, and polling goes on beside it", in(func(t *testing.T) {
-		p := &brokenWatch{Provider: quiet(map[string]string{"db": "one"})}
-		r := on(t, p)
-		w := watch(t, r, "db")
+	t.Run("that fails is tried again, and polling goes on beside it", spectest.Bubble(func(t *testing.T) {
+		p := &brokenWatch{Provider: spectest.NewPolled(map[string]string{"db": "one"})}
+		r := spectest.On(t, p)
+		w := spectest.Watch(t, r, "db")
 		p.Set("db", "two")
 		time.Sleep(5*time.Minute + time.Second)
-		assert.Equal(t, []string{"one", "two"}, w.all())
+		assert.Equal(t, []string{"one", "two"}, w.All())
 		assert.GreaterOrEqual(t, p.tried.Load(), int32(2))
 	}))
 
-	t.Run("is asked for once a document, not once a name or read", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": `{"a":"1","b":"2"}`})
-		value(t, r, "db#a")
-		value(t, r, "db#b")
-		keepUsing(t, r, "db#a")
+	t.Run("is asked for once a document, not once a name or read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": `{"a":"1","b":"2"}`})
+		spectest.Get(t, r, "db#a")
+		spectest.Get(t, r, "db#b")
+		spectest.KeepUsing(t, r, "db#a")
 		time.Sleep(time.Hour)
 		assert.Equal(t, 1, p.Calls().Watches)
 	}))
 
-	t.Run("ends for a document that is no longer held, and for a missing name that has come", in(func(t *testing.T) {
+	t.Run("ends for a document that is no longer held, and for a missing name that has come", spectest.Bubble(func(t *testing.T) {
 		p := &countedWatch{Provider: secretstest.NewProvider(nil)}
 		r := secrets.New(p, secrets.WithLogger(nil))
-		w := watch(t, r, "db")
+		w := spectest.Watch(t, r, "db")
 		for range 10 {
 			p.Set("db", "one")
 			synctest.Wait()
@@ -161,17 +162,17 @@ func TestProvidersWatch(t *testing.T) {
 		p.Set("db", "one")
 		synctest.Wait()
 		assert.EqualValues(t, 1, p.running.Load())
-		require.Equal(t, "one", w.all()[len(w.all())-1])
+		require.Equal(t, "one", w.All()[len(w.All())-1])
 		require.NoError(t, r.Close())
 		synctest.Wait()
 		assert.Zero(t, p.running.Load())
 	}))
 
-	t.Run("with a TTL of zero has the watcher read at once", in(func(t *testing.T) {
-		r, p := told(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
-		w := watch(t, r, "db")
+	t.Run("with a TTL of zero has the watcher read at once", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, map[string]string{"db": "one"}, secrets.WithTTL(0))
+		w := spectest.Watch(t, r, "db")
 		p.Set("db", "two")
-		assert.Equal(t, []string{"one", "two"}, w.all())
+		assert.Equal(t, []string{"one", "two"}, w.All())
 	}))
 }
 

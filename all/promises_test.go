@@ -84,7 +84,7 @@ func TestANameThatNoTestHasIsFound(t *testing.T) {
 	for why, bad := range map[string]string{
 		"no such file":                     "nowhere_test.go:TestFields",
 		"no such function":                 "get_test.go:TestField",
-		"a function that is no test":       "get_test.go:polled",
+		"a function that is no test":       "fast_path_test.go:looks",
 		"a benchmark, which asserts none":  "bench_test.go:BenchmarkHeldGet",
 		"a subtest of another test":        "get_test.go:TestFields/of ten thousand goroutines is one read",
 		"half of a subtest's name":         "get_test.go:TestFields/a hundred fields by #",
