@@ -32,18 +32,6 @@ func TestCreated(t *testing.T) {
 	}))
 }
 
-func TestLeaseWithoutAnythingElse(t *testing.T) {
-	t.Run("is a lease: never idle, and revoked by Close", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, nil)
-		p.SetValue("creds", secrets.Value{Data: []byte("u"), Version: "1", Lease: 1})
-		spectest.Get(t, r, "creds")
-		time.Sleep(2 * time.Hour)
-		assert.Greater(t, p.Calls().Renewals, 20)
-		require.NoError(t, r.Close())
-		assert.Equal(t, 1, p.Calls().Revocations)
-	}))
-}
-
 func TestDerivedVersion(t *testing.T) {
 	t.Run("is the same for the same bytes, another for others, and 16 hex digits to print", spectest.Bubble(func(t *testing.T) {
 		r, p := spectest.Polled(t, nil)

@@ -1,4 +1,4 @@
-package secrets_test
+package leases
 
 import (
 	"context"
@@ -93,5 +93,17 @@ func TestCloseRevokesEveryLeaseThatStillLives(t *testing.T) {
 		require.NoError(t, r.Close())
 		assert.Equal(t, 300*time.Millisecond, time.Since(start))
 		assert.Equal(t, 20, p.Calls().Revocations)
+	}))
+}
+
+func TestLeaseWithoutAnythingElse(t *testing.T) {
+	t.Run("is a lease: never idle, and revoked by Close", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
+		p.SetValue("creds", secrets.Value{Data: []byte("u"), Version: "1", Lease: 1})
+		spectest.Get(t, r, "creds")
+		time.Sleep(2 * time.Hour)
+		assert.Greater(t, p.Calls().Renewals, 20)
+		require.NoError(t, r.Close())
+		assert.Equal(t, 1, p.Calls().Revocations)
 	}))
 }

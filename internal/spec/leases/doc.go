@@ -1,0 +1,3 @@
+// Package leases specifies how the resolver renews, replaces and revokes what a
+// backend lends.
+package leases
