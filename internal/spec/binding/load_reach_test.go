@@ -1,6 +1,8 @@
-package secrets_test
+package binding
 
 import (
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -10,6 +12,69 @@ import (
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
+
+// The race detector is what fails here.
+func TestLoadSetsTheTaggedFieldsAndNothingElse(t *testing.T) {
+	t.Run("so that others may change meanwhile", func(t *testing.T) {
+		t.Parallel()
+		var dst struct {
+			mu       sync.Mutex
+			Served   int
+			Password string `secret:"password"`
+			In       struct {
+				Count atomic.Int64
+				Key   string `secret:"key"`
+			}
+			Ptr *struct {
+				Count int
+				Key   string `secret:"key"`
+			}
+		}
+		r := spectest.On(t, spectest.NewPolled(map[string]string{"password": "pw", "key": "k"}))
+		require.NoError(t, r.Load(t.Context(), &dst))
+		ptr := dst.Ptr
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range 1000 {
+				dst.mu.Lock()
+				dst.Served++
+				ptr.Count++
+				dst.In.Count.Add(1)
+				dst.mu.Unlock()
+				runtime.Gosched()
+			}
+		}()
+		for range 50 {
+			require.NoError(t, r.Load(t.Context(), &dst))
+		}
+		<-done
+		assert.Equal(t, 1000, dst.Served)
+		assert.Equal(t, 1000, dst.Ptr.Count)
+		assert.EqualValues(t, 1000, dst.In.Count.Load())
+		assert.Equal(t, "pw", dst.Password)
+	})
+
+	t.Run("and leaves a lock as it is", func(t *testing.T) {
+		t.Parallel()
+		var dst struct {
+			sync.Mutex
+			Password string `secret:"password"`
+		}
+		p := spectest.NewPolled(map[string]string{"password": "pw"})
+		r := spectest.On(t, p, secrets.WithTTL(0))
+		release := p.Block("password")
+		loaded := make(chan error)
+		go func() { loaded <- r.Load(t.Context(), &dst) }()
+		for p.Calls().Reads == 0 {
+			runtime.Gosched()
+		}
+		dst.Lock()
+		release()
+		require.NoError(t, <-loaded)
+		assert.False(t, dst.TryLock(), "it was locked meanwhile")
+	})
+}
 
 type (
 	login struct {

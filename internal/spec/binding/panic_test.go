@@ -1,4 +1,4 @@
-package secrets_test
+package binding
 
 import (
 	"runtime"
@@ -43,8 +43,11 @@ func fragileText(text string) (string, error) {
 type nilError struct{ text string }
 
 func (e *nilError) Error() string { return e.text }
+
 func (e *nilError) Is(error) bool { return e.text == "" }
-func (e *nilError) As(any) bool   { return e.text == "" }
+
+func (e *nilError) As(any) bool { return e.text == "" }
+
 func (e *nilError) Unwrap() error { panic(e.text) }
 
 type fragileStruct struct {

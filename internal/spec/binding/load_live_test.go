@@ -1,9 +1,8 @@
-package secrets_test
+package binding
 
 import (
+	"context"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,67 +14,81 @@ import (
 	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
-// The race detector is what fails here.
-func TestLoadSetsTheTaggedFieldsAndNothingElse(t *testing.T) {
-	t.Run("so that others may change meanwhile", func(t *testing.T) {
-		t.Parallel()
-		var dst struct {
-			mu       sync.Mutex
-			Served   int
-			Password string `secret:"password"`
-			In       struct {
-				Count atomic.Int64
-				Key   string `secret:"key"`
-			}
-			Ptr *struct {
-				Count int
-				Key   string `secret:"key"`
-			}
-		}
-		r := spectest.On(t, spectest.NewPolled(map[string]string{"password": "pw", "key": "k"}))
+func TestLoadLive(t *testing.T) {
+	t.Parallel()
+	type config struct {
+		Token   *secrets.Live[string]         `secret:"token"`
+		Secret  *secrets.Live[secrets.Secret] `secret:"db/password"`
+		Retries *secrets.Live[int]            `secret:"retries,default=3"`
+		Proxy   *secrets.Live[string]         `secret:"proxy,optional"`
+	}
+	docs := map[string]string{"token": "t1", "db": `{"password":"p1"}`}
+	t.Run("fields stay current", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, docs)
+		var dst config
 		require.NoError(t, r.Load(t.Context(), &dst))
-		ptr := dst.Ptr
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for range 1000 {
-				dst.mu.Lock()
-				dst.Served++
-				ptr.Count++
-				dst.In.Count.Add(1)
-				dst.mu.Unlock()
-				runtime.Gosched()
-			}
-		}()
-		for range 50 {
-			require.NoError(t, r.Load(t.Context(), &dst))
-		}
-		<-done
-		assert.Equal(t, 1000, dst.Served)
-		assert.Equal(t, 1000, dst.Ptr.Count)
-		assert.EqualValues(t, 1000, dst.In.Count.Load())
-		assert.Equal(t, "pw", dst.Password)
-	})
-
-	t.Run("and leaves a lock as it is", func(t *testing.T) {
-		t.Parallel()
+		assert.Equal(t, "t1", dst.Token.Get())
+		assert.Equal(t, "p1", dst.Secret.Get().Reveal())
+		p.Set("token", "t2")
+		p.Set("db", `{"password":"p2"}`)
+		synctest.Wait()
+		assert.Equal(t, "t2", dst.Token.Get())
+		assert.Equal(t, "p2", dst.Secret.Get().Reveal())
+	}))
+	t.Run("fields with a default have it while the name is missing, and follow it", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, docs)
+		var dst config
+		require.NoError(t, r.Load(t.Context(), &dst))
+		assert.Equal(t, 3, dst.Retries.Get())
+		assert.NoError(t, dst.Retries.Err())
+		synctest.Wait()
+		p.Set("retries", "9")
+		synctest.Wait()
+		assert.Equal(t, 9, dst.Retries.Get())
+		p.Delete("retries")
+		synctest.Wait()
+		assert.Equal(t, 3, dst.Retries.Get())
+		assert.NoError(t, dst.Retries.Err())
+		assert.NoError(t, r.Healthy())
+	}))
+	t.Run("fields that are optional and missing are nil, which is empty", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Pushed(t, docs)
+		var dst config
+		require.NoError(t, r.Load(t.Context(), &dst))
+		assert.Nil(t, dst.Proxy)
+		assert.Empty(t, dst.Proxy.Get())
+	}))
+	t.Run("fields of a Load that fails elsewhere are stopped", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, docs)
 		var dst struct {
-			sync.Mutex
-			Password string `secret:"password"`
+			config
+			Missing string `secret:"missing"`
 		}
-		p := spectest.NewPolled(map[string]string{"password": "pw"})
-		r := spectest.On(t, p, secrets.WithTTL(0))
-		release := p.Block("password")
-		loaded := make(chan error)
-		go func() { loaded <- r.Load(t.Context(), &dst) }()
-		for p.Calls().Reads == 0 {
-			runtime.Gosched()
-		}
-		dst.Lock()
-		release()
-		require.NoError(t, <-loaded)
-		assert.False(t, dst.TryLock(), "it was locked meanwhile")
-	})
+		require.ErrorIs(t, r.Load(t.Context(), &dst), secrets.ErrNotFound)
+		assert.Nil(t, dst.Token)
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		p.ResetCalls()
+		time.Sleep(time.Hour)
+		assert.Zero(t, p.Calls().Reads, "nothing is kept in use")
+	}))
+	t.Run("fields cost no read of their own", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, docs)
+		require.NoError(t, r.Load(t.Context(), new(config)))
+		synctest.Wait()
+		assert.Equal(t, 1, p.Calls().Batches)
+		assert.Zero(t, p.Calls().Fetches)
+	}))
+	t.Run("fields go on after the context of Load has ended", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Pushed(t, docs)
+		ctx, cancel := context.WithCancel(t.Context())
+		var dst config
+		require.NoError(t, r.Load(ctx, &dst))
+		cancel()
+		p.Set("token", "t2")
+		synctest.Wait()
+		assert.Equal(t, "t2", dst.Token.Get())
+	}))
 }
 
 func TestLoadAgain(t *testing.T) {

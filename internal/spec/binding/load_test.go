@@ -1,16 +1,13 @@
-package secrets_test
+package binding
 
 import (
-	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"log/slog"
 	"math/big"
 	"net/netip"
 	"net/url"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -18,7 +15,6 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/spec/spectest"
-	"github.com/go-secrets/secrets/secretstest"
 )
 
 // loaded loads a T from documents in memory.
@@ -185,198 +181,6 @@ func TestLoadOptionsOfATag(t *testing.T) {
 			r, p := spectest.Polled(t, nil)
 			p.Fail("port", class)
 			assert.ErrorIs(t, r.Load(t.Context(), new(config)), class)
-		}))
-	}
-}
-
-func TestLoadReads(t *testing.T) {
-	t.Parallel()
-	type config struct {
-		User     string `secret:"db/user"`
-		Password string `secret:"db/password"`
-		Host     string `secret:"db/host,default=localhost"`
-		Key      string `secret:"stripe/key"`
-		Token    string `secret:"token"`
-		Again    string `secret:"token"`
-	}
-	docs := map[string]string{"db": `{"user":"u","password":"p"}`, "stripe/key": "k", "token": "t"}
-	t.Run("everything in one batch, each document once", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, docs)
-		require.NoError(t, r.Load(t.Context(), new(config)))
-		synctest.Wait()
-		assert.Equal(t, 1, p.Calls().Batches)
-		assert.Zero(t, p.Calls().Fetches)
-		for _, path := range []string{"db", "db/user", "db/password", "db/host", "stripe", "stripe/key", "token"} {
-			assert.Equal(t, 1, p.Reads(path), path)
-		}
-	}))
-	t.Run("nothing that is held", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, docs)
-		require.NoError(t, r.Load(t.Context(), new(config)))
-		p.ResetCalls()
-		var dst struct {
-			User string `secret:"db/user"`
-			Key  string `secret:"stripe/key"`
-		}
-		require.NoError(t, r.Load(t.Context(), &dst))
-		assert.Equal(t, "u", dst.User)
-		assert.Zero(t, p.Calls().Reads)
-	}))
-	t.Run("at the same time from many goroutines, each document once", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, docs)
-		p.Delay(secretstest.All, 10*time.Millisecond)
-		var wg sync.WaitGroup
-		for range 50 {
-			wg.Go(func() {
-				var dst config
-				assert.NoError(t, r.Load(t.Context(), &dst))
-				assert.Equal(t, "p", dst.Password)
-			})
-		}
-		wg.Wait()
-		assert.Equal(t, 1, p.Reads("db"))
-		assert.Equal(t, 1, p.Reads("token"))
-	}))
-	t.Run("in a struct with no tags, nothing", func(t *testing.T) {
-		t.Parallel()
-		p := spectest.NewPolled(nil)
-		require.NoError(t, spectest.On(t, p).Load(t.Context(), &struct{ A string }{}))
-		assert.Zero(t, p.Calls())
-	})
-	t.Run("from the resolver of the context, as a package function", func(t *testing.T) {
-		t.Parallel()
-		var dst config
-		require.NoError(t, secrets.Load(secrets.NewContext(t.Context(), spectest.On(t, spectest.NewPolled(docs))), &dst))
-		assert.Equal(t, "u", dst.User)
-	})
-}
-
-func TestLoadLive(t *testing.T) {
-	t.Parallel()
-	type config struct {
-		Token   *secrets.Live[string]         `secret:"token"`
-		Secret  *secrets.Live[secrets.Secret] `secret:"db/password"`
-		Retries *secrets.Live[int]            `secret:"retries,default=3"`
-		Proxy   *secrets.Live[string]         `secret:"proxy,optional"`
-	}
-	docs := map[string]string{"token": "t1", "db": `{"password":"p1"}`}
-	t.Run("fields stay current", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Pushed(t, docs)
-		var dst config
-		require.NoError(t, r.Load(t.Context(), &dst))
-		assert.Equal(t, "t1", dst.Token.Get())
-		assert.Equal(t, "p1", dst.Secret.Get().Reveal())
-		p.Set("token", "t2")
-		p.Set("db", `{"password":"p2"}`)
-		synctest.Wait()
-		assert.Equal(t, "t2", dst.Token.Get())
-		assert.Equal(t, "p2", dst.Secret.Get().Reveal())
-	}))
-	t.Run("fields with a default have it while the name is missing, and follow it", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Pushed(t, docs)
-		var dst config
-		require.NoError(t, r.Load(t.Context(), &dst))
-		assert.Equal(t, 3, dst.Retries.Get())
-		assert.NoError(t, dst.Retries.Err())
-		synctest.Wait()
-		p.Set("retries", "9")
-		synctest.Wait()
-		assert.Equal(t, 9, dst.Retries.Get())
-		p.Delete("retries")
-		synctest.Wait()
-		assert.Equal(t, 3, dst.Retries.Get())
-		assert.NoError(t, dst.Retries.Err())
-		assert.NoError(t, r.Healthy())
-	}))
-	t.Run("fields that are optional and missing are nil, which is empty", spectest.Bubble(func(t *testing.T) {
-		r, _ := spectest.Pushed(t, docs)
-		var dst config
-		require.NoError(t, r.Load(t.Context(), &dst))
-		assert.Nil(t, dst.Proxy)
-		assert.Empty(t, dst.Proxy.Get())
-	}))
-	t.Run("fields of a Load that fails elsewhere are stopped", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Pushed(t, docs)
-		var dst struct {
-			config
-			Missing string `secret:"missing"`
-		}
-		require.ErrorIs(t, r.Load(t.Context(), &dst), secrets.ErrNotFound)
-		assert.Nil(t, dst.Token)
-		synctest.Wait()
-		time.Sleep(time.Hour)
-		p.ResetCalls()
-		time.Sleep(time.Hour)
-		assert.Zero(t, p.Calls().Reads, "nothing is kept in use")
-	}))
-	t.Run("fields cost no read of their own", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, docs)
-		require.NoError(t, r.Load(t.Context(), new(config)))
-		synctest.Wait()
-		assert.Equal(t, 1, p.Calls().Batches)
-		assert.Zero(t, p.Calls().Fetches)
-	}))
-	t.Run("fields go on after the context of Load has ended", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Pushed(t, docs)
-		ctx, cancel := context.WithCancel(t.Context())
-		var dst config
-		require.NoError(t, r.Load(ctx, &dst))
-		cancel()
-		p.Set("token", "t2")
-		synctest.Wait()
-		assert.Equal(t, "t2", dst.Token.Get())
-	}))
-}
-
-func TestPastTheTTL(t *testing.T) {
-	const one, two = `{"password":"p1","user":"u1"}`, `{"password":"p2","user":"u2"}`
-	type config struct {
-		Password string `secret:"db#password"`
-	}
-	load := func(t *testing.T, r *secrets.Resolver) string {
-		var c config
-		require.NoError(t, r.Load(t.Context(), &c))
-		return c.Password
-	}
-	for what, opts := range map[string][]secrets.Option{
-		"idle":      {secrets.WithTTL(time.Minute)},
-		"on demand": {secrets.WithTTL(time.Minute), secrets.WithOnDemand()},
-	} {
-		t.Run(what+", Load reads again, once", spectest.Bubble(func(t *testing.T) {
-			r, p := spectest.Polled(t, map[string]string{"db": one}, opts...)
-			require.Equal(t, "p1", load(t, r))
-			for range 3 {
-				p.Set("db", one)
-				time.Sleep(time.Hour)
-				require.Equal(t, "p1", load(t, r))
-				p.Set("db", two)
-				time.Sleep(time.Hour)
-				p.ResetCalls()
-				assert.Equal(t, "p2", load(t, r))
-				assert.Equal(t, "p2", load(t, r))
-				assert.Equal(t, 1, p.Reads("db"))
-			}
-		}))
-		t.Run(what+", Load waits a second at most for a backend that hangs", spectest.Bubble(func(t *testing.T) {
-			r, p := spectest.Polled(t, map[string]string{"db": one}, opts...)
-			require.Equal(t, "p1", load(t, r))
-			time.Sleep(time.Hour)
-			defer p.Block("db")()
-			start := time.Now()
-			assert.Equal(t, "p1", load(t, r))
-			assert.Equal(t, time.Second, time.Since(start))
-		}))
-		t.Run(what+", a new name of a held document is read again, and waits a second at most", spectest.Bubble(func(t *testing.T) {
-			r, p := spectest.Polled(t, map[string]string{"db": one}, opts...)
-			require.Equal(t, "p1", spectest.Get(t, r, "db#password"))
-			time.Sleep(time.Hour)
-			p.Set("db", two)
-			assert.Equal(t, "u2", spectest.Get(t, r, "db#user"))
-			time.Sleep(time.Hour)
-			defer p.Block("db")()
-			start := time.Now()
-			assert.Equal(t, two, spectest.Get(t, r, "db"))
-			assert.Equal(t, time.Second, time.Since(start))
 		}))
 	}
 }
