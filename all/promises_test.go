@@ -82,7 +82,7 @@ func TestANameThatNoTestHasIsFound(t *testing.T) {
 		assert.NoError(t, named(good))
 	}
 	for why, bad := range map[string]string{
-		"no such file":                     "get_test.go:TestFields",
+		"no such file":                     "nowhere_test.go:TestFields",
 		"no such function":                 "get_test.go:TestField",
 		"a function that is no test":       "fast_path_test.go:looks",
 		"a benchmark, which asserts none":  "bench_test.go:BenchmarkHeldGet",
