@@ -1,14 +1,11 @@
 package secrets_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/spec/spectest"
@@ -39,26 +36,5 @@ func TestRefreshThatLooksForManyExactDocumentsReadsEightAtATime(t *testing.T) {
 		time.Sleep(11 * time.Minute)
 		assert.Equal(t, 1, p.Reads(names[0]), "ten TTLs have passed")
 		assert.Equal(t, 8, p.Calls().MaxInFlight)
-	})(t)
-}
-
-func TestListWhoseProviderIsOpenedTooLateForCloseIsClosed(t *testing.T) {
-	spectest.Bubble(func(t *testing.T) {
-		p := spectest.NewPolled(map[string]string{"db": "one"})
-		_, name := spectest.Opener(t, func() (secrets.Provider, error) {
-			time.Sleep(time.Second)
-			return p, nil
-		})
-		r := spectest.Open(t, name+"://")
-		said := make(chan error)
-		go func() {
-			_, err := spectest.Listed(r.List(context.WithoutCancel(t.Context()), ""))
-			said <- err
-		}()
-		synctest.Wait()
-		require.NoError(t, r.Close())
-		assert.ErrorIs(t, <-said, secrets.ErrClosed)
-		synctest.Wait()
-		assert.Equal(t, 1, p.Calls().Closes)
 	})(t)
 }

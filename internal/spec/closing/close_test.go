@@ -1,4 +1,4 @@
-package secrets_test
+package closing
 
 import (
 	"context"
@@ -304,20 +304,3 @@ type detaching struct {
 }
 
 func (d *detaching) Detach() error { d.done = true; return nil }
-
-func TestOpenerThatNeverReturns(t *testing.T) {
-	t.Run("holds up neither a Preload of several names nor the next one", spectest.Bubble(func(t *testing.T) {
-		stuck := make(chan struct{})
-		_, name := spectest.Opener(t, func() (secrets.Provider, error) { <-stuck; return nil, errors.New("stuck") })
-		r, err := secrets.Open(t.Context(), name+"://", secrets.WithLogger(nil))
-		require.NoError(t, err)
-		for range 2 {
-			start := time.Now()
-			assert.ErrorIs(t, r.Preload(t.Context(), "a", "b"), secrets.ErrUnavailable)
-			assert.Less(t, time.Since(start), 11*time.Second)
-			time.Sleep(time.Minute)
-		}
-		close(stuck)
-		require.NoError(t, r.Close())
-	}))
-}

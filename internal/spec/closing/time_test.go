@@ -1,7 +1,8 @@
-package secrets_test
+package closing
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,23 @@ import (
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
+
+func TestOpenerThatNeverReturns(t *testing.T) {
+	t.Run("holds up neither a Preload of several names nor the next one", spectest.Bubble(func(t *testing.T) {
+		stuck := make(chan struct{})
+		_, name := spectest.Opener(t, func() (secrets.Provider, error) { <-stuck; return nil, errors.New("stuck") })
+		r, err := secrets.Open(t.Context(), name+"://", secrets.WithLogger(nil))
+		require.NoError(t, err)
+		for range 2 {
+			start := time.Now()
+			assert.ErrorIs(t, r.Preload(t.Context(), "a", "b"), secrets.ErrUnavailable)
+			assert.Less(t, time.Since(start), 11*time.Second)
+			time.Sleep(time.Minute)
+		}
+		close(stuck)
+		require.NoError(t, r.Close())
+	}))
+}
 
 func TestCloseGivesProvidersTheirTime(t *testing.T) {
 	t.Run("to return from a read, three seconds and more", spectest.Bubble(func(t *testing.T) {
@@ -60,4 +78,25 @@ func TestCloseGivesProvidersTheirTime(t *testing.T) {
 		assert.Equal(t, 1, p.Calls().Closes)
 		stuck.Heal()
 	}))
+}
+
+func TestListWhoseProviderIsOpenedTooLateForCloseIsClosed(t *testing.T) {
+	spectest.Bubble(func(t *testing.T) {
+		p := spectest.NewPolled(map[string]string{"db": "one"})
+		_, name := spectest.Opener(t, func() (secrets.Provider, error) {
+			time.Sleep(time.Second)
+			return p, nil
+		})
+		r := spectest.Open(t, name+"://")
+		said := make(chan error)
+		go func() {
+			_, err := spectest.Listed(r.List(context.WithoutCancel(t.Context()), ""))
+			said <- err
+		}()
+		synctest.Wait()
+		require.NoError(t, r.Close())
+		assert.ErrorIs(t, <-said, secrets.ErrClosed)
+		synctest.Wait()
+		assert.Equal(t, 1, p.Calls().Closes)
+	})(t)
 }
