@@ -1,4 +1,4 @@
-package secrets_test
+package watching
 
 import (
 	"context"
@@ -237,4 +237,47 @@ func (p *countedWatch) Watch(ctx context.Context, ref secrets.Ref, changed func(
 	p.running.Add(1)
 	context.AfterFunc(ctx, func() { p.running.Add(-1) })
 	return p.Provider.Watch(ctx, ref, changed)
+}
+
+func TestAProviderThatCannotWatch(t *testing.T) {
+	t.Run("for ever is asked once a document", spectest.Bubble(func(t *testing.T) {
+		p := &unwatchable{Provider: spectest.NewPolled(map[string]string{"db": "one"}), err: errors.ErrUnsupported}
+		r := spectest.On(t, p)
+		spectest.Watch(t, r, "db")
+		time.Sleep(time.Hour)
+		assert.EqualValues(t, 1, p.asked.Load())
+	}))
+
+	t.Run("because the document is not there is asked again after the next read", spectest.Bubble(func(t *testing.T) {
+		p := &unwatchable{Provider: spectest.NewPolled(map[string]string{"db": "one"}), err: secrets.ErrNotFound}
+		r := spectest.On(t, p)
+		spectest.Watch(t, r, "db")
+		time.Sleep(time.Hour)
+		assert.Greater(t, p.asked.Load(), int32(10))
+	}))
+}
+
+// unwatchable fails to watch, in the way that err says.
+type unwatchable struct {
+	*secretstest.Provider
+	err   error
+	asked atomic.Int32
+}
+
+func (p *unwatchable) Watch(context.Context, secrets.Ref, func()) error {
+	p.asked.Add(1)
+	return p.err
+}
+
+func TestAProviderThatCannotWatchIsAskedOncePerDocument(t *testing.T) {
+	spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one", "other": "one"}, secrets.WithTTL(time.Minute))
+		for _, name := range []string{"db", "other", "db"} {
+			spectest.Get(t, r, name)
+		}
+		spectest.KeepUsing(t, r, "db", "other")
+		time.Sleep(time.Hour)
+		assert.Greater(t, p.Reads("db"), 50)
+		assert.Equal(t, 2, p.Calls().Unsupported)
+	})(t)
 }
