@@ -77,24 +77,3 @@ func TestValueThatEndsAsItComes(t *testing.T) {
 		}))
 	}
 }
-
-func TestRetryThatWaits(t *testing.T) {
-	t.Run("goes on as soon as anybody has read another version", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"})
-		db := newDatabase("two")
-		spectest.Get(t, r, "db")
-		done := make(chan time.Time)
-		go func() {
-			assert.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
-			done <- time.Now()
-		}()
-		for p.Reads("db") < 5 { // its own next read is more than a second away by then
-			time.Sleep(time.Millisecond)
-		}
-		p.Set("db", "two")
-		start := time.Now()
-		_, err := r.Refresh(t.Context(), "db")
-		require.NoError(t, err)
-		assert.Equal(t, start, <-done)
-	}))
-}

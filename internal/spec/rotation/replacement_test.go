@@ -1,4 +1,4 @@
-package secrets_test
+package rotation
 
 import (
 	"context"
@@ -188,32 +188,5 @@ func TestReadsForAnotherVersion(t *testing.T) {
 		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 		assert.Equal(t, 500*time.Millisecond, time.Since(start))
 		assert.Equal(t, 2, p.Reads("db"))
-	}))
-}
-
-func TestInvalidateOfAField(t *testing.T) {
-	for _, key := range []string{"password", "", "a#b", "#", "/password"} {
-		t.Run("reads the document again, whatever the key: "+key, spectest.Bubble(func(t *testing.T) {
-			r, p := spectest.Polled(t, map[string]string{"db": `{"password":"one","":"one","a#b":"one","#":"one"}`}, spectest.Rarely())
-			s, err := r.Get(t.Context(), "db")
-			require.NoError(t, err)
-			f, err := s.Field(key)
-			require.NoError(t, err)
-			p.Set("db", `{"password":"two"}`)
-			r.Invalidate(f)
-			s, err = r.Get(t.Context(), "db")
-			require.NoError(t, err)
-			assert.JSONEq(t, `{"password":"two"}`, s.Reveal())
-		}))
-	}
-
-	t.Run("of a secret that came from nowhere does nothing", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, spectest.Rarely())
-		spectest.Get(t, r, "db")
-		f, err := secretstest.Value(`{"db":"one"}`).Field("db")
-		require.NoError(t, err)
-		r.Invalidate(f)
-		time.Sleep(time.Minute)
-		assert.Equal(t, 1, p.Reads("db"))
 	}))
 }
