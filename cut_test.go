@@ -47,19 +47,3 @@ func TestNameThatMovesWithItsBytes(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 }
-
-func TestReferenceThatComesToNameAnotherField(t *testing.T) {
-	t.Run("of the document that it named before is followed by the next Refresh", spectest.Bubble(func(t *testing.T) {
-		there := spectest.Scheme(t, spectest.NewPolled(map[string]string{"prod/db": `{"user":"u","password":"p"}`}))
-		here := spectest.NewPolled(map[string]string{"db": there + "://prod/db#user"})
-		r := spectest.Open(t, spectest.Scheme(t, here)+"://?references=any")
-		assert.Equal(t, "u", spectest.Get(t, r, "db"))
-		here.Set("db", there+"://prod/db#password")
-		s, err := r.Refresh(t.Context(), "db")
-		require.NoError(t, err)
-		assert.Equal(t, "p", s.Reveal())
-		assert.Equal(t, "p", spectest.Get(t, r, "db"))
-		before, _ := s.Previous()
-		assert.Equal(t, "u", before.Reveal())
-	}))
-}

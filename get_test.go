@@ -473,10 +473,3 @@ func (shortBatch) Fetch(context.Context, secrets.Ref) (secrets.Value, error) {
 func (shortBatch) FetchBatch(_ context.Context, refs []secrets.Ref) []secrets.Result {
 	return make([]secrets.Result, 1)
 }
-
-func TestAReferenceIsNoName(t *testing.T) {
-	_, err := secrets.New(secretstest.NewProvider(nil)).Get(t.Context(), "vault://user:hunter2@host/db")
-	require.ErrorIs(t, err, secrets.ErrInvalid)
-	assert.ErrorContains(t, err, "this is a reference, and Get takes names")
-	assert.NotContains(t, err.Error(), "hunter2")
-}

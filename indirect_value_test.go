@@ -1,9 +1,7 @@
 package secrets_test
 
 import (
-	"errors"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -75,79 +73,6 @@ func TestCheckValueRefusesAnOptionThatSendsCredentialsElsewhere(t *testing.T) {
 			assert.NotErrorIs(t, err, secrets.ErrNotFound)
 			assert.ErrorContains(t, err, "endpoint")
 			assert.ErrorContains(t, err, f.Scheme)
-		})
-	}
-}
-
-func TestValueThatIsFoundElsewhere(t *testing.T) {
-	elsewhere := spectest.NewFake(map[string]string{"doc": `{"user":"u","nested":{"key":"k"}}`, "text": "plain", "chain": ""})
-	there := elsewhere.Scheme
-	elsewhere.Store.Set("chain", there+"://text")
-	here := map[string]string{
-		"whole":   there + "://doc",
-		"field":   there + "://doc#user",
-		"text":    there + "://text",
-		"chain":   there + "://chain",
-		"moved":   there + "://text?endpoint=http://elsewhere",
-		"keys":    `{"whole":"` + there + `://doc","user":"` + there + `://doc#user","plain":"p","moved":"` + there + `://text?endpoint=http://elsewhere"}`,
-		"bad":     `{"bad":"x ref+` + there + `://doc","plain":"p"}`,
-		"word":    "p",
-		"colour":  there + "://text?colour=red",
-		"asks":    there + "://chain?references=true",
-		"nothing": there + "://none",
-		"broken":  there + "://doc?colour",
-	}
-	follow := func(t *testing.T, name string) (string, error) {
-		p := spectest.NewPolled(here)
-		s, err := spectest.Open(t, spectest.Scheme(t, p)+"://?references=any", secrets.WithTTL(time.Minute)).Get(t.Context(), name)
-		if err != nil {
-			assert.True(t, s.IsZero())
-			return "", err
-		}
-		return s.Reveal(), nil
-	}
-	for name, want := range map[string]string{
-		"whole":      `{"user":"u","nested":{"key":"k"}}`,
-		"whole#user": "u",
-		"field":      "u",
-		"text":       "plain",
-		"keys#user":  "u",
-		"keys/user":  "u",
-		"keys#whole": `{"user":"u","nested":{"key":"k"}}`,
-		"keys/whole": `{"user":"u","nested":{"key":"k"}}`,
-		"keys#plain": "p",
-		"keys/plain": "p",
-		"chain":      there + "://text",
-		"asks":       there + "://text",
-		"bad/plain":  "p",
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := follow(t, name)
-			require.NoError(t, err)
-			assert.Equal(t, want, got)
-		})
-	}
-	for name, class := range map[string]error{
-		"field#user":   secrets.ErrInvalid,
-		"moved":        secrets.ErrInvalid,
-		"keys#moved":   secrets.ErrInvalid,
-		"bad#bad":      secrets.ErrInvalid,
-		"none":         secrets.ErrNotFound,
-		"word/key":     secrets.ErrNotFound,
-		"word#key":     secrets.ErrInvalid,
-		"keys/none":    secrets.ErrNotFound,
-		"keys#none":    secrets.ErrNotFound,
-		"nothing":      secrets.ErrNotFound,
-		"whole#nobody": secrets.ErrNotFound,
-		"colour":       secrets.ErrInvalid,
-		"broken":       secrets.ErrInvalid,
-	} {
-		t.Run(name+" is "+class.Error(), func(t *testing.T) {
-			_, err := follow(t, name)
-			require.ErrorIs(t, err, class)
-			for _, other := range []error{secrets.ErrNotFound, secrets.ErrInvalid} {
-				assert.Equal(t, class == other, errors.Is(err, other), other)
-			}
 		})
 	}
 }

@@ -2,7 +2,6 @@ package secrets_test
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -333,22 +332,5 @@ func TestClockSteps(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		c.step(time.Hour)
 		assert.Equal(t, "two", spectest.Get(t, r, "db"))
-	}))
-}
-
-func TestDecodeOptions(t *testing.T) {
-	t.Run("a value that can no longer be decoded keeps the held one", spectest.Bubble(func(t *testing.T) {
-		p := secretstest.NewProvider(map[string]string{"key": base64.StdEncoding.EncodeToString([]byte("one\n"))})
-		p.Disable(secretstest.Watch)
-		r, err := secrets.Open(t.Context(), spectest.Scheme(t, p)+"://?decode=base64&trim=newline&ttl=1m", secrets.WithLogger(nil))
-		require.NoError(t, err)
-		defer r.Close()
-		assert.Equal(t, "one", spectest.Get(t, r, "key"))
-		spectest.KeepUsing(t, r, "key")
-		p.Set("key", "%%%")
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
-		assert.Equal(t, "one", spectest.Get(t, r, "key"))
-		assert.Equal(t, secrets.StateStale, r.Status()[0].State)
 	}))
 }

@@ -2,7 +2,6 @@ package secrets_test
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,32 +16,9 @@ import (
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-// referring returns a provider and a resolver on it whose references are given
-// without their scheme.
-func referring(t *testing.T, references map[string]string, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
-	p := spectest.NewPolled(nil)
-	name := spectest.Scheme(t, p)
-	for k, v := range references {
-		references[k] = name + "://" + v
-	}
-	return spectest.Open(t, name+"://", append(opts, secrets.WithReferences(references))...), p
-}
-
-// nextRead returns when the document of a name is to be read; zero: when
-// somebody asks.
-func nextRead(t testing.TB, r *secrets.Resolver, name string) time.Time {
-	for _, s := range r.Status() {
-		if slices.Contains(s.Names, name) {
-			return s.NextRead
-		}
-	}
-	require.Fail(t, "no such name", name)
-	return time.Time{}
-}
-
 func TestDocumentThatIsAskedForWithAShorterTTL(t *testing.T) {
 	t.Run("is refreshed at once, when it is older than that", spectest.Bubble(func(t *testing.T) {
-		r, p := referring(t, map[string]string{"slow": "db?ttl=10h", "fast": "db?ttl=200ms"})
+		r, p := spectest.Referring(t, map[string]string{"slow": "db?ttl=10h", "fast": "db?ttl=200ms"})
 		p.Set("db", "one")
 		spectest.Get(t, r, "slow")
 		time.Sleep(1500 * time.Millisecond) // the refresher looks every second by itself
@@ -54,7 +30,7 @@ func TestDocumentThatIsAskedForWithAShorterTTL(t *testing.T) {
 	}))
 
 	t.Run("is read when the backend says, if that is sooner", spectest.Bubble(func(t *testing.T) {
-		r, p := referring(t, map[string]string{"slow": "db?ttl=10h", "fast": "db?ttl=1h"})
+		r, p := spectest.Referring(t, map[string]string{"slow": "db?ttl=10h", "fast": "db?ttl=1h"})
 		p.SetFunc("db", func(context.Context) (secrets.Value, error) {
 			return secrets.Value{Data: []byte("one"), RefreshAt: time.Now().Add(5 * time.Minute)}, nil
 		})
@@ -67,7 +43,7 @@ func TestDocumentThatIsAskedForWithAShorterTTL(t *testing.T) {
 	}))
 
 	t.Run("of zero is held no longer for who asks with the longer one", spectest.Bubble(func(t *testing.T) {
-		r, p := referring(t, map[string]string{"slow": "db?ttl=10h", "none": "db"}, secrets.WithTTL(0))
+		r, p := spectest.Referring(t, map[string]string{"slow": "db?ttl=10h", "none": "db"}, secrets.WithTTL(0))
 		p.Set("db", "one")
 		spectest.Get(t, r, "slow")
 		spectest.Get(t, r, "slow")
@@ -131,16 +107,6 @@ func TestNewNameOfAnIdleDocument(t *testing.T) {
 	}))
 }
 
-func TestPointerIntoADocumentThatAReferenceNames(t *testing.T) {
-	t.Run("is followed, and costs no read beside those of its keys", spectest.Bubble(func(t *testing.T) {
-		r, p := referring(t, map[string]string{"db": "prod/db"})
-		p.Set("prod/db", `{"a":{"b":"by pointer"},"c":"by key"}`)
-		assert.Equal(t, "by pointer", spectest.Get(t, r, "db#/a/b"))
-		assert.Equal(t, "by key", spectest.Get(t, r, "db/c"))
-		assert.Equal(t, 1, p.Reads("prod/db"))
-	}))
-}
-
 // Of several searches that wait for one read, the first to look at it lets go
 // of it, where nothing is kept.
 func TestNamesOfOneDocumentThatIsNotKept(t *testing.T) {
@@ -187,18 +153,18 @@ func TestNamesOfOneDocumentThatIsNotKept(t *testing.T) {
 func TestNewNameOfADocumentThatWasIdle(t *testing.T) {
 	t.Run("is had without a look at the clock, though it was idle", spectest.Bubble(func(t *testing.T) {
 		var l looks
-		r, p := referring(t, map[string]string{"slow": "db?ttl=1h", "fast": "db?ttl=30m"}, secrets.WithTTL(100*time.Hour), secrets.WithIdle(time.Minute), l.option())
+		r, p := spectest.Referring(t, map[string]string{"slow": "db?ttl=1h", "fast": "db?ttl=30m"}, secrets.WithTTL(100*time.Hour), secrets.WithIdle(time.Minute), l.option())
 		p.Set("db", "one")
 		p.Set("other", "one")
 		spectest.Watch(t, r, "other")
 		synctest.Wait()
-		spectest.SleepUntil(nextRead(t, r, "other").Add(-5 * time.Minute))
+		spectest.SleepUntil(spectest.NextRead(t, r, "other").Add(-5 * time.Minute))
 		spectest.Get(t, r, "slow")
 		time.Sleep(5*time.Minute + 100*time.Millisecond)
 		require.Equal(t, 2, p.Reads("other"))
-		require.Zero(t, nextRead(t, r, "slow"), "it could have been read with the other, and was left alone")
+		require.Zero(t, spectest.NextRead(t, r, "slow"), "it could have been read with the other, and was left alone")
 		spectest.Get(t, r, "fast")
-		assert.WithinRange(t, nextRead(t, r, "fast"), time.Now(), time.Now().Add(25*time.Minute))
+		assert.WithinRange(t, spectest.NextRead(t, r, "fast"), time.Now(), time.Now().Add(25*time.Minute))
 		time.Sleep(time.Second) // by then the new name has its place
 		assert.Zero(t, l.during(func() { spectest.Get(t, r, "fast") }))
 	}))

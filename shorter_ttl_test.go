@@ -140,16 +140,6 @@ func TestADocumentThatIsAskedForAsAParentToo(t *testing.T) {
 	}))
 }
 
-func TestAFieldOfANameBelowAReferenceIsNotTheReferences(t *testing.T) {
-	spectest.Bubble(func(t *testing.T) {
-		chain := spectest.NewPolled(map[string]string{"db/password": `{"part":"the chain's"}`})
-		there := spectest.NewPolled(map[string]string{"prod/db": `{"password":"p"}`})
-		r := spectest.Open(t, spectest.Scheme(t, chain)+"://", secrets.WithReferences(map[string]string{"db": spectest.Scheme(t, there) + "://prod/db"}))
-		assert.Equal(t, "p", spectest.Get(t, r, "db/password"))
-		assert.Equal(t, "the chain's", spectest.Get(t, r, "db/password#part"))
-	})(t)
-}
-
 // A backend may say when to read again, as Vault does of a static role. What
 // the operator says in a URI counts all the same.
 func TestATTLInAURIIsNotOutlastedByTheBackendsWord(t *testing.T) {

@@ -28,3 +28,14 @@ func AskOthers(t *testing.T, r *secrets.Resolver, values *secretstest.Provider, 
 		Get(t, r, name)
 	}
 }
+
+// referring returns a provider and a resolver on it whose references are given
+// without their scheme.
+func Referring(t *testing.T, references map[string]string, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
+	p := NewPolled(nil)
+	name := Scheme(t, p)
+	for k, v := range references {
+		references[k] = name + "://" + v
+	}
+	return Open(t, name+"://", append(opts, secrets.WithReferences(references))...), p
+}

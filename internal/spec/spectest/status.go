@@ -1,6 +1,7 @@
 package spectest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -37,4 +38,16 @@ func NextReads(t testing.TB, r *secrets.Resolver) (next map[string]time.Time, fi
 		}
 	}
 	return next, first
+}
+
+// nextRead returns when the document of a name is to be read; zero: when
+// somebody asks.
+func NextRead(t testing.TB, r *secrets.Resolver, name string) time.Time {
+	for _, s := range r.Status() {
+		if slices.Contains(s.Names, name) {
+			return s.NextRead
+		}
+	}
+	require.Fail(t, "no such name", name)
+	return time.Time{}
 }
