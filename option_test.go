@@ -1,19 +1,14 @@
 package secrets_test
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
-	"github.com/go-secrets/secrets/internal/canary"
 	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
@@ -134,87 +129,4 @@ func TestOptionsThatAreFine(t *testing.T) {
 		delete(references, "a")
 		assert.Equal(t, "1", spectest.Get(t, r, "a"))
 	})
-}
-
-func TestLoggerAndObserver(t *testing.T) {
-	t.Run("a failed refresh, a rotation, a recovery and an expiry are told, once each, without the value", spectest.Bubble(func(t *testing.T) {
-		c := canary.New()
-		var log bytes.Buffer
-		var mu sync.Mutex
-		var events []secrets.Event
-		r, p := spectest.Polled(t, map[string]string{"db": c},
-			secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour),
-			secrets.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
-			secrets.WithObserver(func(_ context.Context, e secrets.Event) {
-				mu.Lock()
-				defer mu.Unlock()
-				if e.Kind != secrets.EventRead {
-					events = append(events, e)
-				}
-			}))
-		kinds := func() (all []secrets.EventKind) {
-			mu.Lock()
-			defer mu.Unlock()
-			for _, e := range events {
-				all = append(all, e.Kind)
-			}
-			events = nil
-			return all
-		}
-		spectest.Get(t, r, "db")
-		stop := spectest.KeepUsing(t, r, "db")
-
-		p.Fail("db", secrets.ErrPermission)
-		time.Sleep(61 * time.Second)
-		synctest.Wait()
-		require.NotEmpty(t, events)
-		assert.Equal(t, secrets.EventStale, events[0].Kind)
-		assert.Equal(t, secrets.ErrPermission, events[0].Class)
-		assert.Equal(t, []string{"db"}, events[0].Names)
-		assert.Equal(t, 1, events[0].Failures)
-		kinds()
-
-		p.Fail("db", nil)
-		time.Sleep(time.Minute)
-		assert.Equal(t, []secrets.EventKind{secrets.EventRecovered}, kinds())
-
-		p.Set("db", c+"2")
-		time.Sleep(time.Minute)
-		assert.Equal(t, []secrets.EventKind{secrets.EventChanged}, kinds())
-
-		p.Fail("db", secrets.ErrPermission)
-		time.Sleep(62 * time.Minute)
-		got := kinds()
-		assert.Contains(t, got, secrets.EventExpired)
-		stop()
-
-		assert.Contains(t, log.String(), "permission denied")
-		assert.Contains(t, log.String(), "rotated")
-		assert.Contains(t, log.String(), "expired")
-		form, found := canary.For(c).Text(log.String())
-		assert.False(t, found, form)
-	}))
-	t.Run("an event of a read says how many documents, how long and of what class", spectest.Bubble(func(t *testing.T) {
-		var reads []secrets.Event
-		r, p := spectest.Polled(t, map[string]string{"a": "1", "b": "2", "c": "3"}, secrets.WithObserver(func(_ context.Context, e secrets.Event) {
-			if e.Kind == secrets.EventRead {
-				reads = append(reads, e)
-			}
-		}))
-		p.Delay(secretstest.All, 20*time.Millisecond)
-		require.NoError(t, r.Preload(t.Context(), "a", "b", "c"))
-		synctest.Wait()
-		require.Len(t, reads, 1)
-		assert.Equal(t, 3, reads[0].Documents)
-		assert.Equal(t, 20*time.Millisecond, reads[0].Duration)
-		assert.False(t, reads[0].Refresh)
-		assert.NoError(t, reads[0].Class)
-
-		_, err := r.Get(t.Context(), "missing")
-		require.ErrorIs(t, err, secrets.ErrNotFound)
-		synctest.Wait()
-		require.Len(t, reads, 2)
-		assert.Equal(t, secrets.ErrNotFound, reads[1].Class)
-		assert.Contains(t, reads[1].Document, "missing")
-	}))
 }

@@ -12,34 +12,6 @@ import (
 	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
-func TestRecovery(t *testing.T) {
-	t.Run("of what had expired because nobody asked is told", spectest.Bubble(func(t *testing.T) {
-		var l spectest.Listener
-		r, _ := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour), l.Option())
-		spectest.Get(t, r, "db")
-		time.Sleep(2 * time.Hour)
-		require.Empty(t, l.Take(), "it was not in use")
-		spectest.Get(t, r, "db")
-		assert.Equal(t, []secrets.EventKind{secrets.EventRecovered}, spectest.KindsOf(l.Take()))
-	}))
-
-	t.Run("of what is expired and fails on is not told, and its expiry once", spectest.Bubble(func(t *testing.T) {
-		var l spectest.Listener
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour), l.Option())
-		spectest.Watch(t, r, "db")
-		spectest.KeepUsing(t, r, "db")
-		p.Fail("db", secrets.ErrPermission)
-		time.Sleep(2 * time.Hour)
-		count := map[secrets.EventKind]int{}
-		for _, kind := range spectest.KindsOf(l.Take()) {
-			count[kind]++
-		}
-		assert.Equal(t, 1, count[secrets.EventExpired])
-		assert.Zero(t, count[secrets.EventRecovered])
-		assert.Greater(t, count[secrets.EventStale], 100)
-	}))
-}
-
 func TestFailureOfAHeldSecret(t *testing.T) {
 	failed := func(t *testing.T, class error) []secrets.EventKind {
 		var l spectest.Listener

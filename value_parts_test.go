@@ -13,25 +13,6 @@ import (
 	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
-func TestCreated(t *testing.T) {
-	t.Run("is told by Status as the backend says it", spectest.Bubble(func(t *testing.T) {
-		created := time.Date(2024, 5, 6, 7, 8, 9, 123456789, time.FixedZone("", 7200))
-		r, p := spectest.Polled(t, nil)
-		p.SetValue("db", secrets.Value{Data: []byte("one"), Version: "1", Created: created})
-		spectest.Get(t, r, "db")
-		got := spectest.StatusOf(t, r, "db").Created
-		assert.True(t, created.Equal(got), "%v", got)
-		assert.Equal(t, time.UTC, got.Location(), "whatever zone a backend's client is in")
-	}))
-
-	t.Run("is zero where the backend does not say it", spectest.Bubble(func(t *testing.T) {
-		r, _ := spectest.Polled(t, map[string]string{"db": "one"})
-		spectest.Get(t, r, "db")
-		s := spectest.StatusOf(t, r, "db")
-		assert.True(t, s.Created.IsZero(), "%v", s.Created)
-	}))
-}
-
 func TestDerivedVersion(t *testing.T) {
 	t.Run("is the same for the same bytes, another for others, and 16 hex digits to print", spectest.Bubble(func(t *testing.T) {
 		r, p := spectest.Polled(t, nil)

@@ -1,4 +1,4 @@
-package secrets_test
+package observing
 
 import (
 	"context"
@@ -24,12 +24,15 @@ import (
 type handling func(slog.Record)
 
 func (h handling) Enabled(context.Context, slog.Level) bool { return true }
+
 func (h handling) Handle(_ context.Context, r slog.Record) error {
 	h(r)
 	return nil
 }
+
 func (h handling) WithAttrs([]slog.Attr) slog.Handler { return h }
-func (h handling) WithGroup(string) slog.Handler      { return h }
+
+func (h handling) WithGroup(string) slog.Handler { return h }
 
 func TestWhoeverIsToldDelaysNoRead(t *testing.T) {
 	for what, harm := range map[string]func(r *secrets.Resolver){
@@ -165,58 +168,5 @@ func TestWhoeverIsToldDelaysNoRead(t *testing.T) {
 		require.ErrorContains(t, r.Close(), "does not return")
 		assert.Equal(t, time.Second, time.Since(start))
 		_ = reader.Close()
-	}))
-}
-
-func TestADeletedSecretInUse(t *testing.T) {
-	t.Run("is unhealthy, and has its row, while somebody asks", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one", "other": "o"}, secrets.WithTTL(time.Minute))
-		spectest.Get(t, r, "db")
-		spectest.KeepUsing(t, r, "other")
-		stop := spectest.KeepUsing(t, r, "db")
-		p.Delete("db")
-		time.Sleep(70 * time.Second)
-		for range 10 {
-			_, err := r.Get(t.Context(), "db")
-			require.ErrorIs(t, err, secrets.ErrNotFound)
-			err = r.Healthy()
-			require.ErrorIs(t, err, secrets.ErrNotFound)
-			assert.ErrorContains(t, err, "deleted")
-			s := spectest.StatusOf(t, r, "db")
-			assert.Equal(t, secrets.StateMissing, s.State)
-			assert.Equal(t, []string{"db"}, s.Names)
-			time.Sleep(time.Minute)
-		}
-		stop()
-		time.Sleep(4 * time.Minute)
-		require.NoError(t, r.Healthy())
-		for _, s := range r.Status() {
-			assert.NotEqual(t, "db", s.Document)
-		}
-	}))
-
-	t.Run("is healthy once it is there again", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		spectest.Get(t, r, "db")
-		p.Delete("db")
-		_, err := r.Refresh(t.Context(), "db")
-		require.ErrorIs(t, err, secrets.ErrNotFound)
-		require.ErrorIs(t, r.Healthy(), secrets.ErrNotFound)
-		p.Set("db", "two")
-		time.Sleep(3 * time.Second)
-		assert.Equal(t, "two", spectest.Get(t, r, "db"))
-		require.NoError(t, r.Healthy())
-	}))
-
-	t.Run("that nobody had asked for lately, or that never was, is not told", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		spectest.Get(t, r, "db")
-		_, err := r.Get(t.Context(), "none")
-		require.ErrorIs(t, err, secrets.ErrNotFound)
-		time.Sleep(time.Hour)
-		p.Delete("db")
-		_, err = r.Refresh(t.Context(), "db")
-		require.ErrorIs(t, err, secrets.ErrNotFound)
-		require.NoError(t, r.Healthy())
 	}))
 }

@@ -1,4 +1,4 @@
-package secrets_test
+package observing
 
 import (
 	"encoding/json"
@@ -194,99 +194,21 @@ func TestStatus(t *testing.T) {
 	}))
 }
 
-func TestHealthy(t *testing.T) {
-	t.Run("is a resolver that nobody has asked", spectest.Bubble(func(t *testing.T) {
-		r, _ := spectest.Polled(t, nil)
-		assert.NoError(t, r.Healthy())
-	}))
-	t.Run("is a name that its parent has, where the policy denies every other document", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"p"}`}, secrets.WithTTL(time.Minute))
-		p.Fail("db/password", secrets.ErrPermission)
-		require.Equal(t, "p", spectest.Get(t, r, "db/password"))
-		assert.NoError(t, r.Healthy())
-		spectest.KeepUsing(t, r, "db/password")
-		for range 30 { // the exact document is looked for again now and then
-			time.Sleep(time.Minute)
-			assert.NoError(t, r.Healthy())
-		}
-		p.Fail("api/key", secrets.ErrPermission)
-		_, err := r.Get(t.Context(), "api/key")
-		require.ErrorIs(t, err, secrets.ErrPermission)
-		assert.ErrorIs(t, r.Healthy(), secrets.ErrPermission, "a name that nothing has")
-	}))
-	t.Run("is a value that is merely stale", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"})
-		spectest.Get(t, r, "db")
-		spectest.KeepUsing(t, r, "db")
-		p.Fail("db", secrets.ErrUnavailable)
-		time.Sleep(time.Hour)
-		require.Equal(t, secrets.StateStale, spectest.StatusOf(t, r, "db").State)
-		assert.NoError(t, r.Healthy())
-	}))
-	t.Run("is not one that has expired in use, until it is read again", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
-		spectest.Get(t, r, "db")
-		spectest.KeepUsing(t, r, "db")
-		p.Fail("db", secrets.ErrUnavailable)
-		time.Sleep(61 * time.Minute)
-		err := r.Healthy()
-		require.ErrorIs(t, err, secrets.ErrUnavailable)
-		assert.ErrorContains(t, err, "db")
-		p.Heal()
-		time.Sleep(time.Minute)
-		assert.NoError(t, r.Healthy())
-	}))
-	t.Run("is one that has expired and nobody uses any more", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
-		spectest.Get(t, r, "db")
-		p.Fail("db", secrets.ErrUnavailable)
-		time.Sleep(24 * time.Hour)
-		assert.NoError(t, r.Healthy())
-	}))
-	t.Run("is not one that was asked for and never read", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"})
-		p.Fail("db", secrets.ErrUnauthenticated)
-		_, err := r.Get(t.Context(), "db")
-		require.ErrorIs(t, err, secrets.ErrUnauthenticated)
-		assert.ErrorIs(t, r.Healthy(), secrets.ErrUnauthenticated)
-		p.Heal()
-		time.Sleep(time.Minute)
-		spectest.Get(t, r, "db")
-		assert.NoError(t, r.Healthy())
-	}))
-	t.Run("is not for ever unhealthy because of a name that was asked for once", spectest.Bubble(func(t *testing.T) {
+func TestCreated(t *testing.T) {
+	t.Run("is told by Status as the backend says it", spectest.Bubble(func(t *testing.T) {
+		created := time.Date(2024, 5, 6, 7, 8, 9, 123456789, time.FixedZone("", 7200))
 		r, p := spectest.Polled(t, nil)
-		p.Fail("typo", secrets.ErrPermission)
-		_, err := r.Get(t.Context(), "typo")
-		require.ErrorIs(t, err, secrets.ErrPermission)
-		time.Sleep(time.Hour)
-		assert.NoError(t, r.Healthy())
+		p.SetValue("db", secrets.Value{Data: []byte("one"), Version: "1", Created: created})
+		spectest.Get(t, r, "db")
+		got := spectest.StatusOf(t, r, "db").Created
+		assert.True(t, created.Equal(got), "%v", got)
+		assert.Equal(t, time.UTC, got.Location(), "whatever zone a backend's client is in")
 	}))
-	t.Run("is the absence of a name that nobody watches", spectest.Bubble(func(t *testing.T) {
-		r, _ := spectest.Polled(t, nil)
-		_, err := r.Get(t.Context(), "optional")
-		require.ErrorIs(t, err, secrets.ErrNotFound)
-		assert.NoError(t, r.Healthy())
-	}))
-	t.Run("is not the absence of one that is watched", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, nil)
-		spectest.Watch(t, r, "db")
-		assert.ErrorIs(t, r.Healthy(), secrets.ErrNotFound)
-		p.Set("db", "one")
-		time.Sleep(6 * time.Minute)
-		assert.NoError(t, r.Healthy())
-	}))
-	t.Run("tells everything that is wrong, sorted", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, nil)
-		p.Fail("b", secrets.ErrPermission)
-		p.Fail("a", secrets.ErrUnauthenticated)
-		for _, name := range []string{"b", "a"} {
-			_, err := r.Get(t.Context(), name)
-			require.Error(t, err)
-		}
-		err := r.Healthy()
-		assert.ErrorIs(t, err, secrets.ErrPermission)
-		assert.ErrorIs(t, err, secrets.ErrUnauthenticated)
-		assert.Regexp(t, `(?s)a:.*\n.*b:`, err.Error())
+
+	t.Run("is zero where the backend does not say it", spectest.Bubble(func(t *testing.T) {
+		r, _ := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
+		s := spectest.StatusOf(t, r, "db")
+		assert.True(t, s.Created.IsZero(), "%v", s.Created)
 	}))
 }
