@@ -18,6 +18,7 @@ func init() {
 		DocumentOptions: []string{"stage", "version"},
 		OperatorOptions: awsapi.OperatorNames,
 		Translate:       translate,
+		Check:           check,
 	})
 }
 
@@ -80,14 +81,30 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 		return nil, err
 	}
 	return &Provider{session: awsapi.Open(o, "secrets_manager", largest, func(cfg aws.Config) (any, *string) {
-		client := secretsmanager.NewFromConfig(cfg, func(c *secretsmanager.Options) {
-			c.Retryer = aws.NopRetryer{} // the resolver tries again, for all backends alike
-			if o.Endpoint != "" {
-				c.BaseEndpoint = aws.String(o.Endpoint)
-			}
-		})
+		client := secretsmanager.NewFromConfig(cfg)
 		return client, client.Options().BaseEndpoint
 	})}, nil
+}
+
+// check refuses a URI that no provider can be opened with, or no secret read.
+func check(ref secrets.Ref) error {
+	o, err := awsapi.ParseOptions(ref.Options)
+	if err != nil {
+		return err
+	}
+	if err := o.CheckPrefix(spell); err != nil {
+		return err
+	}
+	switch {
+	case ref.Path != "": // a reference
+		_, err = locate(o, ref)
+		return err
+	case ref.Base != "" && !awsapi.IsARN(ref.Base):
+		if err := o.CheckBase(ref.Base, spell); err != nil {
+			return err
+		}
+	}
+	return checkVersion(ref.Options)
 }
 
 // Close ends what the provider has begun. A user's own client stays open.
@@ -101,11 +118,9 @@ func client(c *conn) *secretsmanager.Client { return c.Client.(*secretsmanager.C
 // callOptions are the options of one call.
 func callOptions(c *conn, region string) func(*secretsmanager.Options) {
 	return func(o *secretsmanager.Options) {
-		o.ClientLogMode = awsapi.Quiet(o.ClientLogMode)
 		o.HTTPClient = c.HTTP
-		o.Region = region
-		if c.Credentials != nil {
-			o.Credentials = c.Credentials
-		}
+		c.Tune(awsapi.CallOptions{
+			Region: &o.Region, BaseEndpoint: &o.BaseEndpoint, Credentials: &o.Credentials, LogMode: &o.ClientLogMode, Retryer: &o.Retryer,
+		}, region)
 	}
 }

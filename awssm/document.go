@@ -3,6 +3,7 @@ package awssm
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-secrets/secrets/internal/awsapi"
 	"github.com/go-secrets/secrets/internal/fault"
 	"github.com/go-secrets/secrets/internal/foreign"
+	"github.com/go-secrets/secrets/internal/nearest"
 )
 
 // current is the stage of the version that is in use.
@@ -27,8 +29,15 @@ type document struct {
 
 // locate reads a reference, or a name under its base.
 func (p *Provider) locate(ref secrets.Ref) (document, error) {
+	return locate(p.session.Options, ref)
+}
+
+func locate(o *awsapi.Options, ref secrets.Ref) (document, error) {
 	if ref.IsName() && awsapi.IsARN(ref.Path) {
 		return document{}, unspellable("a name does not start with arn: (a reference may)")
+	}
+	if err := checkVersion(ref.Options); err != nil {
+		return document{}, err
 	}
 	d := document{id: ref.Join(), stage: ref.Options["stage"], version: ref.Options["version"]}
 	if d.stage == "" && d.version == "" {
@@ -40,14 +49,45 @@ func (p *Provider) locate(ref secrets.Ref) (document, error) {
 			return document{}, err
 		}
 		if !strings.HasPrefix(arn.Resource, "secret:") {
-			return document{}, fault.New(secrets.ErrInvalid, "the ARN of a secret reads arn:partition:secretsmanager:region:account:secret:name", nil)
+			return document{}, invalid("the ARN of a secret reads arn:partition:secretsmanager:region:account:secret:name")
 		}
 		d.region = arn.Region
 		return d, nil
 	}
-	d.id = p.session.Options.Path(d.id)
+	d.id = o.Path(d.id)
 	return d, spell(d.id)
 }
+
+// stages are the staging labels that the service sets itself.
+var stages = []string{current, "AWSPENDING", "AWSPREVIOUS"}
+
+// checkVersion refuses a stage and a version that no secret can have. A label of
+// one's own may be anything, so of those that the service sets only a misspelt
+// one is known to be wrong.
+//
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+func checkVersion(options map[string]string) error {
+	stage, ok := options["stage"]
+	near := nearest.Hint(strings.ToUpper(stage), stages)
+	switch {
+	case !ok, slices.Contains(stages, stage):
+	case stage == "" || len(stage) > 256 || strings.ContainsFunc(stage, unicode.IsControl):
+		return invalid("option stage is " + awsapi.Shown(stage) + "; a staging label has 1 to 256 characters, and the service's own are AWSCURRENT, AWSPREVIOUS and AWSPENDING")
+	case strings.HasPrefix(strings.ToUpper(stage), "AWS") && near != "":
+		return invalid("option stage is " + awsapi.Shown(stage) + "; the service's own are AWSCURRENT, AWSPREVIOUS and AWSPENDING" + near)
+	}
+	version, ok := options["version"]
+	const least, most = 32, 64
+	switch {
+	case !ok || len(version) >= least && len(version) <= most && foreign.Only(version, foreign.Lower+foreign.Upper+foreign.Digits+"-"):
+		return nil
+	case slices.Contains(stages, strings.ToUpper(version)):
+		return invalid("option version is " + awsapi.Shown(version) + ", which is a stage; did you mean stage=" + strings.ToUpper(version) + "?")
+	}
+	return invalid("option version is " + awsapi.Shown(version) + "; a VersionId has 32 to 64 letters, digits and hyphens (aws secretsmanager list-secret-version-ids), and without the option the current version is read")
+}
+
+func invalid(msg string) error { return fault.New(secrets.ErrInvalid, msg, nil) }
 
 // spell checks that Secrets Manager can hold a secret of that name: 1 to 512
 // of the characters that CreateSecret documents, and the ! in the names of

@@ -125,7 +125,7 @@ func TestAValidationErrorIsUnspellableUnlessAVersionWasAskedFor(t *testing.T) {
 	_, err := fetch(t, p, referenced("db"))
 	require.ErrorAs(t, err, &u)
 	assert.True(t, u.Unspellable())
-	_, err = fetch(t, p, referenced("db", "version", "x"))
+	_, err = fetch(t, p, referenced("db", "version", awstest.SecretVersion))
 	require.ErrorAs(t, err, &u)
 	assert.False(t, u.Unspellable())
 }

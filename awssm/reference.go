@@ -11,13 +11,8 @@ import (
 // translate reads ARNs, with the suffix that ECS task definitions have, and
 // vals' names of options.
 func translate(form string, ref *secrets.Ref) error {
-	if awsapi.IsARN(ref.Path) {
-		if err := awsapi.TranslateARN(ref, "secretsmanager"); err != nil {
-			return err
-		}
-		if err := cutSuffix(ref); err != nil {
-			return err
-		}
+	if err := awsapi.TranslateARN(ref, "secretsmanager", cutSuffix); err != nil {
+		return err
 	}
 	if !strings.HasPrefix(form, "ref+") {
 		return nil

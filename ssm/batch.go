@@ -95,12 +95,7 @@ func (b *batch) chunks() [][]int {
 }
 
 // region is where a document is read; empty: unknown.
-func (b *batch) region(i int) string {
-	if region := b.Documents[i].region; region != "" {
-		return region
-	}
-	return b.c.Region
-}
+func (b *batch) region(i int) string { return b.c.RegionOf(b.Documents[i].region) }
 
 // call reads one chunk. What it does not settle is left to single reads.
 func (b *batch) call(ctx context.Context, chunk []int) {

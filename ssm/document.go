@@ -24,6 +24,10 @@ type document struct {
 
 // locate reads a reference, or a name under its base.
 func (p *Provider) locate(ref secrets.Ref) (document, error) {
+	return locate(p.session.Options, ref)
+}
+
+func locate(o *awsapi.Options, ref secrets.Ref) (document, error) {
 	if ref.IsName() && strings.Contains(ref.Path, ":") {
 		return document{}, unspellable("a name has no : in it; a version or label is asked for in a reference (?version=, ?label=)")
 	}
@@ -38,7 +42,7 @@ func (p *Provider) locate(ref secrets.Ref) (document, error) {
 		}
 		d.region = arn.Region
 	} else {
-		d.name = p.session.Options.Path(d.name)
+		d.name = o.Path(d.name)
 	}
 	if err := d.cutSelector(ref.Options); err != nil {
 		return document{}, err
@@ -67,21 +71,51 @@ func (d *document) cutSelector(options map[string]string) error {
 		given++
 		n, err := strconv.ParseUint(version, 10, 63)
 		if err != nil || n == 0 {
-			return fault.New(secrets.ErrInvalid, "option version is the number of a parameter's version, 1 or more", nil)
+			return badVersion(version)
 		}
 		d.selector = strconv.FormatUint(n, 10)
 	}
 	if label, ok := options["label"]; ok {
 		given++
 		d.selector = label
-		if label == "" || strings.Contains(label, ":") {
-			return fault.New(secrets.ErrInvalid, "option label is the label of a parameter's version", nil)
+		if err := checkLabel(label); err != nil {
+			return err
 		}
 	}
 	if given > 1 {
 		return fault.New(secrets.ErrInvalid, "a parameter is asked for by one of :selector, ?version= and ?label=", nil)
 	}
 	return nil
+}
+
+func badVersion(version string) error {
+	shown := awsapi.Shown(version)
+	text := "option version is " + shown + "; it is the number of a parameter's version, 1 or more, and without the option the newest is read"
+	if checkLabel(version) == nil && shown == strconv.Quote(version) && !strings.EqualFold(version, "latest") {
+		text += "; did you mean label=" + version + "?"
+	}
+	return fault.New(secrets.ErrInvalid, text, nil)
+}
+
+// labelText is what a label can be, but for what it cannot begin with.
+//
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-labels.html
+const labelText = foreign.Lower + foreign.Upper + foreign.Digits + "_.-"
+
+// checkLabel refuses what no version can have for a label.
+func checkLabel(label string) error {
+	lower := strings.ToLower(label)
+	switch {
+	case label == "" || len(label) > 100 || !foreign.Only(label, labelText):
+	case strings.HasPrefix(lower, "aws"), strings.HasPrefix(lower, "ssm"), label[0] >= '0' && label[0] <= '9':
+	default:
+		return nil
+	}
+	text := "option label is " + awsapi.Shown(label) + "; a label has 1 to 100 ASCII letters, digits and _.-, and begins with no digit, aws or ssm"
+	if n, err := strconv.ParseUint(label, 10, 63); err == nil && n > 0 {
+		text += "; did you mean version=" + label + "?"
+	}
+	return fault.New(secrets.ErrInvalid, text, nil)
 }
 
 // spell checks that Parameter Store can hold a parameter of that name. It

@@ -10,13 +10,8 @@ import (
 
 // translate reads ARNs, with a selector, and what vals means.
 func translate(form string, ref *secrets.Ref) error {
-	if awsapi.IsARN(ref.Path) {
-		if err := awsapi.TranslateARN(ref, "ssm"); err != nil {
-			return err
-		}
-		if err := splitARN(ref); err != nil {
-			return err
-		}
+	if err := awsapi.TranslateARN(ref, "ssm", splitARN); err != nil {
+		return err
 	}
 	if !strings.HasPrefix(form, "ref+") {
 		return nil

@@ -18,6 +18,7 @@ func init() {
 		DocumentOptions: []string{"version", "label"},
 		OperatorOptions: awsapi.OperatorNames,
 		Translate:       translate,
+		Check:           check,
 	})
 }
 
@@ -83,24 +84,45 @@ func New(client *ssm.Client, opts ...Option) *Provider {
 // open makes the provider of a URI. Nothing is read before the first secret
 // is asked for.
 func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
-	o, err := awsapi.ParseOptions(base.Options)
+	o, tree, err := parse(base.Options)
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{}
-	if err := awsapi.ParseBool(base.Options, "tree", &p.tree); err != nil {
-		return nil, err
-	}
-	p.session = awsapi.Open(o, "ssm", largest, func(cfg aws.Config) (any, *string) {
-		client := ssm.NewFromConfig(cfg, func(c *ssm.Options) {
-			c.Retryer = aws.NopRetryer{} // the resolver tries again, for all backends alike
-			if o.Endpoint != "" {
-				c.BaseEndpoint = aws.String(o.Endpoint)
-			}
-		})
+	return &Provider{tree: tree, session: awsapi.Open(o, "ssm", largest, func(cfg aws.Config) (any, *string) {
+		client := ssm.NewFromConfig(cfg)
 		return client, client.Options().BaseEndpoint
-	})
-	return p, nil
+	})}, nil
+}
+
+// parse reads the provider options of a URI.
+func parse(options map[string]string) (o *awsapi.Options, tree bool, err error) {
+	if o, err = awsapi.ParseOptions(options); err != nil {
+		return nil, false, err
+	}
+	err = awsapi.ParseBool(options, "tree", &tree)
+	return o, tree, err
+}
+
+// check refuses a URI that no provider can be opened with, or no parameter read.
+func check(ref secrets.Ref) error {
+	o, _, err := parse(ref.Options)
+	if err != nil {
+		return err
+	}
+	spell := func(name string) error { return (&document{name: name}).spell(false) }
+	if err := o.CheckPrefix(spell); err != nil {
+		return err
+	}
+	switch {
+	case ref.Path != "": // a reference
+		_, err = locate(o, ref)
+		return err
+	case ref.Base != "" && !awsapi.IsARN(ref.Base):
+		if err := o.CheckBase(ref.Base, spell); err != nil {
+			return err
+		}
+	}
+	return new(document).cutSelector(ref.Options)
 }
 
 // Close ends what the provider has begun. A user's own client stays open.
@@ -114,11 +136,9 @@ func client(c *conn) *ssm.Client { return c.Client.(*ssm.Client) }
 // callOptions are the options of one call.
 func callOptions(c *conn, region string) func(*ssm.Options) {
 	return func(o *ssm.Options) {
-		o.ClientLogMode = awsapi.Quiet(o.ClientLogMode)
 		o.HTTPClient = c.HTTP
-		o.Region = region
-		if c.Credentials != nil {
-			o.Credentials = c.Credentials
-		}
+		c.Tune(awsapi.CallOptions{
+			Region: &o.Region, BaseEndpoint: &o.BaseEndpoint, Credentials: &o.Credentials, LogMode: &o.ClientLogMode, Retryer: &o.Retryer,
+		}, region)
 	}
 }

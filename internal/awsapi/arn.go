@@ -31,9 +31,13 @@ func ParseARN(s, service string) (ARN, error) {
 	return ARN{Region: part[3], Resource: part[5], partition: part[1], account: part[4]}, nil
 }
 
-// TranslateARN checks a reference whose path is an ARN of a service, and makes
-// the region of the ARN its option region.
-func TranslateARN(ref *secrets.Ref, service string) error {
+// TranslateARN checks a reference whose path is an ARN of a service, makes the
+// region of the ARN its option region, and has split take apart what follows the
+// name. It leaves other references as they are.
+func TranslateARN(ref *secrets.Ref, service string, split func(*secrets.Ref) error) error {
+	if !IsARN(ref.Path) {
+		return nil
+	}
 	arn, err := ParseARN(ref.Path, service)
 	if err != nil {
 		return err
@@ -47,5 +51,8 @@ func TranslateARN(ref *secrets.Ref, service string) error {
 	case len(arn.account) != 12 || !foreign.Only(arn.account, foreign.Digits):
 		return invalid("the account of the ARN does not have twelve digits")
 	}
-	return foreign.Set(ref, "region", arn.Region)
+	if err := foreign.Set(ref, "region", arn.Region); err != nil {
+		return err
+	}
+	return split(ref)
 }

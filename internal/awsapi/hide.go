@@ -95,9 +95,9 @@ var (
 	canonical = regexp.MustCompile(`(?is)[^.\n]*\b(canonical string|string[- ]to[- ]sign)\b.*`)
 	// userinfo is user:password@ in a URL.
 	userinfo = regexp.MustCompile(`(://)[^/\s"'@]*@`)
-	// token is a header that carries one, a JSON web token, or what is longer
+	// tokenText is a header that carries one, a JSON web token, or what is longer
 	// than a name and as random as a token.
-	token = regexp.MustCompile(`(?i)(x-amz-security-token|x-amz-bearer-token|authorization)["']?\s*[:=]\s*["']?\S+|\beyJ[\w-]+\.eyJ[\w.-]+|[A-Za-z0-9+/=_%-]{256,}`)
+	tokenText = regexp.MustCompile(`(?i)(x-amz-security-token|x-amz-bearer-token|authorization)["']?\s*[:=]\s*["']?\S+|\beyJ[\w-]+\.eyJ[\w.-]+|[A-Za-z0-9+/=_%-]{256,}`)
 )
 
 const elided = "[left out]"
@@ -111,7 +111,7 @@ func (h *hidden) clean(text string) string {
 	}
 	text = canonical.ReplaceAllString(text, elided)
 	text = userinfo.ReplaceAllString(text, "$1")
-	text = token.ReplaceAllString(text, elided)
+	text = tokenText.ReplaceAllString(text, elided)
 	return text
 }
 

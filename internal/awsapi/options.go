@@ -13,6 +13,8 @@ import (
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/endpoint"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/namedfile"
+	"github.com/go-secrets/secrets/internal/token"
 )
 
 // Names of the provider options that every backend on AWS has.
@@ -34,7 +36,8 @@ type Options struct {
 	NoBatch    bool   // batch=false
 }
 
-// ParseOptions reads the provider options of a URI.
+// ParseOptions reads the provider options of a URI, and refuses what they cannot
+// be. It does no I/O.
 func ParseOptions(options map[string]string) (*Options, error) {
 	o := &Options{
 		Region:     options["region"],
@@ -45,47 +48,17 @@ func ParseOptions(options map[string]string) (*Options, error) {
 		Prefix:     options["prefix"],
 	}
 	batch := true
-	for name, value := range map[string]*bool{"batch": &batch, "allow_http": &o.AllowHTTP} {
-		if err := ParseBool(options, name, value); err != nil {
-			return nil, err
-		}
+	if err := ParseBool(options, "batch", &batch); err != nil {
+		return nil, err
+	}
+	if err := ParseBool(options, "allow_http", &o.AllowHTTP); err != nil {
+		return nil, err
 	}
 	o.NoBatch = !batch
-	if o.Region != "" && !isRegion(o.Region) {
-		return nil, invalid("option region is " + shownRegion(o.Region) + ", which is none: a region reads eu-west-1")
-	}
-	if o.Endpoint != "" {
-		if err := o.checkEndpoint("option endpoint", o.Endpoint); err != nil {
-			return nil, err
-		}
-		if u, err := url.Parse(o.Endpoint); err != nil || u.User != nil {
-			return nil, invalid("option endpoint has user information (user:password@), which no URI may hold: AWS services take none")
-		}
-	}
-	if o.Role != "" {
-		arn, err := ParseARN(o.Role, "iam")
-		if err != nil || !strings.HasPrefix(arn.Resource, "role/") {
-			return nil, invalid("option role reads arn:aws:iam::ACCOUNT:role/NAME")
-		}
-	}
-	if o.ExternalID != "" && o.Role == "" {
-		return nil, invalid("option external_id belongs to option role, which is not set")
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	return o, nil
-}
-
-// ParseBool sets value from an option that is true or false, if it is there.
-func ParseBool(options map[string]string, name string, value *bool) error {
-	s, ok := options[name]
-	if !ok {
-		return nil
-	}
-	b, err := strconv.ParseBool(s)
-	if err != nil {
-		return invalid("option " + name + " is true or false")
-	}
-	*value = b
-	return nil
 }
 
 // checkEndpoint checks the address of a service. what names the setting that
@@ -148,27 +121,27 @@ func (o *Options) profileName() string {
 // profile is the same, for a message.
 func (o *Options) profile() string { return plain(o.profileName()) }
 
-// shown quotes what a variable or an option holds. Of what is too long, or has a
+// Shown quotes what a variable or an option holds. Of what is too long, or has a
 // form, that no region, profile or role has, it tells the length only: it may
 // be a credential in the wrong place.
-func shown(s string) string {
+func Shown(s string) string {
 	if odd(s) {
 		return fmt.Sprintf("something else (%d bytes)", len(s))
 	}
 	return strconv.Quote(s)
 }
 
-// plain is shown without the quotes.
+// plain is Shown without the quotes.
 func plain(s string) string {
 	if odd(s) {
-		return shown(s)
+		return Shown(s)
 	}
 	return oneLine(s)
 }
 
 func odd(s string) bool {
 	const secretKey = 40 // the length of a secret access key
-	return len(s) > 128 || strings.ContainsAny(s, "{}=\r\n") || strings.Contains(s, "-----") || len(s) == secretKey && !strings.ContainsAny(s, "-_.: @")
+	return len(s) > 128 || token.Like(s) || namedfile.Credential(s) || strings.ContainsAny(s, "{}=\r\n") || strings.Contains(s, "-----") || len(s) == secretKey && !strings.ContainsAny(s, "-_.: @")
 }
 
 // shownRegion quotes what should be a region, if it is one but for white space

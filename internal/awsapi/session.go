@@ -34,13 +34,46 @@ type Conn struct {
 // In returns the region to call for a resource whose ARN tells region, or
 // none.
 func (c *Conn) In(region string, o *Options) (string, error) {
-	if region == "" {
-		region = c.Region
-	}
-	if region == "" {
+	if region = c.RegionOf(region); region == "" {
 		return "", o.noRegion(c.own)
 	}
 	return region, nil
+}
+
+// RegionOf is the region of an ARN, or else that of the configuration; empty:
+// none is known.
+func (c *Conn) RegionOf(region string) string {
+	if region == "" {
+		return c.Region
+	}
+	return region
+}
+
+// CallOptions point at what the options of one call of a service's client share
+// with those of the others.
+type CallOptions struct {
+	Region       *string
+	BaseEndpoint **string
+	Credentials  *aws.CredentialsProvider
+	LogMode      *aws.ClientLogMode
+	Retryer      *aws.Retryer
+}
+
+// Tune makes a call go to a region as the Conn says. A client that is not a
+// user's own has its endpoint from option endpoint, and no retries: the resolver
+// tries again, for all backends alike.
+func (c *Conn) Tune(call CallOptions, region string) {
+	*call.Region, *call.LogMode = region, Quiet(*call.LogMode)
+	if c.Credentials != nil {
+		*call.Credentials = c.Credentials
+	}
+	if c.own {
+		return
+	}
+	*call.Retryer = aws.NopRetryer{}
+	if c.options.Endpoint != "" {
+		*call.BaseEndpoint = aws.String(c.options.Endpoint)
+	}
 }
 
 // expired reports whether the credentials have to be renewed before a call.
