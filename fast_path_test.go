@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/spec/spectest"
-	"github.com/go-secrets/secrets/secretstest"
 )
 
 // looks counts how often a resolver looks at its clock.
@@ -98,41 +97,5 @@ func TestGetOfAHeldSecret(t *testing.T) {
 		r.Invalidate(s)
 		assert.Equal(t, "one", spectest.Get(t, r, "db#user"), "it is found in what is held")
 		assert.Equal(t, "two", spectest.Get(t, r, "db#user"))
-	}))
-}
-
-func TestIdleSecretThatCannotBeRefreshed(t *testing.T) {
-	// idle returns a resolver whose document db was idle, and refreshed in vain.
-	idle := func(t *testing.T) (*secrets.Resolver, *secretstest.Provider) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		for range 3 {
-			spectest.Get(t, r, "db")
-		}
-		time.Sleep(time.Hour)
-		p.Fail("db", &spectest.RetryAfterError{Err: secrets.ErrPermission, After: 10 * time.Minute})
-		_, err := r.Refresh(t.Context(), "db")
-		require.ErrorIs(t, err, secrets.ErrPermission)
-		p.Heal()
-		p.Set("db", "two")
-		p.ResetCalls()
-		return r, p
-	}
-
-	t.Run("is idle on: nothing reads it before somebody asks", spectest.Bubble(func(t *testing.T) {
-		r, p := idle(t)
-		assert.Zero(t, spectest.StatusOf(t, r, "db").NextRead)
-		time.Sleep(time.Hour)
-		assert.Zero(t, p.Reads("db"))
-		assert.Equal(t, "two", spectest.Get(t, r, "db"), "who asks then waits for a read")
-	}))
-
-	t.Run("is refreshed on for who asks while it is to be left alone", spectest.Bubble(func(t *testing.T) {
-		r, p := idle(t)
-		assert.Equal(t, "one", spectest.Get(t, r, "db"))
-		spectest.KeepUsing(t, r, "db")
-		time.Sleep(9 * time.Minute)
-		assert.Zero(t, p.Reads("db"))
-		time.Sleep(2 * time.Minute)
-		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 }

@@ -1,8 +1,6 @@
 package secrets_test
 
 import (
-	"context"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,37 +12,6 @@ import (
 	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
-
-// A panicky provider panics by itself or has the runtime do it.
-type panicky func()
-
-func (p panicky) Fetch(context.Context, secrets.Ref) (secrets.Value, error) {
-	p()
-	return secrets.Value{}, nil
-}
-
-func panicsItself() { panic("hunter2") }
-
-func panicsInTheRuntime() {
-	var none []string
-	none[len(os.Args)] = "hunter2"
-}
-
-func faults() {
-	var none *secrets.Status
-	none.Version = "hunter2"
-}
-
-func TestAPanicIsToldWithItsPlaceAndWithoutItsValue(t *testing.T) {
-	for what, p := range map[string]panicky{"panicsItself": panicsItself, "panicsInTheRuntime": panicsInTheRuntime, "faults": faults} {
-		t.Run(what, spectest.Bubble(func(t *testing.T) {
-			_, err := spectest.On(t, p).Get(t.Context(), "db")
-			require.ErrorIs(t, err, secrets.ErrUnavailable)
-			assert.Regexp(t, `secrets_test\.`+what+`:\d+`, err.Error())
-			assert.NotContains(t, err.Error(), "hunter2")
-		}))
-	}
-}
 
 func TestHowAProviderIsAsked(t *testing.T) {
 	docs := map[string]string{}

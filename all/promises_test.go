@@ -76,7 +76,7 @@ func TestANameThatNoTestHasIsFound(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{
 		"get_test.go:TestFields/a hundred fields by # are one read",
-		"refresh_test.go:TestFailedRefresh/serves the held value until MaxStale, then the error, and recovers: ",
+		"internal/spec/outage/failed_refresh_test.go:TestFailedRefresh/serves the held value until MaxStale, then the error, and recovers: ",
 		"integration/size/size_test.go:TestWhatTheModuleAddsToAProgram/Vault, beside vault/api",
 	} {
 		assert.NoError(t, named(good))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/secretstest"
@@ -62,4 +63,11 @@ func Listed(seq iter.Seq2[string, error]) (names []string, err error) {
 		names = append(names, name)
 	}
 	return names, err
+}
+
+// shuffled returns the names in an order that looks like chance.
+func Shuffled(names []string) []string {
+	names = slices.Clone(names)
+	Drawn(0).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	return names
 }

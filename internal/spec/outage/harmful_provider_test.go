@@ -1,4 +1,4 @@
-package secrets_test
+package outage
 
 import (
 	"context"
@@ -102,14 +102,22 @@ func (e *thorn) touch(method string) {
 	}
 }
 
-func (e *thorn) Error() string              { e.touch("Error"); return "a thorn" }
-func (e *thorn) Is(target error) bool       { e.touch("Is"); return target == secrets.ErrThrottled }
-func (e *thorn) As(any) bool                { e.touch("As"); return false }
-func (e *thorn) Unwrap() error              { e.touch("Unwrap"); return nil }
-func (e *thorn) RetryAfter() time.Duration  { e.touch("RetryAfter"); return time.Millisecond }
-func (e *thorn) Permission() string         { e.touch("Permission"); return "" }
-func (e *thorn) Unspellable() bool          { e.touch("Unspellable"); return false }
-func (e *thorn) LogValue() slog.Value       { e.touch("LogValue"); return slog.StringValue("a thorn") }
+func (e *thorn) Error() string { e.touch("Error"); return "a thorn" }
+
+func (e *thorn) Is(target error) bool { e.touch("Is"); return target == secrets.ErrThrottled }
+
+func (e *thorn) As(any) bool { e.touch("As"); return false }
+
+func (e *thorn) Unwrap() error { e.touch("Unwrap"); return nil }
+
+func (e *thorn) RetryAfter() time.Duration { e.touch("RetryAfter"); return time.Millisecond }
+
+func (e *thorn) Permission() string { e.touch("Permission"); return "" }
+
+func (e *thorn) Unspellable() bool { e.touch("Unspellable"); return false }
+
+func (e *thorn) LogValue() slog.Value { e.touch("LogValue"); return slog.StringValue("a thorn") }
+
 func (e *thorn) Format(s fmt.State, _ rune) { e.touch("Format"); _, _ = s.Write([]byte("a thorn")) }
 
 // round is an error that is its own cause.
@@ -308,31 +316,4 @@ func TestAnErrorOfAProvider(t *testing.T) {
 			require.NoError(t, r.Close())
 		}
 	}))
-}
-
-func TestListOfAProviderThatIsDeafToItsContext(t *testing.T) {
-	spectest.Bubble(func(t *testing.T) {
-		release := make(chan struct{})
-		r := secrets.New(&deafLister{release}, secrets.WithLogger(nil))
-		defer r.Close()
-		defer close(release)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		start := time.Now()
-		var err error
-		for _, err = range r.List(ctx, "") {
-		}
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Less(t, time.Since(start), 2*time.Second)
-	})(t)
-}
-
-type deafLister struct{ release chan struct{} }
-
-func (d *deafLister) Fetch(context.Context, secrets.Ref) (secrets.Value, error) {
-	return secrets.Value{}, secrets.ErrNotFound
-}
-
-func (d *deafLister) List(context.Context, string) iter.Seq2[string, error] {
-	return func(func(string, error) bool) { <-d.release }
 }

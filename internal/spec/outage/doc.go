@@ -1,0 +1,3 @@
+// Package outage specifies what happens to held secrets while a backend fails,
+// hangs, panics or has lost them.
+package outage
