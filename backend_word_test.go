@@ -144,37 +144,3 @@ func TestTTLOfANanosecond(t *testing.T) {
 		assert.Equal(t, "two", spectest.Get(t, r, "db"))
 	}))
 }
-
-func TestOnDemandPlansNoRead(t *testing.T) {
-	t.Run("and Status tells of none, neither after a read nor after a failure", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Lent(t, secrets.WithOnDemand())
-		p.Set("db", "one")
-		spectest.Get(t, r, "creds")
-		spectest.Get(t, r, "db")
-		assert.Zero(t, spectest.StatusOf(t, r, "creds").NextRead)
-		assert.Zero(t, spectest.StatusOf(t, r, "db").NextRead)
-		p.Fail("db", secrets.ErrUnavailable)
-		time.Sleep(6 * time.Minute)
-		assert.Equal(t, "one", spectest.Get(t, r, "db"))
-		require.Equal(t, secrets.StateStale, spectest.StatusOf(t, r, "db").State)
-		assert.Zero(t, spectest.StatusOf(t, r, "db").NextRead)
-	}))
-
-	t.Run("and a Get reads a watched name once, where nothing is kept", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithOnDemand(), secrets.WithTTL(0))
-		spectest.Watch(t, r, "db")
-		time.Sleep(time.Second)
-		p.ResetCalls()
-		spectest.Get(t, r, "db")
-		assert.Equal(t, 1, p.Reads("db"))
-	}))
-
-	t.Run("and renews no lease: what is lent is read anew", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Lent(t, secrets.WithOnDemand())
-		first := spectest.Get(t, r, "creds#user")
-		time.Sleep(9 * time.Minute)
-		assert.NotEqual(t, first, spectest.Get(t, r, "creds#user"))
-		assert.Equal(t, 2, p.Reads("creds"))
-		assert.Zero(t, p.Calls().Renewals)
-	}))
-}

@@ -1,11 +1,10 @@
-package secrets_test
+package reading
 
 import (
 	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -56,84 +55,6 @@ func TestAStartSurvivesABlip(t *testing.T) {
 		p.Delay("db", 55*time.Second)
 		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 		assert.Equal(t, 1, p.Reads("db"))
-	}))
-}
-
-func TestTriesOfAColdReadAreNobodyElsesDelay(t *testing.T) {
-	t.Run("while they pause, others are read", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"good": "one"})
-		for i := range 32 {
-			name := fmt.Sprint("bad", i)
-			p.Fail(name, secretstest.Throttled(5*time.Second))
-			spectest.Ask(time.Minute, spectest.Getting(r, name))
-		}
-		require.Zero(t, p.Calls().InFlight)
-		start := time.Now()
-		assert.Equal(t, "one", spectest.Get(t, r, "good"))
-		assert.Zero(t, time.Since(start))
-	}))
-
-	t.Run("end with the try that was the last when everybody has left", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, nil)
-		p.Fail("db", fmt.Errorf("%w: sealed", secrets.ErrUnavailable))
-		first, second := spectest.Ask(time.Second, spectest.Getting(r, "db")), spectest.Ask(3*time.Second, spectest.Getting(r, "db"))
-		<-first.Done
-		tried := p.Reads("db")
-		<-second.Done
-		require.ErrorIs(t, second.Err, secrets.ErrUnavailable)
-		assert.Greater(t, p.Reads("db"), tried, "somebody still waited")
-		synctest.Wait()
-		tried = p.Reads("db")
-		s := spectest.StatusOf(t, r, "db")
-		assert.Equal(t, 1, s.Failures)
-		assert.Contains(t, s.LastError, "sealed")
-		time.Sleep(time.Minute)
-		assert.Equal(t, tried, p.Reads("db"))
-	}))
-
-	t.Run("end for the one name of a Preload that nobody else wants", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, nil)
-		p.Disable(secretstest.Batch)
-		p.Fail(secretstest.All, secrets.ErrUnavailable)
-		preload := spectest.Ask(2*time.Second, func(ctx context.Context) (secrets.Secret, error) {
-			return secrets.Secret{}, r.Preload(ctx, "a", "b")
-		})
-		get := spectest.Ask(6*time.Second, spectest.Getting(r, "b"))
-		<-preload.Done
-		synctest.Wait()
-		a, b := p.Reads("a"), p.Reads("b")
-		<-get.Done
-		assert.Equal(t, a, p.Reads("a"))
-		assert.Greater(t, p.Reads("b"), b)
-	}))
-
-	t.Run("are one for what is held, though it has become too old", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithMaxStale(time.Hour))
-		spectest.Get(t, r, "db")
-		time.Sleep(2 * time.Hour)
-		p.Fail("db", secrets.ErrUnavailable)
-		start, before := time.Now(), p.Reads("db")
-		_, err := r.Get(t.Context(), "db")
-		require.ErrorIs(t, err, secrets.ErrUnavailable)
-		_, err = r.Refresh(t.Context(), "db")
-		require.ErrorIs(t, err, secrets.ErrUnavailable)
-		assert.Zero(t, time.Since(start))
-		assert.Equal(t, before+2, p.Reads("db"))
-	}))
-
-	t.Run("of a flight that a follower began go on for who asks with patience", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"})
-		p.Fail("db", secrets.ErrUnavailable)
-		spectest.Watch(t, r, "db")
-		time.Sleep(time.Minute)
-		p.FailTimes("db", 1, secrets.ErrUnavailable)
-		p.Delay("db", time.Second)
-		before := p.Reads("db")
-		for p.Calls().InFlight == 0 {
-			time.Sleep(10 * time.Millisecond)
-		}
-		assert.Equal(t, "one", spectest.Get(t, r, "db"))
-		assert.Equal(t, before+2, p.Reads("db"))
 	}))
 }
 

@@ -1,6 +1,7 @@
-package secrets_test
+package reading
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -85,5 +86,44 @@ func TestFailureIsRemembered(t *testing.T) {
 				assert.InDelta(t, ttl, gap, float64(pause))
 			}
 		}
+	}))
+}
+
+func TestFailingGetInALoop(t *testing.T) {
+	for _, class := range []error{secrets.ErrUnavailable, secrets.ErrThrottled, secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrNotFound, errors.New("no class")} {
+		t.Run("of a minute costs at most 150 reads: "+class.Error(), spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, nil)
+			p.Fail(secretstest.All, class)
+			for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(time.Millisecond) {
+				_, err := r.Get(t.Context(), "app/db")
+				require.Error(t, err)
+			}
+			assert.LessOrEqual(t, p.Calls().Reads, 150)
+			assert.Greater(t, p.Calls().Reads, 10, "it is tried again")
+		}))
+	}
+
+	t.Run("is told how old the answer is", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
+		p.Fail(secretstest.All, secrets.ErrPermission)
+		_, _ = r.Get(t.Context(), "db")
+		time.Sleep(100 * time.Millisecond)
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrPermission)
+		assert.ErrorContains(t, err, "as of 100ms ago")
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("does not keep Refresh from asking", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
+		_, err := r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		p.Set("db", "one")
+		_, err = r.Get(t.Context(), "db")
+		require.ErrorIs(t, err, secrets.ErrNotFound)
+		s, err := r.Refresh(t.Context(), "db")
+		require.NoError(t, err)
+		assert.Equal(t, "one", s.Reveal())
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 	}))
 }
