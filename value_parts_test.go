@@ -13,22 +13,6 @@ import (
 	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
-func TestDerivedVersion(t *testing.T) {
-	t.Run("is the same for the same bytes, another for others, and 16 hex digits to print", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, nil)
-		version := func(data string) string {
-			p.SetValue("db", secrets.Value{Data: []byte(data)})
-			s, err := r.Refresh(t.Context(), "db")
-			require.NoError(t, err)
-			return s.Version()
-		}
-		one, two := version("one"), version("two")
-		assert.NotEqual(t, one, two)
-		assert.Equal(t, one, version("one"))
-		assert.Regexp(t, `^[0-9a-f]{16}$`, one)
-	}))
-}
-
 func TestFieldsAreParsedOnce(t *testing.T) {
 	t.Run("whatever the document has besides", spectest.Bubble(func(t *testing.T) {
 		var doc strings.Builder

@@ -1,4 +1,4 @@
-package secrets_test
+package refreshing
 
 import (
 	"context"
@@ -14,6 +14,24 @@ import (
 	"github.com/go-secrets/secrets/internal/spec/spectest"
 	"github.com/go-secrets/secrets/secretstest"
 )
+
+func TestTTLOfANanosecond(t *testing.T) {
+	t.Run("is no TTL that never ends", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Nanosecond))
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
+		time.Sleep(time.Second)
+		p.Set("db", "two")
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
+	}))
+
+	t.Run("is none that never ends on demand either", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Nanosecond), secrets.WithOnDemand())
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
+		time.Sleep(time.Second)
+		p.Set("db", "two")
+		assert.Equal(t, "two", spectest.Get(t, r, "db"))
+	}))
+}
 
 // One document may be asked for with two TTLs, by two references: the shorter
 // one counts for both, from then on.
@@ -206,4 +224,27 @@ func TestATTLInAURIIsNotOutlastedByTheBackendsWord(t *testing.T) {
 		assert.Zero(t, p.Calls().Renewals)
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
+}
+
+func TestSharedDocumentHasTheShortestTTL(t *testing.T) {
+	for _, second := range []string{"plain", "fast"} {
+		t.Run(second+" after one that is longer", spectest.Bubble(func(t *testing.T) {
+			p := secretstest.NewProvider(map[string]string{"db": `{"password":"p1","user":"u1"}`})
+			p.Disable(secretstest.Watch)
+			name := spectest.Scheme(t, p)
+			r, err := secrets.Open(t.Context(), name+"://", secrets.WithLogger(nil), secrets.WithTTL(5*time.Minute), secrets.WithReferences(map[string]string{
+				"slow":  name + "://db?ttl=10h#password",
+				"plain": name + "://db#user",
+				"fast":  name + "://db?ttl=1m#user",
+			}))
+			require.NoError(t, err)
+			defer r.Close()
+			require.Equal(t, "p1", spectest.Get(t, r, "slow"))
+			require.Equal(t, "u1", spectest.Get(t, r, second))
+			spectest.KeepUsing(t, r, second)
+			p.Set("db", `{"password":"p2","user":"u2"}`)
+			time.Sleep(6 * time.Minute)
+			assert.Equal(t, "u2", spectest.Get(t, r, second))
+		}))
+	}
 }

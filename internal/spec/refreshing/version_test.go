@@ -1,4 +1,4 @@
-package secrets_test
+package refreshing
 
 import (
 	"context"
@@ -87,5 +87,47 @@ func TestChangeWhileADocumentIsRead(t *testing.T) {
 		require.Equal(t, secrets.StateFresh, spectest.StatusOf(t, r, "db").State)
 		assert.Equal(t, "three", spectest.Get(t, r, "db"))
 		assert.Equal(t, 2, p.Reads("db"))
+	}))
+}
+
+func TestPrevious(t *testing.T) {
+	t.Run("is the last different bytes, one step back", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"})
+		spectest.Get(t, r, "db")
+		refresh := func() secrets.Secret {
+			s, err := r.Refresh(t.Context(), "db")
+			require.NoError(t, err)
+			return s
+		}
+		_, ok := refresh().Previous()
+		assert.False(t, ok)
+		p.Set("db", "two")
+		refresh()
+		p.Set("db", "two") // a new version of the same bytes
+		s := refresh()
+		old, ok := s.Previous()
+		require.True(t, ok)
+		assert.Equal(t, "one", old.Reveal())
+		p.Set("db", "three")
+		old, _ = refresh().Previous()
+		assert.Equal(t, "two", old.Reveal())
+		_, ok = old.Previous()
+		assert.False(t, ok)
+	}))
+}
+
+func TestDerivedVersion(t *testing.T) {
+	t.Run("is the same for the same bytes, another for others, and 16 hex digits to print", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
+		version := func(data string) string {
+			p.SetValue("db", secrets.Value{Data: []byte(data)})
+			s, err := r.Refresh(t.Context(), "db")
+			require.NoError(t, err)
+			return s.Version()
+		}
+		one, two := version("one"), version("two")
+		assert.NotEqual(t, one, two)
+		assert.Equal(t, one, version("one"))
+		assert.Regexp(t, `^[0-9a-f]{16}$`, one)
 	}))
 }

@@ -1,8 +1,9 @@
-package secrets_test
+package refreshing
 
 import (
 	"context"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -127,20 +128,55 @@ func TestExpires(t *testing.T) {
 	}))
 }
 
-func TestTTLOfANanosecond(t *testing.T) {
-	t.Run("is no TTL that never ends", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Nanosecond))
-		assert.Equal(t, "one", spectest.Get(t, r, "db"))
-		time.Sleep(time.Second)
-		p.Set("db", "two")
-		assert.Equal(t, "two", spectest.Get(t, r, "db"))
+func TestValueThatEndsAsItComes(t *testing.T) {
+	for what, end := range map[string]time.Duration{"now": 0, "a moment ago": -time.Nanosecond, "long before the program began": -10 * 365 * 24 * time.Hour} {
+		t.Run("is refused: "+what, spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, nil)
+			p.SetFunc("cert", func(context.Context) (secrets.Value, error) {
+				return secrets.Value{Data: []byte("pem"), Expires: time.Now().Add(end)}, nil
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := r.Get(ctx, "cert")
+			require.ErrorIs(t, err, secrets.ErrUnavailable)
+			assert.ErrorContains(t, err, "expired")
+			assert.LessOrEqual(t, p.Reads("cert"), 3)
+		}))
+	}
+}
+
+// What is written for "never" is farther away than a clock can say.
+func TestAnEndThatNeverComes(t *testing.T) {
+	t.Run("is one of a value, as certificates without an end have it", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil)
+		never := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+		p.SetValue("db", secrets.Value{Data: []byte("one"), Version: "1", Expires: never, RefreshAt: never})
+		s, err := r.Get(t.Context(), "db")
+		require.NoError(t, err)
+		assert.Equal(t, never, s.ExpiresAt().UTC())
 	}))
 
-	t.Run("is none that never ends on demand either", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Nanosecond), secrets.WithOnDemand())
+	t.Run("is one of a read", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(math.MaxInt64))
+		p.Delay("db", time.Hour)
 		assert.Equal(t, "one", spectest.Get(t, r, "db"))
-		time.Sleep(time.Second)
+	}))
+
+	t.Run("is one of what is remembered as missing", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, nil, secrets.WithNegativeTTL(math.MaxInt64))
+		for range 5 {
+			_, err := r.Get(t.Context(), "db")
+			require.ErrorIs(t, err, secrets.ErrNotFound)
+			time.Sleep(time.Hour)
+		}
+		assert.Equal(t, 1, p.Reads("db"))
+	}))
+
+	t.Run("is one of what is held", spectest.Bubble(func(t *testing.T) {
+		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(math.MaxInt64), secrets.WithMaxStale(math.MaxInt64))
+		spectest.Get(t, r, "db")
 		p.Set("db", "two")
-		assert.Equal(t, "two", spectest.Get(t, r, "db"))
+		time.Sleep(48 * time.Hour)
+		assert.Equal(t, "one", spectest.Get(t, r, "db"))
 	}))
 }
