@@ -13,19 +13,6 @@ import (
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-func TestTwoNamesAreSearchedForInOneRound(t *testing.T) {
-	spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"a": `{"x":"1"}`, "b": `{"y":"2"}`})
-		for _, path := range []string{"a", "a/x", "b", "b/y"} {
-			p.Delay(path, 100*time.Millisecond)
-		}
-		start := time.Now()
-		require.NoError(t, r.Preload(t.Context(), "a/x", "b/y"))
-		assert.Equal(t, 100*time.Millisecond, time.Since(start))
-		assert.Equal(t, 1, p.Calls().Batches)
-	})(t)
-}
-
 func TestPreloadThatItsCallerLeaves(t *testing.T) {
 	t.Run("that its caller leaves reads on what it is reading, and nothing more", spectest.Bubble(func(t *testing.T) {
 		names, docs := spectest.Many(100)

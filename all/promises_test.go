@@ -75,7 +75,7 @@ func TestEveryTestThatKeepsAClaimExists(t *testing.T) {
 func TestANameThatNoTestHasIsFound(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{
-		"get_test.go:TestFields/a hundred fields by # are one read",
+		"internal/spec/search/field_test.go:TestFields/a hundred fields by # are one read",
 		"internal/spec/outage/failed_refresh_test.go:TestFailedRefresh/serves the held value until MaxStale, then the error, and recovers: ",
 		"integration/size/size_test.go:TestWhatTheModuleAddsToAProgram/Vault, beside vault/api",
 	} {
@@ -86,9 +86,9 @@ func TestANameThatNoTestHasIsFound(t *testing.T) {
 		"no such function":                 "get_test.go:TestField",
 		"a function that is no test":       "fast_path_test.go:looks",
 		"a benchmark, which asserts none":  "bench_test.go:BenchmarkHeldGet",
-		"a subtest of another test":        "get_test.go:TestFields/of ten thousand goroutines is one read",
-		"half of a subtest's name":         "get_test.go:TestFields/a hundred fields by #",
-		"a text that is no subtest's name": "get_test.go:TestFields/db",
+		"a subtest of another test":        "internal/spec/search/field_test.go:TestFields/of ten thousand goroutines is one read",
+		"half of a subtest's name":         "internal/spec/search/field_test.go:TestFields/a hundred fields by #",
+		"a text that is no subtest's name": "internal/spec/search/field_test.go:TestFields/db",
 	} {
 		assert.Error(t, named(bad), why)
 	}
