@@ -26,7 +26,7 @@ func (r *Resolver) watchAbsence(d *document) {
 		}
 	}
 	r.spawn(func() {
-		if guard(func() error { return w.Watch(ctx, ref, func() { cancel(); forget() }) }) == nil {
+		if callsBack(guard(func() error { return w.Watch(ctx, ref, func() { cancel(); forget() }) })) {
 			forget() // it may have come between the read and the watch
 		}
 	})

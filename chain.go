@@ -133,14 +133,18 @@ func (c *chain) List(ctx context.Context, prefix string) iter.Seq2[string, error
 
 func (c *chain) Watch(ctx context.Context, ref Ref, changed func()) error {
 	watched := false
+	var polled error
 	for i, p := range c.members() {
 		w, ok := p.(WatchProvider)
 		if !ok {
 			continue
 		}
 		switch err := w.Watch(ctx, ref, changed); {
-		case err == nil:
+		case callsBack(err):
 			watched = true
+			if err != nil && polled == nil {
+				polled = c.member(i, err)
+			}
 		case !errors.Is(err, errors.ErrUnsupported):
 			return c.member(i, err)
 		}
@@ -148,7 +152,7 @@ func (c *chain) Watch(ctx context.Context, ref Ref, changed func()) error {
 	if !watched {
 		return errors.ErrUnsupported
 	}
-	return nil
+	return polled
 }
 
 func (c *chain) Renew(ctx context.Context, v Value) (Value, error) {

@@ -74,8 +74,8 @@ func (r *Resolver) dropDocument(d *document) {
 	if d.folder.docs[d.path] == d {
 		delete(d.folder.docs, d.path)
 	}
-	if unwatch := r.watches[d]; unwatch != nil {
-		unwatch()
+	if w := r.watches[d]; w != nil {
+		stop(w.end)
 		delete(r.watches, d)
 	}
 }

@@ -64,6 +64,11 @@ type WatchProvider interface {
 	// names may have changed ("read again"), from any goroutine, until ctx
 	// ends. It returns once it watches. Calls too many do no harm; polling
 	// goes on beside it.
+	//
+	// An error other than [errors.ErrUnsupported] is shown by
+	// [Resolver.Status], and Watch is called again after the next read. If the
+	// error has a method PollsEvery() time.Duration, the provider cannot notice
+	// changes and compares the document that often instead, until ctx ends.
 	Watch(ctx context.Context, ref Ref, changed func()) error
 }
 

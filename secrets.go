@@ -50,17 +50,17 @@ type Resolver struct {
 	lastRead       int64 // when a read was last settled; each is later than the one before
 	drift          driftMeter
 	retired        []retired
-	subs           map[*entry][]*subscription       // of names that somebody follows
-	watches        map[*document]context.CancelFunc // of documents whose provider tells of changes
-	referred       map[*document][]*entry           // the names that a document's value refers elsewhere
-	sought         int                              // names of searches for several, under way
-	events         []*Event                         // that have happened and are still to be told, in order
-	untold         int                              // events that were dropped, there being too many
-	telling        chan struct{}                    // closed when all are told; nil: nobody tells
-	deleted        map[string]*deletion             // names that were in use, and are gone
-	running        bool                             // the refresher runs
-	wakeAt         int64                            // when it looks next
-	tidyAt         int64                            // when it tidies next
+	subs           map[*entry][]*subscription // of names that somebody follows
+	watches        map[*document]*watching    // of documents whose provider tells of changes
+	referred       map[*document][]*entry     // the names that a document's value refers elsewhere
+	sought         int                        // names of searches for several, under way
+	events         []*Event                   // that have happened and are still to be told, in order
+	untold         int                        // events that were dropped, there being too many
+	telling        chan struct{}              // closed when all are told; nil: nobody tells
+	deleted        map[string]*deletion       // names that were in use, and are gone
+	running        bool                       // the refresher runs
+	wakeAt         int64                      // when it looks next
+	tidyAt         int64                      // when it tidies next
 	closed         bool
 	hint           string // added to what a missing name is told
 }
@@ -153,7 +153,7 @@ func newResolver(opts []Option) *Resolver {
 		expiring:       newExpiryHeap(),
 		missing:        newMissingHeap(),
 		subs:           make(map[*entry][]*subscription),
-		watches:        make(map[*document]context.CancelFunc),
+		watches:        make(map[*document]*watching),
 		referred:       make(map[*document][]*entry),
 		deleted:        make(map[string]*deletion),
 	}

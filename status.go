@@ -21,19 +21,20 @@ const (
 // A Status tells of one document. It holds no value, and marshals to JSON that
 // people can read.
 type Status struct {
-	Names      []string  `json:"names"`                // the names that the app knows it by
-	Provider   string    `json:"provider,omitempty"`   // the scheme
-	Document   string    `json:"document"`             // where it lives
-	Version    string    `json:"version,omitempty"`    // the held version
-	Created    time.Time `json:"created,omitzero"`     // when the backend made it; zero: unknown
-	FetchedAt  time.Time `json:"fetched_at,omitzero"`  // the last read that succeeded
-	NextRead   time.Time `json:"next_read,omitzero"`   // zero: when somebody asks
-	Expires    time.Time `json:"expires,omitzero"`     // the end of its lease or certificate
-	State      State     `json:"state"`                //
-	Failures   int       `json:"failures,omitempty"`   // reads in a row that failed
-	Class      string    `json:"class,omitempty"`      // the class of the last failure
-	LastError  string    `json:"last_error,omitempty"` // the last failure
-	RejectedAt time.Time `json:"rejected_at,omitzero"` // when the held version was last rejected
+	Names      []string  `json:"names"`                 // the names that the app knows it by
+	Provider   string    `json:"provider,omitempty"`    // the scheme
+	Document   string    `json:"document"`              // where it lives
+	Version    string    `json:"version,omitempty"`     // the held version
+	Created    time.Time `json:"created,omitzero"`      // when the backend made it; zero: unknown
+	FetchedAt  time.Time `json:"fetched_at,omitzero"`   // the last read that succeeded
+	NextRead   time.Time `json:"next_read,omitzero"`    // zero: when somebody asks
+	Expires    time.Time `json:"expires,omitzero"`      // the end of its lease or certificate
+	State      State     `json:"state"`                 //
+	Failures   int       `json:"failures,omitempty"`    // reads in a row that failed
+	Class      string    `json:"class,omitempty"`       // the class of the last failure
+	LastError  string    `json:"last_error,omitempty"`  // the last failure
+	RejectedAt time.Time `json:"rejected_at,omitzero"`  // when the held version was last rejected
+	WatchError string    `json:"watch_error,omitempty"` // why the provider notices no changes by itself, so that they are seen later
 }
 
 // Status tells of every document that is held or was looked for lately, sorted
@@ -130,6 +131,9 @@ func (r *Resolver) status(d *document, now int64, wall time.Time) Status {
 		if class := classOf(t.err); class != nil {
 			s.Class = class.Error()
 		}
+	}
+	if w := r.watches[d]; w != nil && w.err != nil {
+		s.WatchError = w.err.Error()
 	}
 	if d.value == nil {
 		return s

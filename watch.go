@@ -257,23 +257,53 @@ func pause(ctx context.Context, r *Resolver, d time.Duration) bool {
 // is called with the lock held, after d was read.
 func (r *Resolver) watchDocument(d *document) {
 	w, ok := d.folder.provider.given().(WatchProvider)
-	if !ok || r.onDemand || r.closed || r.watches[d] != nil || d.dropped {
+	if !ok || r.onDemand || r.closed || d.dropped {
+		return
+	}
+	at := r.watches[d]
+	switch {
+	case at == nil:
+		at = &watching{}
+		r.watches[d] = at
+	case at.end != nil:
 		return
 	}
 	ctx, cancel := context.WithCancel(r.ctx)
-	r.watches[d] = cancel
+	at.end = cancel
 	r.spawn(func() {
 		err := guard(func() error { return w.Watch(ctx, d.ref(), func() { r.changed(d) }) })
-		switch {
-		case err == nil:
+		unsupported := errors.Is(err, errors.ErrUnsupported)
+		if callsBack(err) {
 			r.changed(d) // it may have, between the read and the watch
-		case !errors.Is(err, errors.ErrUnsupported):
+		} else if !unsupported {
 			cancel()
-			r.lock()
-			delete(r.watches, d) // the next read tries again
-			r.unlock()
+		}
+		r.lock()
+		defer r.unlock()
+		at.err = nil
+		if !unsupported {
+			at.err = err
+		}
+		if ctx.Err() != nil {
+			at.end = nil // the next read tries again
 		}
 	})
+}
+
+// A watching is a provider's watch of a document.
+type watching struct {
+	end context.CancelFunc // nil: it failed, and the next read tries again
+	err error              // why the provider notices no changes; nil: it does, or it never can
+}
+
+// callsBack reports whether a provider that answered Watch so tells of changes:
+// it watches, or it reads the document by itself every so often.
+func callsBack(err error) (yes bool) {
+	safely(func() {
+		var polling interface{ PollsEvery() time.Duration }
+		yes = err == nil || errors.As(err, &polling) && polling.PollsEvery() > 0
+	})
+	return yes
 }
 
 // changed is a provider's word that d may have changed.
@@ -339,7 +369,7 @@ func (r *Resolver) watchMissing(name string, signal func()) context.CancelFunc {
 		r.spawn(func() {
 			watched := false
 			for _, watch := range watches {
-				watched = guard(watch) == nil || watched
+				watched = callsBack(guard(watch)) || watched
 			}
 			if watched {
 				signal() // it may have come between the read and the watch

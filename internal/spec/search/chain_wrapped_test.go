@@ -243,4 +243,29 @@ func TestAChainAnswersAsOneProvider(t *testing.T) {
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.ErrorContains(t, err, "member 2")
 	})
+	t.Run("where a member looks by itself instead of watching, the others watch", spectest.Bubble(func(t *testing.T) {
+		can := secretstest.NewProvider(map[string]string{"a": "one"})
+		ctx, cancel := context.WithCancel(t.Context())
+		changes := 0
+		err := wrapped(looking{can}, can).Watch(ctx, secrets.Ref{Path: "a"}, func() { changes++ })
+		var polls interface{ PollsEvery() time.Duration }
+		require.ErrorAs(t, err, &polls)
+		assert.Equal(t, time.Minute, polls.PollsEvery())
+		assert.ErrorContains(t, err, "member 1")
+		can.Set("a", "two")
+		synctest.Wait()
+		assert.Equal(t, 1, changes)
+		cancel()
+		synctest.Wait()
+	}))
 }
+
+// looking does not watch, and looks at its documents once a minute.
+type looking struct{ secrets.Provider }
+
+func (looking) Watch(context.Context, secrets.Ref, func()) error { return everyMinute{} }
+
+type everyMinute struct{}
+
+func (everyMinute) Error() string             { return "no watches left" }
+func (everyMinute) PollsEvery() time.Duration { return time.Minute }
