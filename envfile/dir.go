@@ -103,10 +103,12 @@ func (d *Dir) place(ref secrets.Ref) (place, error) {
 }
 
 // Watch calls changed when what Fetch would return changes: by a swapped
-// ..data, a rename over the file, a write in place; also for a file that does
-// not exist yet. A file that was mounted by itself (subPath) and some network
-// mounts send no events; those are seen when they are polled. If the system has
-// no watches left, the document is read every 30 seconds, and the log says so
+// ..data, a rename over the file, a write in place, of a file that was mounted
+// by itself as well; also for a file that does not exist yet. Some network
+// mounts send no events; those changes are seen when they are polled. If the
+// system refuses to watch, having no watches left, Watch returns an error of
+// class [secrets.ErrUnavailable] with a method PollsEvery() time.Duration, and
+// the document is compared every 30 seconds until ctx ends; the log says so
 // once.
 func (d *Dir) Watch(ctx context.Context, ref secrets.Ref, changed func()) error {
 	if err := errors.Join(d.err, contextError(ctx)); err != nil {

@@ -126,9 +126,12 @@
 //
 // Files are watched, and polled besides, so that a change is seen in well under
 // a second: a swapped ..data, a rename over the file (Vault Agent), a write in
-// place, a file that appears later. A single file mounted with subPath never
-// changes while the container runs, and some network mounts send no events;
-// those changes are seen when the file is polled.
+// place, a file that appears later, an edit of a file that was mounted by
+// itself (Compose's secrets). A single file mounted with Kubernetes' subPath
+// stays the version that the container was started with, and some network
+// mounts send no events; those changes are seen when the file is polled. What
+// the system refuses to watch is compared every 30 seconds, which the log says
+// once and [secrets.Status] for each document.
 //
 // What belongs together is read together: a directory's files, or a JSON
 // file's fields, are of one version, never a new user with an old password.

@@ -30,7 +30,7 @@ func classify(err error, path, base string) error {
 	case isErrno && errno == syscall.ELOOP:
 		e.Class, e.Msg = secrets.ErrInvalid, at+" leads through too many symbolic links"
 	case isEscape(err):
-		e.Class, e.Msg = secrets.ErrInvalid, at+" leads out of "+strconv.Quote(base)+" through a symbolic link"
+		e.Class, e.Msg = secrets.ErrInvalid, at+" leads out of "+strconv.Quote(base)+" through a symbolic link; "+mendEscape
 	default:
 		e.Class, e.Msg = secrets.ErrUnavailable, at+" cannot be read"
 		e.Quiet = false // an errno, or one of the os package's constants
@@ -44,6 +44,9 @@ func isEscape(err error) bool {
 	var p *fs.PathError
 	return errors.As(err, &p) && p.Err != nil && p.Err.Error() == errEscape.Error()
 }
+
+// mendEscape says what to do about a link that leads out of a directory.
+const mendEscape = "refer to the file that it leads to, or to a directory that holds both"
 
 // errEscape has the text of os.Root's.
 var errEscape = errors.New("path escapes from parent")

@@ -17,10 +17,11 @@ type watch struct {
 	changed func()
 	ctx     context.Context
 	ready   chan struct{} // closed once it is watched, or failed
-	failed  error         // set before ready is closed
+	refused error         // why it has to be polled; set before ready is closed
 
-	dirs map[string]bool // the directories that it needs watched
-	last [32]byte
+	dirs   map[string]bool // what it needs watched
+	last   [32]byte
+	polled bool
 }
 
 // digestOf returns the digest of what p returns for ref: a hash of the value,
@@ -46,7 +47,8 @@ type hub struct {
 	polling poller // what the system refuses to watch
 }
 
-// add watches a document until ctx ends, and returns once it is watched.
+// add watches a document until ctx ends, and returns once it is watched: with a
+// [polledError] if it has to be read every so often for that.
 func (h *hub) add(ctx context.Context, places func() []place, digest func(context.Context) [32]byte, changed func()) error {
 	w := &watch{places: places, digest: digest, changed: changed, ctx: ctx, ready: make(chan struct{})}
 	h.mu.Lock()
@@ -58,10 +60,10 @@ func (h *hub) add(ctx context.Context, places func() []place, digest func(contex
 		system, err := h.polling.newWatcher()
 		if err != nil {
 			h.mu.Unlock()
-			h.polling.add(w, err)
-			return nil
+			return h.polling.add(w, read(ctx, w), err)
 		}
 		h.watcher = newWatcher(system)
+		h.watcher.poll = h.polling.add
 		h.watcher.run()
 	}
 	watcher := h.watcher
@@ -69,15 +71,10 @@ func (h *hub) add(ctx context.Context, places func() []place, digest func(contex
 	watcher.mail(func(m *mailbox) { m.added = append(m.added, w) })
 	h.mu.Unlock()
 
-	leave := sync.OnceFunc(func() { h.leave(watcher, w) })
-	context.AfterFunc(ctx, leave)
+	context.AfterFunc(ctx, func() { h.leave(watcher, w) })
 	select {
 	case <-w.ready:
-		if w.failed != nil {
-			leave()
-			h.polling.add(w, w.failed)
-		}
-		return nil
+		return w.refused
 	case <-watcher.done:
 		return fault.New(secrets.ErrClosed, "the provider was closed", nil)
 	case <-ctx.Done():

@@ -2,11 +2,16 @@ package envfile
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/fault"
 )
 
 // pollEvery is how often a document is read that the system refuses to watch.
@@ -30,16 +35,29 @@ func (p *poller) newWatcher() (*fsnotify.Watcher, error) {
 	return fsnotify.NewWatcher()
 }
 
-// add polls a document until its watch or the poller ends, and says once why.
-func (p *poller) add(w *watch, why error) {
-	p.told.Do(func() {
-		slog.Warn("the system refuses to watch files, so they are read every "+pollEvery.String()+" (on Linux, see fs.inotify.max_user_watches and max_user_instances)", "error", why)
-	})
-	last := read(w.ctx, w)
+// A polledError says why a document is read every so often instead of watched.
+type polledError struct{ err error }
+
+func (e polledError) Error() string { return e.err.Error() }
+func (e polledError) Unwrap() error { return e.err }
+
+// PollsEvery tells the resolver that changes are noticed nevertheless.
+func (polledError) PollsEvery() time.Duration { return pollEvery }
+
+// add polls a document, which was last read as last, until its watch or the
+// poller ends. It returns why, and has the log say so once.
+func (p *poller) add(w *watch, last [32]byte, why error) error {
+	advice := "on Linux, see fs.inotify.max_user_watches and max_user_instances"
+	if errors.Is(why, fs.ErrPermission) {
+		advice = "a directory on the way may not be listed"
+	}
+	msg := "the system refuses to watch files, so they are read every " + pollEvery.String() + " (" + advice + ")"
+	p.told.Do(func() { slog.Warn(msg, "error", why) })
+	told := polledError{fault.New(secrets.ErrUnavailable, msg, why)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return
+		return told
 	}
 	if p.done == nil {
 		p.done = make(chan struct{})
@@ -62,6 +80,7 @@ func (p *poller) add(w *watch, why error) {
 			}
 		}
 	})
+	return told
 }
 
 // close ends the polling and waits for it.

@@ -31,7 +31,12 @@ func TestWhatTheSystemRefusesToWatchIsReadEveryHalfMinuteAndToldOnce(t *testing.
 		d.watch.polling.system = func() (*fsnotify.Watcher, error) { return nil, syscall.EMFILE }
 		var calls atomic.Int64
 		for _, name := range []string{"token", "other"} {
-			require.NoError(t, d.Watch(t.Context(), secrets.Ref{Path: name}, func() { calls.Add(1) }))
+			err := d.Watch(t.Context(), secrets.Ref{Path: name}, func() { calls.Add(1) })
+			var polls interface{ PollsEvery() time.Duration }
+			require.ErrorAs(t, err, &polls)
+			assert.Equal(t, pollEvery, polls.PollsEvery())
+			assert.ErrorIs(t, err, secrets.ErrUnavailable)
+			assert.ErrorContains(t, err, "read every 30s")
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()

@@ -197,6 +197,7 @@ func (r *reader) once(p place) (c content, unsettled, err error) {
 	case err != nil:
 		err = classify(err, path, p.dir)
 		if isNotFound(err) && v.dangling() {
+			err = fault.New(secrets.ErrNotFound, strconv.Quote(path)+" is a link to what does not exist", nil)
 			unsettled = errWriting
 		}
 	case fi.IsDir() && p.file:
@@ -234,7 +235,7 @@ func (r *reader) directory(v *view, p place) (c content, unsettled, err error) {
 	}
 	c = content{path: path, dir: true, files: make(map[string]string, len(names))}
 	left := r.maxSize
-	found := false
+	found, dangling := false, ""
 	for _, name := range names {
 		file := filepath.Join(path, name)
 		data, modTime, wait, err := r.file(v, v.join(name), file, base, left)
@@ -246,7 +247,7 @@ func (r *reader) directory(v *view, p place) (c content, unsettled, err error) {
 			// and what is told then is why it is not there.
 			continue
 		case isEscape(err) && p.only == nil:
-			e := fault.New(secrets.ErrInvalid, strconv.Quote(file)+" is a link that leads out of "+strconv.Quote(base)+"; refer to the file that it leads to, or to a directory that holds both", err)
+			e := fault.New(secrets.ErrInvalid, strconv.Quote(file)+" is a link that leads out of "+strconv.Quote(base)+"; "+mendEscape, err)
 			e.Quiet = true
 			return content{}, wait, e
 		case isNotFound(err):
@@ -255,6 +256,7 @@ func (r *reader) directory(v *view, p place) (c content, unsettled, err error) {
 			}
 			if isLink(v.root, v.join(name)) {
 				unsettled = errWriting // made before what it points to, perhaps
+				dangling = name
 			}
 			continue
 		case err != nil:
@@ -280,6 +282,8 @@ func (r *reader) directory(v *view, p place) (c content, unsettled, err error) {
 		return c, unsettled, nil
 	case found:
 		err = fault.New(secrets.ErrNotFound, strconv.Quote(path)+" holds no text file; ask for its files by their names", nil)
+	case dangling != "":
+		err = fault.New(secrets.ErrNotFound, strconv.Quote(path)+" holds links to what does not exist, "+strconv.Quote(dangling)+" for one, and no files", nil)
 	default:
 		err = fault.New(secrets.ErrNotFound, strconv.Quote(path)+" is a directory without files", nil)
 	}

@@ -9,17 +9,24 @@ import (
 // maxLinks is how many symbolic links a path may lead through, as on Linux.
 const maxLinks = 40
 
-// A trail gathers the directories in which a change can change what a path
-// leads to: those that hold a link on the way, each by its real path, and the
-// last one, or, if the path does not exist, the last one that does.
+// A trail gathers what has to be watched for changes of what paths lead to: the
+// directories that hold a link on the way, each by its real path, the last one,
+// or, if the path does not exist, the last one that does, and files that were
+// mounted by themselves.
 type trail struct {
-	dirs  map[string]bool
-	every bool // every directory on the way, from here on
-	links int
+	watched map[string]bool
+	files   map[string]map[string]bool // by directory, the files that were met
+	every   bool                       // every directory on the way, from here on
+	links   int
+}
+
+func newTrail() *trail {
+	return &trail{watched: make(map[string]bool), files: make(map[string]map[string]bool)}
 }
 
 // follow gathers the directories of p: below p.dir every one on the way.
 func (t *trail) follow(p place) {
+	t.every, t.links = false, 0
 	base, err := filepath.Abs(p.dir)
 	if err != nil {
 		return
@@ -30,8 +37,29 @@ func (t *trail) follow(p place) {
 		return
 	}
 	t.every = true
-	if dir, ok = t.walk(dir, components(filepath.FromSlash(p.name))); ok {
-		t.walk(dir, []string{dataLink})
+	if dir, ok = t.walk(dir, components(filepath.FromSlash(p.name))); !ok {
+		return
+	}
+	if data, ok := t.walk(dir, []string{dataLink}); ok {
+		dir = data
+	}
+	t.followFiles(dir)
+}
+
+// followFiles follows the files of a directory that is a document: links that
+// lead elsewhere, and those that were mounted by themselves.
+func (t *trail) followFiles(dir string) {
+	f, err := os.Open(dir) // #nosec G304 -- configuration names it
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	entries, _ := f.ReadDir(maxFiles)
+	for _, e := range entries {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), "..") {
+			t.links = 0
+			t.walk(dir, []string{e.Name()})
+		}
 	}
 }
 
@@ -49,16 +77,16 @@ func (t *trail) walk(at string, rest []string) (string, bool) {
 			continue
 		}
 		if t.every {
-			t.dirs[at] = true
+			t.watched[at] = true
 		}
 		path := filepath.Join(at, next)
 		fi, err := os.Lstat(path)
 		switch {
 		case err != nil:
-			t.dirs[at] = true
+			t.watched[at] = true
 			return "", false
 		case fi.Mode()&os.ModeSymlink != 0:
-			t.dirs[at] = true
+			t.watched[at] = true
 			target, err := os.Readlink(path)
 			if t.links++; err != nil || t.links > maxLinks {
 				return "", false
@@ -71,12 +99,21 @@ func (t *trail) walk(at string, rest []string) (string, bool) {
 		case fi.IsDir():
 			at = path
 		default:
-			t.dirs[at] = true
+			t.file(at, path)
 			return "", false
 		}
 	}
-	t.dirs[at] = true
+	t.watched[at] = true
 	return at, true
+}
+
+// file notes a file in the directory at.
+func (t *trail) file(at, path string) {
+	t.watched[at] = true
+	insert(t.files, at, path)
+	if isMounted(path) {
+		t.watched[path] = true
+	}
 }
 
 func components(path string) []string {

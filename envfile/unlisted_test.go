@@ -67,6 +67,37 @@ func TestAFileInADirectoryThatMayOnlyBeEnteredIsRead(t *testing.T) {
 	refuses(t, p, name("token"), secrets.ErrPermission)
 }
 
+func TestAFileInADirectoryThatMayOnlyBeEnteredIsSeenToChange(t *testing.T) {
+	if !asOther(t) {
+		return
+	}
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"run/token": "0"})
+	run := filepath.Join(dir, "run")
+	require.NoError(t, os.Chmod(run, 0o311))
+	t.Cleanup(func() { _ = os.Chmod(run, 0o700) })
+	p := NewDir(run, DirOptions{})
+	defer p.Close()
+	l := listen(t, p, name("token"))
+	l.hears("a write in place", func() { write(t, run, map[string]string{"token": "1"}) })
+	l.hears("a rename over it", func() { replace(t, run+"/token", "2") })
+	l.hears("another", func() { replace(t, run+"/token", "3") })
+	l.hears("a write in place", func() { write(t, run, map[string]string{"token": "4"}) })
+	assert.ErrorContains(t, p.Watch(t.Context(), name("missing"), func() {}), "a directory on the way may not be listed")
+}
+
+func TestAFileThatADirectoryLinksToIsSeenToChange(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"common/user": "0", "db/password": "0"})
+	require.NoError(t, os.Symlink("../common/user", filepath.Join(dir, "db/user")))
+	p := NewDir(dir, DirOptions{})
+	defer p.Close()
+	l := listen(t, p, name("db"))
+	l.hears("a write in place", func() { write(t, dir, map[string]string{"common/user": "1"}) })
+	l.hears("a rename over it", func() { replace(t, dir+"/common/user", "2") })
+}
+
 func TestADirectoryDocumentLeavesOutWhatIsNoSecret(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -87,6 +118,12 @@ func TestADirectoryDocumentLeavesOutWhatIsNoSecret(t *testing.T) {
 	msg := refuses(t, p, name("out"), secrets.ErrInvalid)
 	assert.Contains(t, msg, "is a link that leads out of")
 	assert.Contains(t, msg, "refer to the file that it leads to")
+	assert.Contains(t, refuses(t, p, name("out/token"), secrets.ErrInvalid), "refer to the file that it leads to")
+
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "nowhere"), 0o755))
+	require.NoError(t, os.Symlink("../no/such", filepath.Join(dir, "nowhere/token")))
+	assert.Contains(t, refuses(t, p, name("nowhere"), secrets.ErrNotFound), `holds links to what does not exist, "token" for one`)
+	assert.Contains(t, refuses(t, p, name("nowhere/token"), secrets.ErrNotFound), "is a link to what does not exist")
 }
 
 func TestANameLongerThanThatOfAnyFileIsToldWithoutReadingAnything(t *testing.T) {

@@ -3,6 +3,7 @@ package envfile
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -19,12 +20,16 @@ const (
 	checkTime   = 5 * time.Second        // one read of a watched document
 )
 
-// A watcher serves watches with one system watcher. It watches directories,
-// never files nor ..data: a watch on those follows what they were when it was
-// made, and is silent after the first swap. An event only says that something
-// happened in a directory; whether a document changed is told by reading it.
+// A watcher serves watches with one system watcher. It watches directories, not
+// files nor ..data: a watch on those follows what they were when it was made,
+// and is silent after the first swap. The exceptions are a file that was
+// mounted by itself, whose directory hears nothing of it and which nothing can
+// be swapped for, and one in a directory that may not be listed. An event only
+// says that something happened; whether a document changed is told by reading
+// it.
 type watcher struct {
 	system *fsnotify.Watcher
+	poll   func(w *watch, last [32]byte, why error) error // for what the system refuses to watch
 	ctx    context.Context
 	stop   context.CancelFunc
 	done   chan struct{} // closed when both goroutines have ended
@@ -39,6 +44,7 @@ type watcher struct {
 	// touches, never to how much is watched.
 	watches map[*watch]bool
 	dirs    map[string]os.FileInfo     // what is watched, and its identity then
+	twins   map[identity][]string      // of dirs: what is there under several paths; the system knows the first
 	within  map[string]map[string]bool // of dirs: those in a directory
 	needing map[string]map[*watch]bool // by directory: the watches that depend on it
 	loose   map[string]bool            // directories that a watch has stopped to depend on
@@ -58,7 +64,7 @@ func newWatcher(system *fsnotify.Watcher) *watcher {
 		system: system, ctx: ctx, stop: stop,
 		done: make(chan struct{}), wake: make(chan struct{}, 1),
 		watches: make(map[*watch]bool), dirs: make(map[string]os.FileInfo),
-		within: make(map[string]map[string]bool), needing: make(map[string]map[*watch]bool), loose: make(map[string]bool),
+		within: make(map[string]map[string]bool), twins: make(map[identity][]string), needing: make(map[string]map[*watch]bool), loose: make(map[string]bool),
 	}
 }
 
@@ -211,11 +217,17 @@ func (w *watcher) touched(box *mailbox) map[*watch]bool {
 		return maps.Clone(w.watches)
 	}
 	found := make(map[*watch]bool)
-	for dir := range box.touched {
+	need := func(dir string) {
 		for watch := range w.needing[dir] {
 			if w.watches[watch] {
 				found[watch] = true
 			}
+		}
+	}
+	for dir := range box.touched {
+		need(dir)
+		for _, twin := range w.twins[identityOf(w.dirs[dir])] {
+			need(twin)
 		}
 	}
 	return found
@@ -256,19 +268,23 @@ func (w *watcher) start(watch *watch) {
 	if watch.ctx.Err() != nil {
 		return
 	}
-	if watch.failed = w.follow(watch); watch.failed != nil {
-		w.depend(watch, nil)
-		return
-	}
+	err := w.follow(watch)
 	watch.last = w.read(watch)
 	w.watches[watch] = true
+	if err != nil {
+		watch.polled, watch.refused = true, w.poll(watch, watch.last, err)
+	}
 }
 
 // check follows the links of a watched document to where they lead now, reads
 // it, and calls changed if it differs.
 func (w *watcher) check(watch *watch) {
-	_ = w.follow(watch) // what cannot be watched any more is polled
+	err := w.follow(watch)
 	now := w.read(watch)
+	if err != nil && !watch.polled {
+		watch.polled = true
+		_ = w.poll(watch, now, err)
+	}
 	if now == watch.last || w.ctx.Err() != nil || watch.ctx.Err() != nil {
 		return
 	}
@@ -282,34 +298,49 @@ func (w *watcher) read(watch *watch) [32]byte {
 	return watch.digest(ctx)
 }
 
-// follow watches every directory that the document depends on. Adding one may
-// come too late for a change in it, so it looks again until nothing is new.
-func (w *watcher) follow(watch *watch) error {
+// follow watches everything that the document depends on, and returns why that
+// is not possible. Adding a watch may come too late for a change, so it looks
+// again until nothing is new.
+func (w *watcher) follow(watch *watch) (refused error) {
 	for range 10 {
-		dirs := make(map[string]bool)
+		t := newTrail()
 		for _, p := range watch.places() {
-			t := trail{dirs: dirs}
 			t.follow(p)
 		}
-		w.depend(watch, dirs)
-		news, watched := false, false
-		var failure error
-		for _, dir := range slices.Sorted(maps.Keys(dirs)) { // each after the one above it
-			added, err := w.ensure(dir)
+		w.depend(watch, t.watched)
+		news, gone := false, false
+		refused = nil
+		for _, at := range slices.Sorted(maps.Keys(t.watched)) { // each after the one above it
+			added, err := w.ensure(at)
+			if errors.Is(err, fs.ErrPermission) && w.ensureFiles(watch, t.files[at]) {
+				continue
+			}
 			news = news || added
-			watched = watched || err == nil
-			if err != nil && !errors.Is(err, os.ErrNotExist) {
-				failure = err
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				gone = true
+			case err != nil:
+				refused = err
 			}
 		}
-		if !watched && failure != nil {
-			return failure
-		}
-		if !news && watched {
-			return nil
+		if !news && !gone {
+			return refused
 		}
 	}
-	return nil // it changes faster than we look; there will be an event
+	return refused // it changes faster than we look; there will be an event
+}
+
+// ensureFiles watches files by themselves, since their directory cannot be
+// watched. It reports whether there are any and the system watches them.
+func (w *watcher) ensureFiles(watch *watch, files map[string]bool) bool {
+	for file := range files {
+		if _, err := w.ensure(file); err != nil {
+			return false
+		}
+		insert(w.needing, file, watch)
+		watch.dirs[file] = true
+	}
+	return len(files) > 0
 }
 
 // ensure watches a directory; added is false if it was watched before.
@@ -324,8 +355,21 @@ func (w *watcher) ensure(dir string) (added bool, err error) {
 		}
 		w.forget(dir)
 	}
-	if err := w.system.Add(dir); err != nil {
-		return false, err
+	id := identityOf(fi)
+	for len(w.twins[id]) > 0 {
+		twin := w.twins[id][0]
+		if now, err := os.Stat(twin); err == nil && os.SameFile(now, fi) {
+			break
+		}
+		w.forget(twin) // is gone, and its number was given to this one
+	}
+	if len(w.twins[id]) == 0 {
+		if err := w.system.Add(dir); err != nil {
+			return false, err
+		}
+	}
+	if id != (identity{}) {
+		w.twins[id] = append(w.twins[id], dir)
 	}
 	w.dirs[dir] = fi
 	insert(w.within, filepath.Dir(dir), dir)
@@ -348,11 +392,30 @@ func (w *watcher) doubt(dir string) {
 // forget drops the system's watch of a directory, which may be of another
 // that had its path before.
 func (w *watcher) forget(dir string) {
-	if _, ok := w.dirs[dir]; ok {
-		delete(w.dirs, dir)
-		drop(w.within, filepath.Dir(dir), dir)
-		_ = w.system.Remove(dir) // gone already, most often
+	fi, ok := w.dirs[dir]
+	if !ok {
+		return
 	}
+	w.drop(dir)
+	id := identityOf(fi)
+	twins := w.twins[id]
+	i := slices.Index(twins, dir)
+	if i > 0 {
+		w.twins[id] = slices.Delete(twins, i, i+1)
+		return // another path has the watch
+	}
+	_ = w.system.Remove(dir) // gone already, most often
+	delete(w.twins, id)
+	for _, twin := range twins[min(1, len(twins)):] {
+		w.drop(twin)
+		w.mail(func(m *mailbox) { m.touch(twin, false) }) // is watched again by those who need it
+	}
+}
+
+// drop forgets a directory, and leaves the system's watch.
+func (w *watcher) drop(dir string) {
+	delete(w.dirs, dir)
+	drop(w.within, filepath.Dir(dir), dir)
 }
 
 // prune drops the directories that no document depends on any more.

@@ -22,13 +22,14 @@ type listener struct {
 	t     testing.TB
 	hub   *hub
 	ctx   context.Context // of the watch alone
+	end   context.CancelFunc
 	now   func() [32]byte // the digest of what there is
 	calls atomic.Int64
 }
 
 func listen(t testing.TB, p secrets.WatchProvider, ref secrets.Ref) *listener {
 	ctx, cancel := context.WithCancel(t.Context())
-	l := &listener{t: t, hub: hubOf(p), ctx: ctx, now: func() [32]byte { return digestOf(p, ref)(t.Context()) }}
+	l := &listener{t: t, hub: hubOf(p), ctx: ctx, end: cancel, now: func() [32]byte { return digestOf(p, ref)(t.Context()) }}
 	require.NoError(t, p.Watch(ctx, ref, func() { l.calls.Add(1) }))
 	t.Cleanup(cancel)
 	return l

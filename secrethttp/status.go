@@ -201,10 +201,14 @@ func state(s secrets.Status, now time.Time) string {
 }
 
 func failures(s secrets.Status) string {
-	if s.Failures == 0 {
-		return ""
+	var all []string
+	if s.Failures > 0 {
+		all = append(all, fmt.Sprintf("%d in a row: %s", s.Failures, s.LastError))
 	}
-	return fmt.Sprintf("%d in a row: %s", s.Failures, s.LastError)
+	if s.WatchError != "" {
+		all = append(all, "not watched: "+s.WatchError)
+	}
+	return strings.Join(all, "; ")
 }
 
 func ago(now, at time.Time) string {
