@@ -2,15 +2,11 @@ package awssm
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -90,21 +86,10 @@ func TestAProfileThatIsNowhereIsNamed(t *testing.T) {
 
 func TestAnExpiredSSOSessionSaysHowToLogIn(t *testing.T) {
 	awstest.Environment(t, "AWS_PROFILE=dev")
-	write(t, os.Getenv("AWS_CONFIG_FILE"), `
-[profile dev]
-sso_session = corp
-sso_account_id = 123456789012
-sso_role_name = reader
-region = eu-west-1
-[sso-session corp]
-sso_region = eu-west-1
-sso_start_url = https://example.awsapps.com/start
-`)
+	awstest.Write(t, os.Getenv("AWS_CONFIG_FILE"), awstest.SSOProfile)
 	refused(t, fromURI(t, nil), 2*time.Second, secrets.ErrUnauthenticated, "SSO session of profile dev", "aws sso login --profile dev")
 
-	sum := sha1.Sum([]byte("corp"))
-	token := filepath.Join(os.Getenv("HOME"), ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json")
-	write(t, token, `{"accessToken":"canary-77aa","expiresAt":"2020-01-01T00:00:00Z","region":"eu-west-1","startUrl":"https://example.awsapps.com/start"}`)
+	awstest.Write(t, awstest.SSOToken("corp"), `{"accessToken":"canary-77aa","expiresAt":"2020-01-01T00:00:00Z","region":"eu-west-1","startUrl":"https://example.awsapps.com/start"}`)
 	p := fromURI(t, nil)
 	refused(t, p, 2*time.Second, secrets.ErrUnauthenticated, "expired", "aws sso login --profile dev")
 	_, err := fetch(t, p, referenced("db"))
@@ -113,7 +98,7 @@ sso_start_url = https://example.awsapps.com/start
 
 func TestACredentialProcessThatFailsPrintsNoneOfItsOutput(t *testing.T) {
 	awstest.Environment(t, "AWS_PROFILE=dev", "AWS_REGION=eu-west-1")
-	write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\ncredential_process = echo SecretAccessKey canary-31fe\n")
+	awstest.Write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\ncredential_process = echo SecretAccessKey canary-31fe\n")
 	p := fromURI(t, nil)
 	refused(t, p, 2*time.Second, secrets.ErrUnauthenticated, "credential_process of profile dev")
 	_, err := fetch(t, p, referenced("db"))
@@ -157,7 +142,7 @@ func TestCredentialsThatAppearAreUsedAtOnce(t *testing.T) {
 	require.ErrorIs(t, err, secrets.ErrUnauthenticated)
 
 	t.Run("in the shared file", func(t *testing.T) {
-		write(t, os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), "[default]\naws_access_key_id = AKIDFILE\naws_secret_access_key = x\n")
+		awstest.Write(t, os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), "[default]\naws_access_key_id = AKIDFILE\naws_secret_access_key = x\n")
 		_, err := fetch(t, p, referenced("db"))
 		require.NoError(t, err)
 		assert.Equal(t, "AKIDFILE", s.Requests()[0].KeyID)
@@ -186,13 +171,13 @@ func TestCredentialsThatTheServiceRefusesAreReadAnew(t *testing.T) {
 	})
 	awstest.Environment(t, "AWS_REGION=eu-west-1")
 	file := os.Getenv("AWS_SHARED_CREDENTIALS_FILE")
-	write(t, file, "[default]\naws_access_key_id = AKIDOLD\naws_secret_access_key = x\n")
+	awstest.Write(t, file, "[default]\naws_access_key_id = AKIDOLD\naws_secret_access_key = x\n")
 	p := fromURI(t, map[string]string{"endpoint": s.URL})
 	_, err := fetch(t, p, referenced("db"))
 	require.ErrorIs(t, err, secrets.ErrUnauthenticated)
 	assert.Contains(t, err.Error(), "ExpiredTokenException")
 
-	write(t, file, "[default]\naws_access_key_id = AKIDNEW\naws_secret_access_key = x\n")
+	awstest.Write(t, file, "[default]\naws_access_key_id = AKIDNEW\naws_secret_access_key = x\n")
 	_, err = fetch(t, p, referenced("db"))
 	require.NoError(t, err)
 }
@@ -238,19 +223,4 @@ func TestACallerDoesNotWaitForCredentialsLongerThanItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.NotErrorIs(t, err, secrets.ErrUnauthenticated, "it says nothing about the credentials")
 	assert.Less(t, time.Since(start), time.Second)
-}
-
-func TestAnOptionThatCannotBeRightIsRefusedAtOpening(t *testing.T) {
-	for _, options := range []map[string]string{
-		{"batch": "perhaps"}, {"endpoint": "localhost"}, {"endpoint": "ftp://x"}, {"role": "reader"}, {"external_id": "x"},
-	} {
-		_, err := open(t.Context(), secrets.Ref{Scheme: "awssm", Options: options})
-		assert.ErrorIs(t, err, secrets.ErrInvalid, "%v", options)
-	}
-}
-
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
-	require.NoError(t, os.WriteFile(path, []byte(strings.TrimLeft(text, "\n")), 0o600))
 }

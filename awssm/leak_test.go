@@ -98,7 +98,7 @@ func TestACredentialInAProfilesSettingOfAFileIsNeverTold(t *testing.T) {
 		leaked,
 	} {
 		awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_PROFILE=dev")
-		write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\n"+settings+"\n")
+		awstest.Write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\n"+settings+"\n")
 		withoutCanary(t, within(t, fromURI(t, nil)))
 	}
 }
@@ -218,7 +218,7 @@ func TestAnAnswerThatRepeatsTheCredentialsIsNotRepeated(t *testing.T) {
 
 func TestAWebIdentityTokenThatIsRepeatedIsNotTold(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
-	write(t, file, "web-identity-"+leaked+"\n")
+	awstest.Write(t, file, "web-identity-"+leaked+"\n")
 	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		assert.Equal(t, "web-identity-"+leaked, r.Form.Get("WebIdentityToken"), "without the line break")

@@ -27,14 +27,14 @@ func TestPlainHTTPToAnotherMachineIsRefusedHoweverItIsNamed(t *testing.T) {
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": {set: []string{"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + elsewhere}},
 		"endpoint_url of profile default":  {profile: "[default]\nendpoint_url = " + elsewhere},
 		"endpoint_url of profile dev":      {set: []string{"AWS_PROFILE=dev"}, profile: "[profile dev]\nservices = s\n[services s]\nsecrets_manager =\n  endpoint_url = " + elsewhere},
-		"AWS_ENDPOINT_URL_STS":             {set: []string{"AWS_ENDPOINT_URL_STS=" + elsewhere}, options: map[string]string{"role": role, "endpoint": "http://127.0.0.1:1"}},
+		"AWS_ENDPOINT_URL_STS":             {set: []string{"AWS_ENDPOINT_URL_STS=" + elsewhere}, options: map[string]string{"role": awstest.Role, "endpoint": "http://127.0.0.1:1"}},
 		"AWS_EC2_METADATA_SERVICE_ENDPOINT": {set: []string{"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_EC2_METADATA_DISABLED=",
 			"AWS_EC2_METADATA_SERVICE_ENDPOINT=" + elsewhere}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			awstest.Environment(t, append(append([]string{}, awstest.Keys...), c.set...)...)
 			if c.profile != "" {
-				write(t, os.Getenv("AWS_CONFIG_FILE"), c.profile+"\n")
+				awstest.Write(t, os.Getenv("AWS_CONFIG_FILE"), c.profile+"\n")
 			}
 			start := time.Now()
 			requireClass(t, within(t, fromURI(t, c.options)), secrets.ErrInvalid, name, "allow_http=true", "SECRETS_ALLOW_HTTP=192.0.2.1")

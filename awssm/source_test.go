@@ -2,12 +2,10 @@ package awssm
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -21,51 +19,13 @@ import (
 	"github.com/go-secrets/secrets/internal/awsapi/awstest"
 )
 
-const role = "arn:aws:iam::123456789012:role/reader"
-
-// A from is a way to get credentials from a source at an address.
-type from struct {
-	options map[string]string
-	set     func(t *testing.T, url string)
-}
-
-var froms = map[string]from{
-	"STS for ?role=": {map[string]string{"role": role}, func(t *testing.T, url string) {
-		awstest.Environment(t, append(awstest.Keys, "AWS_ENDPOINT_URL_STS="+url)...)
-	}},
-	"STS for a profile's role": {nil, func(t *testing.T, url string) {
-		awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_PROFILE=dev", "AWS_ENDPOINT_URL_STS="+url)
-		write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\nrole_arn = "+role+"\nsource_profile = base\n[profile base]\naws_access_key_id = AKID\naws_secret_access_key = x\n")
-	}},
-	"STS for a web identity": {nil, func(t *testing.T, url string) {
-		awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL_STS="+url, "AWS_ROLE_ARN="+role)
-		file := filepath.Join(t.TempDir(), "token")
-		write(t, file, "a-web-identity-token")
-		t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file)
-	}},
-	"the SSO portal": {nil, func(t *testing.T, url string) {
-		awstest.Environment(t, "AWS_PROFILE=dev", "AWS_ENDPOINT_URL_SSO="+url)
-		write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = reader\nregion = eu-west-1\n[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://example.awsapps.com/start\n")
-		sum := sha1.Sum([]byte("corp"))
-		write(t, filepath.Join(os.Getenv("HOME"), ".aws", "sso", "cache", hex.EncodeToString(sum[:])+".json"),
-			`{"accessToken":"an-access-token","expiresAt":"2099-01-01T00:00:00Z","region":"eu-west-1","startUrl":"https://example.awsapps.com/start"}`)
-	}},
-	"the container's endpoint": {nil, func(t *testing.T, url string) {
-		awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_CONTAINER_CREDENTIALS_FULL_URI="+url)
-	}},
-	"instance metadata": {nil, func(t *testing.T, url string) {
-		awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_EC2_METADATA_DISABLED=", "AWS_EC2_METADATA_SERVICE_ENDPOINT="+url)
-	}},
-}
-
-// read opens what the environment says and reads a secret within a time.
-func (f from) read(t *testing.T, patience time.Duration) error {
+// readBy reads a secret within a time, as what the environment says and the
+// login's options open.
+func readBy(t *testing.T, l awstest.Login, patience time.Duration) error {
 	t.Helper()
 	s := awstest.NewServer(t, awstest.SecretsManager{"db": "a value"}.Handle)
 	options := map[string]string{"endpoint": s.URL}
-	for name, value := range f.options {
-		options[name] = value
-	}
+	maps.Copy(options, l.Options)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	_, err := fromURI(t, options).Fetch(ctx, referenced("db"))
@@ -87,66 +47,66 @@ func requireClass(t *testing.T, err, class error, says ...string) {
 }
 
 func TestASourceThatIsWellGivesCredentials(t *testing.T) {
-	for name, f := range froms {
+	for name, f := range awstest.Logins {
 		t.Run(name, func(t *testing.T) {
-			f.set(t, awstest.NewSource(t, awstest.Trouble{}).URL)
-			require.NoError(t, f.read(t, 5*time.Second))
+			f.Set(t, awstest.NewSource(t, awstest.Trouble{}).URL)
+			require.NoError(t, readBy(t, f, 5*time.Second))
 		})
 	}
 }
 
 func TestTheFailureOfASourceHasTheClassOfItsCause(t *testing.T) {
-	for name, f := range froms {
+	for name, f := range awstest.Logins {
 		t.Run(name, func(t *testing.T) {
 			far := time.Now().Add(time.Hour)
-			f.set(t, awstest.NewSource(t, awstest.Trouble{Until: far, Status: http.StatusServiceUnavailable}).URL)
-			err := f.read(t, 5*time.Second)
+			f.Set(t, awstest.NewSource(t, awstest.Trouble{Until: far, Status: http.StatusServiceUnavailable}).URL)
+			err := readBy(t, f, 5*time.Second)
 			requireClass(t, err, secrets.ErrUnavailable)
 			assert.NotContains(t, err.Error(), "aws sso login", "logging in again mends nothing")
 			assert.NotContains(t, err.Error(), "trust policy")
 			if name != "instance metadata" {
-				f.set(t, awstest.NewSource(t, awstest.Trouble{Until: far, Status: http.StatusBadRequest}).URL)
-				requireClass(t, f.read(t, 5*time.Second), secrets.ErrThrottled, "Throttling")
-				f.set(t, awstest.Unused(t))
-				requireClass(t, f.read(t, 5*time.Second), secrets.ErrUnavailable, "connection refused")
+				f.Set(t, awstest.NewSource(t, awstest.Trouble{Until: far, Status: http.StatusBadRequest}).URL)
+				requireClass(t, readBy(t, f, 5*time.Second), secrets.ErrThrottled, "Throttling")
+				f.Set(t, awstest.Unused(t))
+				requireClass(t, readBy(t, f, 5*time.Second), secrets.ErrUnavailable, "connection refused")
 			}
-			f.set(t, awstest.Answering(t, http.StatusTooManyRequests, "slow down"))
-			requireClass(t, f.read(t, 5*time.Second), secrets.ErrThrottled)
-			f.set(t, awstest.Answering(t, http.StatusForbidden, "no"))
-			requireClass(t, f.read(t, 5*time.Second), secrets.ErrUnauthenticated)
+			f.Set(t, awstest.Answering(t, http.StatusTooManyRequests, "slow down"))
+			requireClass(t, readBy(t, f, 5*time.Second), secrets.ErrThrottled)
+			f.Set(t, awstest.Answering(t, http.StatusForbidden, "no"))
+			requireClass(t, readBy(t, f, 5*time.Second), secrets.ErrUnauthenticated)
 		})
 	}
 }
 
 func TestASlowSourceIsWaitedFor(t *testing.T) {
-	for name, f := range froms {
+	for name, f := range awstest.Logins {
 		t.Run(name, func(t *testing.T) {
-			f.set(t, awstest.NewSource(t, awstest.Trouble{Slow: 700 * time.Millisecond}).URL)
-			require.NoError(t, f.read(t, 8*time.Second))
-			f.set(t, awstest.NewSource(t, awstest.Trouble{Slow: time.Minute}).URL)
+			f.Set(t, awstest.NewSource(t, awstest.Trouble{Slow: 700 * time.Millisecond}).URL)
+			require.NoError(t, readBy(t, f, 8*time.Second))
+			f.Set(t, awstest.NewSource(t, awstest.Trouble{Slow: time.Minute}).URL)
 			start := time.Now()
-			requireClass(t, f.read(t, 400*time.Millisecond), secrets.ErrUnavailable, "in time")
+			requireClass(t, readBy(t, f, 400*time.Millisecond), secrets.ErrUnavailable, "in time")
 			assert.Less(t, time.Since(start), 2*time.Second)
 		})
 	}
 }
 
 func TestInstanceMetadataThatStartsASecondLateIsFound(t *testing.T) {
-	f := froms["instance metadata"]
-	f.set(t, awstest.NewSource(t, awstest.Trouble{Late: time.Second}).URL)
-	require.NoError(t, f.read(t, 5*time.Second))
+	f := awstest.Logins["instance metadata"]
+	f.Set(t, awstest.NewSource(t, awstest.Trouble{Late: time.Second}).URL)
+	require.NoError(t, readBy(t, f, 5*time.Second))
 }
 
 func TestACredentialProcessHasTheTimeOfTheRead(t *testing.T) {
 	awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_PROFILE=dev")
-	write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\ncredential_process = sleep 2.5; echo '{\"Version\":1,\"AccessKeyId\":\"AKID\",\"SecretAccessKey\":\"x\"}'\n")
-	require.NoError(t, from{}.read(t, 9*time.Second))
+	awstest.Write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\ncredential_process = sleep 2.5; echo '{\"Version\":1,\"AccessKeyId\":\"AKID\",\"SecretAccessKey\":\"x\"}'\n")
+	require.NoError(t, readBy(t, awstest.Login{}, 9*time.Second))
 }
 
 func TestInstanceMetadataThatRefusesIsNotUnreachable(t *testing.T) {
-	f := froms["instance metadata"]
-	f.set(t, awstest.Answering(t, http.StatusNotFound, ""))
-	err := f.read(t, 5*time.Second)
+	f := awstest.Logins["instance metadata"]
+	f.Set(t, awstest.Answering(t, http.StatusNotFound, ""))
+	err := readBy(t, f, 5*time.Second)
 	requireClass(t, err, secrets.ErrUnauthenticated, "instance metadata has no role for this machine", "instance profile")
 	assert.NotContains(t, err.Error(), "unreachable")
 
@@ -154,31 +114,31 @@ func TestInstanceMetadataThatRefusesIsNotUnreachable(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/latest/api/token", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
-	f.set(t, awstest.Serving(t, mux))
-	err = f.read(t, 2*time.Second)
+	f.Set(t, awstest.Serving(t, mux))
+	err = readBy(t, f, 2*time.Second)
 	requireClass(t, err, secrets.ErrUnauthenticated, "hop limit", "--http-put-response-hop-limit 2")
 	assert.NotContains(t, err.Error(), "unreachable")
 }
 
 func TestARefusedWebIdentityDoesNotBlameTheRole(t *testing.T) {
-	f := froms["STS for a web identity"]
-	f.set(t, awstest.Answering(t, http.StatusForbidden, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message></Error></ErrorResponse>`))
-	f.options = map[string]string{"role": "arn:aws:iam::123456789012:role/second"}
-	err := f.read(t, 5*time.Second)
-	requireClass(t, err, secrets.ErrUnauthenticated, "the web identity token", role, "AccessDenied")
+	f := awstest.Logins["STS for a web identity"]
+	f.Set(t, awstest.Answering(t, http.StatusForbidden, `<ErrorResponse><Error><Code>AccessDenied</Code><Message>Not authorized to perform sts:AssumeRoleWithWebIdentity</Message></Error></ErrorResponse>`))
+	f.Options = map[string]string{"role": "arn:aws:iam::123456789012:role/second"}
+	err := readBy(t, f, 5*time.Second)
+	requireClass(t, err, secrets.ErrUnauthenticated, "the web identity token", awstest.Role, "AccessDenied")
 	assert.NotContains(t, err.Error(), "role/second")
 }
 
 func TestAProfileThatWantsACodeSaysSo(t *testing.T) {
 	awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_PROFILE=dev")
-	write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\nrole_arn = "+role+"\nmfa_serial = arn:aws:iam::123456789012:mfa/x\nsource_profile = base\n[profile base]\naws_access_key_id = AKID\naws_secret_access_key = x\n")
-	requireClass(t, from{}.read(t, 5*time.Second), secrets.ErrUnauthenticated, "mfa_serial", "profile dev")
+	awstest.Write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\nrole_arn = "+awstest.Role+"\nmfa_serial = arn:aws:iam::123456789012:mfa/x\nsource_profile = base\n[profile base]\naws_access_key_id = AKID\naws_secret_access_key = x\n")
+	requireClass(t, readBy(t, awstest.Login{}, 5*time.Second), secrets.ErrUnauthenticated, "mfa_serial", "profile dev")
 }
 
 func TestWhatIsWrongBeforeAnythingIsSentIsInvalid(t *testing.T) {
 	for _, region := range []string{"eu-west-1\n", " eu-west-1", "eu west 1", "eu-west-1/x", "$REGION"} {
 		awstest.Environment(t, append(awstest.Keys, "AWS_REGION="+region)...)
-		requireClass(t, from{}.read(t, 5*time.Second), secrets.ErrInvalid, "AWS_REGION")
+		requireClass(t, readBy(t, awstest.Login{}, 5*time.Second), secrets.ErrInvalid, "AWS_REGION")
 		_, err := open(t.Context(), secrets.Ref{Scheme: "awssm", Options: map[string]string{"region": region}})
 		requireClass(t, err, secrets.ErrInvalid, "option region")
 	}
@@ -220,12 +180,12 @@ func TestRenewedKeysAreUsedByTheReadThatFindsTheOldOnesRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			awstest.Environment(t, "AWS_REGION=eu-west-1")
 			file := os.Getenv("AWS_SHARED_CREDENTIALS_FILE")
-			write(t, file, "[default]\naws_access_key_id = AKIDOLD\naws_secret_access_key = x\n")
+			awstest.Write(t, file, "[default]\naws_access_key_id = AKIDOLD\naws_secret_access_key = x\n")
 			p := fromURI(t, map[string]string{"endpoint": s.URL})
 			s.Reset()
 			requireClass(t, read(p), secrets.ErrUnauthenticated, "ExpiredTokenException")
 			assert.Len(t, s.Calls(), 1, "the same keys are not sent twice")
-			write(t, file, "[default]\naws_access_key_id = AKIDNEW\naws_secret_access_key = x\n")
+			awstest.Write(t, file, "[default]\naws_access_key_id = AKIDNEW\naws_secret_access_key = x\n")
 			require.NoError(t, read(p))
 		})
 	}

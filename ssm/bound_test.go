@@ -3,10 +3,8 @@ package ssm
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -46,25 +44,34 @@ func TestATreeWithoutAnEndIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsLargerThanAnyIsNotRead(t *testing.T) {
-	t.Parallel()
-	for _, status := range []int{200, 400, 500} {
-		url := awstest.Serving(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(status)
-			chunk := []byte(strings.Repeat("0", 1<<16))
-			_, _ = w.Write([]byte(`{"__type":"`))
-			for r.Context().Err() == nil {
-				if _, err := w.Write(chunk); err != nil {
-					return
-				}
-			}
-		}))
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
-		_, err := over(t, &awstest.Server{URL: url}).Fetch(ctx, named("db"))
-		require.ErrorIs(t, err, secrets.ErrUnavailable)
-		assert.ErrorContains(t, err, "larger than any")
+func TestAnAnswerWithoutAnEndTakesLittleMemory(t *testing.T) {
+	with := func(read func(context.Context, *Provider) error) func(context.Context, map[string]string) error {
+		return func(ctx context.Context, options map[string]string) error {
+			p, err := open(ctx, secrets.Ref{Scheme: "ssm", Options: options})
+			require.NoError(t, err)
+			defer func() { _ = p.(*Provider).Close() }()
+			return read(ctx, p.(*Provider))
+		}
 	}
+	awstest.Flooded(t, "a value", awstest.Reads{
+		"a value": with(func(ctx context.Context, p *Provider) error { _, err := p.Fetch(ctx, named("db")); return err }),
+		"a tree": with(func(ctx context.Context, p *Provider) error {
+			return p.children(ctx, &document{name: "/prod/db"}, new(secrets.Value))
+		}),
+		"a batch": with(func(ctx context.Context, p *Provider) error {
+			return p.FetchBatch(ctx, references("/a", "/b", "/c"))[0].Err
+		}),
+		"a list": with(func(ctx context.Context, p *Provider) error {
+			for _, err := range p.List(ctx, "") {
+				return err
+			}
+			return nil
+		}),
+		"a client": func(ctx context.Context, options map[string]string) error {
+			_, err := New(clientOf(&awstest.Server{URL: options["endpoint"]})).Fetch(ctx, named("db"))
+			return err
+		},
+	})
 }
 
 func TestAParameterWithAnUnusableKeyIsKeptOutOfBatchesAndSpoilsNoOther(t *testing.T) {

@@ -333,6 +333,10 @@ func (h *hidden) cause(err error) string {
 	var hops *hopsError
 	var file *fileError
 	switch a := AnswerOf(err); {
+	case errors.Is(err, limit.ErrTooLarge):
+		return limit.ErrTooLarge.Error()
+	case errors.Is(err, errBroken):
+		return "the answer broke off"
 	case a.Code != "":
 		return h.clean(oneLine(a.Code + ": " + a.Message))
 	case a.Status != 0:
