@@ -52,12 +52,12 @@ integration: ## the suites against real servers; PKG=./vault chooses one
 	.ci/prepare
 	.ci/integration $(PKG)
 
-mutants: ; cd internal/tools && go run ./mutate -mod ../.. -skip '^TestModel$$' -explained mutate/explained $(or $(ARGS),$(core))
+mutants: ; cd internal/tools && go run ./mutate -mod ../.. -tests ./internal/spec/... -skip '^TestModel$$' -explained mutate/explained $(or $(ARGS),$(core))
 core := chain.go clock.go close.go document.go entry.go errors.go flight.go heap.go indirect.go lease.go list.go memory.go overdue.go preload.go \
 	refresher.go replacement.go retry.go search.go secrets.go settle.go site.go source.go status.go target.go version.go watch.go
 mutants: ## changes the core one comparison at a time, and looks whether a test notices; an hour; ARGS='-sample 20 settle.go'
 
-soak: ; SECRETS_MODEL_TIME=$(or $(TIME),30m) go test -race -v -timeout=12h -run='^TestModel$$' .
+soak: ; SECRETS_MODEL_TIME=$(or $(TIME),30m) go test -race -v -timeout=12h -run='^TestModel$$' ./internal/spec/model
 soak: ## the model of the resolver at a reduced rate: memory and goroutines must be flat; half an hour; TIME=2h
 
 scale: ; go run ./internal/fleetsim -out docs/scale

@@ -1,6 +1,9 @@
 package secrets
 
-import "time"
+import (
+	"testing"
+	"time"
+)
 
 // WithClock replaces the clock pair, for tests of steps.
 func WithClock(wall func() time.Time, mono func() time.Duration) Option {
@@ -31,4 +34,24 @@ func (r *Resolver) WaitForLock() time.Duration {
 	r.lock()
 	defer r.unlock()
 	return time.Since(start)
+}
+
+// UseConfigReader has read stand for package config until the test ends.
+func UseConfigReader(t testing.TB, read func(path string) (Config, error)) {
+	before := openConfig.Load()
+	RegisterConfig(read)
+	t.Cleanup(func() { openConfig.Store(before) })
+}
+
+// Unlink takes a backend away, as if no package had registered it, until the
+// test ends.
+func Unlink(t testing.TB, scheme string) {
+	registry.Lock()
+	defer registry.Unlock()
+	b := registry.backends[scheme]
+	if b == nil {
+		return
+	}
+	delete(registry.backends, scheme)
+	t.Cleanup(func() { Register(scheme, *b) })
 }

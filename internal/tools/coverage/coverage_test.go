@@ -44,7 +44,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			enough, err := check(module(t, test.tests), test.least)
+			enough, err := check(module(t, test.tests), test.least, "")
 			require.NoError(t, err)
 			assert.Equal(t, test.enough, enough)
 		})
@@ -52,7 +52,34 @@ func TestCheck(t *testing.T) {
 
 	t.Run("tests that fail", func(t *testing.T) {
 		t.Parallel()
-		_, err := check(module(t, "func TestSum(t *testing.T) { t.Fatal(\"why\") }\n"), 0)
+		_, err := check(module(t, "func TestSum(t *testing.T) { t.Fatal(\"why\") }\n"), 0, "")
 		assert.ErrorContains(t, err, "why")
 	})
+}
+
+// Tests of the package may live in others, and share helpers that are no
+// tests.
+func TestTestsInPackagesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	dir := module(t, "func TestSum(t *testing.T) {\n\tif Sum(1, 2) != 3 {\n\t\tt.Fatal()\n\t}\n}\n")
+	for name, text := range map[string]string{
+		"spec/is/is.go":          "package is\n\nimport \"testing\"\n\nfunc Equal(t *testing.T, a, b int) {\n\tif a != b {\n\t\tt.Errorf(\"no\")\n\t}\n}\n",
+		"spec/sum/sum_test.go":   "package sum\n\nimport (\n\t\"testing\"\n\n\t\"example\"\n\t\"example/spec/is\"\n)\n\nfunc TestZero(t *testing.T) { is.Equal(t, example.Sum(0, 1), 1) }\n",
+		"spec/slow/slow_test.go": "package slow\n\nimport \"testing\"\n\nfunc TestSlow(t *testing.T) { t.Fatal(\"is run\") }\n",
+	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	enough, err := check(dir, 100, "^TestSlow$", "./spec/...")
+	require.NoError(t, err)
+	assert.True(t, enough)
+	enough, err = check(dir, 100, "")
+	require.NoError(t, err)
+	assert.False(t, enough)
+
+	idle := filepath.Join(dir, "spec/sum/idle_test.go")
+	require.NoError(t, os.WriteFile(idle, []byte("package sum\n\nimport \"testing\"\n\nfunc TestIdle(t *testing.T) { t.Log() }\n"), 0o600))
+	enough, err = check(dir, 0, "^TestSlow$", "./spec/...")
+	require.NoError(t, err)
+	assert.False(t, enough)
 }

@@ -11,15 +11,15 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// idleTests names the tests of the package in dir that assert nothing, each
-// with its place: the functions that go test runs, and every function of a
-// *testing.T alone, as t.Run takes them.
-func idleTests(dir string) ([]string, error) {
+// idleTests names the tests of packages that assert nothing, each with its
+// place: the functions that go test runs, and every function of a *testing.T
+// alone, as t.Run takes them.
+func idleTests(dir string, all []string) ([]string, error) {
 	config := &packages.Config{
 		Dir: dir, Tests: true,
 		Mode: packages.NeedName | packages.NeedFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports | packages.NeedDeps,
 	}
-	found, err := packages.Load(config, ".")
+	found, err := packages.Load(config, all...)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +57,7 @@ const (
 
 func (a *asserts) add(p *packages.Package) {
 	for _, file := range p.Syntax {
-		place := p.Fset.Position(file.Pos())
-		if !strings.HasSuffix(place.Filename, "_test.go") {
+		if !isOfTests(file) {
 			continue
 		}
 		for _, decl := range file.Decls {
@@ -80,6 +79,11 @@ func (a *asserts) add(p *packages.Package) {
 			return true
 		})
 	}
+}
+
+// isOfTests reports whether a file holds tests, or what they share.
+func isOfTests(file *ast.File) bool {
+	return slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` })
 }
 
 // isTest reports whether go test runs a function, and not for its output or

@@ -1,11 +1,13 @@
-// Command coverage says how much of a package its own tests run, and that
-// none of it is run by a test which asserts nothing.
+// Command coverage says how much of a package its tests run, and that none of
+// it is run by a test which asserts nothing.
 //
-//	coverage [-mod DIR] [-least 95]
+//	coverage [-mod DIR] [-least 95] [-skip PATTERN] [packages]
 //
-// It runs the tests of the package in DIR, and fails if they run less than
-// that of its statements, in percent, or if a test or a subtest can not fail.
-// Examples count as tests, for their output is compared.
+// It runs the tests of the package in DIR, and those of the other packages
+// named, and fails if they run less than that of the statements of the package
+// in DIR, in percent, or if a test or a subtest can not fail. Examples count as
+// tests, for their output is compared. Tests whose names match PATTERN are not
+// run.
 package main
 
 import (
@@ -21,8 +23,9 @@ import (
 func main() {
 	dir := flag.String("mod", ".", "the folder of the package")
 	least := flag.Float64("least", 95, "the percentage of statements that is enough")
+	skip := flag.String("skip", "", "the tests that are not run")
 	flag.Parse()
-	enough, err := check(*dir, *least)
+	enough, err := check(*dir, *least, *skip, flag.Args()...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "coverage:", err)
 		os.Exit(2)
@@ -33,15 +36,16 @@ func main() {
 }
 
 // check prints what it finds, and reports whether that is enough.
-func check(dir string, least float64) (enough bool, err error) {
-	idle, err := idleTests(dir)
+func check(dir string, least float64, skip string, others ...string) (enough bool, err error) {
+	all := append([]string{"."}, others...)
+	idle, err := idleTests(dir, all)
 	if err != nil {
 		return false, err
 	}
 	for _, test := range idle {
 		fmt.Printf("%s can not fail: it asserts nothing\n", test)
 	}
-	percent, err := measure(dir)
+	percent, err := measure(dir, skip, all)
 	if err != nil {
 		return false, err
 	}
@@ -49,16 +53,16 @@ func check(dir string, least float64) (enough bool, err error) {
 	return len(idle) == 0 && percent >= least, nil
 }
 
-// measure runs the tests of the package in dir, and returns how many percent of
-// its statements they run.
-func measure(dir string) (percent float64, err error) {
+// measure runs the tests of packages, and returns how many percent of the
+// statements of the package in dir they run.
+func measure(dir, skip string, all []string) (percent float64, err error) {
 	home, err := os.MkdirTemp("", "coverage")
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = os.RemoveAll(home) }()
 	profile := filepath.Join(home, "profile")
-	tests := exec.Command("go", "test", "-count=1", "-coverprofile="+profile, ".")
+	tests := exec.Command("go", append([]string{"test", "-count=1", "-skip=" + skip, "-coverpkg=.", "-coverprofile=" + profile}, all...)...)
 	tests.Dir = dir
 	if out, err := tests.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("%w\n%s", err, out)
@@ -67,17 +71,17 @@ func measure(dir string) (percent float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	covered, all := 0, 0
+	covered, statements := 0, 0
 	for _, file := range files {
 		for _, block := range file.Blocks {
-			all += block.NumStmt
+			statements += block.NumStmt
 			if block.Count > 0 {
 				covered += block.NumStmt
 			}
 		}
 	}
-	if all == 0 {
+	if statements == 0 {
 		return 0, fmt.Errorf("%s has no statements", dir)
 	}
-	return 100 * float64(covered) / float64(all), nil
+	return 100 * float64(covered) / float64(statements), nil
 }

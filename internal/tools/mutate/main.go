@@ -2,11 +2,12 @@
 // condition, constant or error class at a time, and runs the tests. A change
 // that they do not notice is a survivor.
 //
-//	mutate [-mod DIR] [-explained DIR] [-only REGEXP] [-skip REGEXP] [-j N] [-sample N] [-list] [-v] FILE.go…
+//	mutate [-mod DIR] [-explained DIR] [-only REGEXP] [-tests PACKAGES] [-skip REGEXP] [-j N] [-sample N] [-list] [-v] FILE.go…
 //
-// Every mutant is compiled into one test binary, which is told by its
-// environment which of them is to be in force, so that there is one compilation
-// and not a thousand. Nothing is written into the package: the changed files
+// The tests are the package's own and those of PACKAGES. All mutants are
+// compiled into each of their binaries, which are told by their environment
+// which of them is to be in force, so that there is a compilation for each
+// package with tests and not a thousand. Nothing is written into the package: the changed files
 // reach the compiler by -overlay. Each mutant meets only the tests that reach
 // it, the quick ones first.
 //
@@ -25,6 +26,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -33,6 +35,7 @@ func main() {
 	flag.StringVar(&o.dir, "mod", ".", "the folder of the package")
 	flag.StringVar(&o.explained, "explained", "", "the folder that explains survivors: those of settle.go in settle.txt")
 	flag.StringVar(&o.only, "only", "", "only the mutants whose name matches this")
+	flag.StringVar(&o.tests, "tests", "", "packages with more tests of it, separated by spaces: ./internal/spec/...")
 	flag.StringVar(&o.skip, "skip", "", "the tests that are left out: those that draw what they do, and kill by chance")
 	flag.IntVar(&o.workers, "j", runtime.GOMAXPROCS(0), "how many mutants are tried at the same time")
 	flag.IntVar(&o.sample, "sample", 0, "only so many mutants, drawn by -seed; 0: all")
@@ -53,12 +56,12 @@ func main() {
 }
 
 type options struct {
-	dir, explained, only, skip string
-	files                      []string
-	sample, workers            int
-	seed                       uint64
-	list, verbose              bool
-	timeout                    time.Duration
+	dir, explained, only, tests, skip string
+	files                             []string
+	sample, workers                   int
+	seed                              uint64
+	list, verbose                     bool
+	timeout                           time.Duration
 }
 
 // run does what the command is asked. It reports whether nothing is wrong with
@@ -93,18 +96,18 @@ func run(o *options) (bool, error) {
 		return true, nil
 	}
 	start := time.Now()
-	b, err := build(o.dir, p)
+	s, err := build(o.dir, strings.Fields(o.tests), p)
 	if err != nil {
 		return false, err
 	}
-	defer b.remove()
-	if err := b.survey(o.skip); err != nil {
+	defer s.remove()
+	if err := s.survey(o.skip); err != nil {
 		return false, err
 	}
-	fmt.Printf("%d mutants, %d tests; built and surveyed in %v\n", len(chosen), len(b.tests), time.Since(start).Round(time.Second))
+	fmt.Printf("%d mutants, %d tests; built and surveyed in %v\n", len(chosen), len(s.tests), time.Since(start).Round(time.Second))
 	c := newCount(why)
 	tried := 0
-	err = b.tryAll(chosen, o.workers, o.timeout, func(m *mutant, killer string) {
+	err = s.tryAll(chosen, o.workers, o.timeout, func(m *mutant, killer string) {
 		tried++
 		if line := c.add(m, killer); line != "" && (o.verbose || killer == "" && why[m.name()] == "") {
 			fmt.Printf("%d/%d %s\n", tried, len(chosen), line)

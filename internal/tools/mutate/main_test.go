@@ -53,6 +53,34 @@ func TestAMutantThatATestNoticesIsKilledAndOthersSurvive(t *testing.T) {
 	assert.False(t, ok, "nobody looks at what Child returns")
 }
 
+func TestAMutantIsKilledByATestOfAnotherPackage(t *testing.T) {
+	dir := module(t)
+	spec := filepath.Join(dir, "spec", "child")
+	require.NoError(t, os.MkdirAll(spec, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(spec, "child_test.go"), []byte(`package child
+
+import (
+	"testing"
+
+	"example.test/limits"
+)
+
+func TestChild(t *testing.T) {
+	if !limits.Child(11) || limits.Child(12) || !limits.Child(5) || limits.Child(24) {
+		t.Fail()
+	}
+}
+`), 0o600))
+	o := &options{dir: dir, only: "^Child: ", workers: 2, timeout: time.Minute}
+	ok, err := run(o)
+	require.NoError(t, err)
+	assert.False(t, ok, "that package was not named")
+	o.tests = "./spec/..."
+	ok, err = run(o)
+	require.NoError(t, err)
+	assert.True(t, ok)
+}
+
 func TestAnExplanationStandsForASurvivor(t *testing.T) {
 	dir := module(t)
 	p, err := load(dir, nil)

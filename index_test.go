@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,7 +18,75 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/spec/spectest"
+	"github.com/go-secrets/secrets/secretstest"
 )
+
+// bytesAllocated returns how many bytes f allocates, whatever goroutine does so.
+func bytesAllocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func TestHousekeeping(t *testing.T) {
+	t.Run("has a new name be found without a lock and a clock a second after it was first asked for", spectest.Bubble(func(t *testing.T) {
+		var looks atomic.Int64
+		c := newSteps()
+		clock := secrets.WithClock(
+			func() time.Time { looks.Add(1); return time.Now().Round(0) },
+			func() time.Duration { looks.Add(1); return time.Since(c.start) },
+		)
+		names := spectest.Numbered("s", 100)
+		p := spectest.NewPolled(map[string]string{"new": "n"})
+		for _, name := range names {
+			p.Set(name, "v")
+		}
+		r := spectest.On(t, p, secrets.WithTTL(time.Hour), clock)
+		require.NoError(t, r.Preload(t.Context(), names...))
+		time.Sleep(3500 * time.Millisecond)
+		spectest.Get(t, r, "new")
+		time.Sleep(1100 * time.Millisecond)
+		before := looks.Load()
+		assert.Equal(t, "n", spectest.Get(t, r, "new"))
+		assert.Equal(t, before, looks.Load())
+	}))
+
+	t.Run("allocates nothing while nothing happens, however many names there are", spectest.Bubble(func(t *testing.T) {
+		names := spectest.Numbered("s", 1000)
+		p := spectest.NewPolled(nil)
+		for _, name := range names {
+			p.Set(name, "v")
+		}
+		r := spectest.On(t, p, secrets.WithTTL(24*time.Hour))
+		require.NoError(t, r.Preload(t.Context(), names...))
+		time.Sleep(10 * time.Second)
+		bytes := bytesAllocated(func() { time.Sleep(10 * time.Minute) })
+		assert.Less(t, bytes, uint64(1<<20))
+	}))
+
+	t.Run("copies the names once a second at most, however many refreshes end in it", spectest.Bubble(func(t *testing.T) {
+		names, fresh := spectest.Numbered("s", 3000), spectest.Numbered("new", 300)
+		p := spectest.NewPolled(nil)
+		for _, name := range append(names, fresh...) {
+			p.Set(name, "v")
+		}
+		r := spectest.On(t, spectest.Singly(p), secrets.WithTTL(time.Minute)) // no batches: many refreshes
+		require.NoError(t, r.Preload(t.Context(), names...))
+		p.Delay(secretstest.All, 10*time.Millisecond)
+		_, first := spectest.NextReads(t, r)
+		spectest.SleepUntil(first)
+		p.ResetCalls()
+		bytes := bytesAllocated(func() {
+			for _, name := range fresh {
+				spectest.Get(t, r, name)
+			}
+		})
+		require.Greater(t, p.Calls().Reads, 7*len(fresh), "refreshes end all the while")
+		assert.Less(t, bytes, uint64(12<<20))
+	}))
+}
 
 func TestFindingNames(t *testing.T) {
 	t.Run("takes no look at the clock once each was asked for a few times", spectest.Bubble(func(t *testing.T) {
@@ -150,4 +220,67 @@ func TestADeletedSecretLeavesMemory(t *testing.T) {
 		assert.Nil(t, gone.Value())
 		assert.Equal(t, fmt.Sprintf("%064s", "s4"), spectest.Get(t, r, "s4"))
 	}))
+}
+
+// largeDocument is an object of some 512 KiB.
+func largeDocument(version int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `{"a":"%d"`, version)
+	for i := 0; b.Len() < 512<<10; i++ {
+		fmt.Fprintf(&b, `,"key%d":"value-%d"`, i, i)
+	}
+	b.WriteString("}")
+	return b.String()
+}
+
+func TestALargeDocumentOfWhichAFieldIsHeldIsParsedWithoutTheLock(t *testing.T) {
+	t.Parallel()
+	text := largeDocument(1)
+	r := spectest.On(t, spectest.NewPolled(map[string]string{"doc": text, "all": text}))
+	for name, ahead := range map[string]bool{"doc#a": true, "all": false} {
+		_, err := r.Get(t.Context(), name)
+		require.NoError(t, err)
+		assert.Equal(t, ahead, r.ParsedAhead(name, []byte(text)), "%s, large", name)
+		assert.False(t, r.ParsedAhead(name, []byte(`{"a":"x"}`)), "%s, small", name)
+	}
+	r = spectest.On(t, spectest.NewPolled(map[string]string{"db": text}))
+	_, err := r.Get(t.Context(), "db/a")
+	require.NoError(t, err)
+	assert.True(t, r.ParsedAhead("db/a", []byte(text)), "the field of a parent")
+}
+
+func BenchmarkHostileDocument(b *testing.B) {
+	p := spectest.NewPolled(map[string]string{"doc": largeDocument(0)})
+	r := spectest.On(b, p)
+	_, err := r.Get(b.Context(), "doc#a")
+	require.NoError(b, err)
+	var most, rounds atomic.Int64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(50 * time.Microsecond):
+				most.Store(max(most.Load(), int64(r.WaitForLock())))
+				rounds.Add(1)
+			}
+		}
+	}()
+	var waits []int64
+	for i := 1; b.Loop(); i++ {
+		p.Set("doc", largeDocument(i))
+		most.Store(0)
+		_, err := r.Refresh(b.Context(), "doc#a")
+		require.NoError(b, err)
+		for seen := rounds.Load(); rounds.Load() < seen+2; { // who waited has told
+			runtime.Gosched()
+		}
+		waits = append(waits, most.Load())
+	}
+	close(stop)
+	<-stopped
+	slices.Sort(waits)
+	b.ReportMetric(float64(waits[len(waits)/2])/1e6, "ms-locked/median")
 }

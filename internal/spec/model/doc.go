@@ -1,0 +1,3 @@
+// Package model holds the resolver against a model of it, under failures and
+// rotations at random.
+package model
