@@ -2,6 +2,7 @@ package vault
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
@@ -29,7 +30,7 @@ func (s setup) address() (address, which string) {
 func checkAddress(which, address string, allowHTTP bool) error {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil, u.Scheme != "unix" && u.Host == "", u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "unix":
+	case err != nil, !validPort(u.Port()), u.Scheme != "unix" && u.Host == "", u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "unix":
 		return invalid("%s is %s, and no address of a server; it reads https://vault.example.com:8200", which, endpoint.Show(address))
 	case strings.Trim(u.Path, "/") == "v1":
 		return invalid("%s ends in /v1, which every request adds: leave it out of VAULT_ADDR or ?address=", which)
@@ -38,6 +39,12 @@ func checkAddress(which, address string, allowHTTP bool) error {
 		return invalid("%v", err)
 	}
 	return nil
+}
+
+// validPort knows the numbers that a port can have; empty: none is given.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // onlyHere returns the host of an address that plain http may go to because it

@@ -15,6 +15,7 @@ import (
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
 	"github.com/go-secrets/secrets/internal/namedfile"
+	"github.com/go-secrets/secrets/internal/option"
 )
 
 // variable returns the value of a variable of the command vault, or, where that
@@ -87,7 +88,7 @@ func (s setup) timeout() (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, invalid("%s is a duration such as 5s", which)
+		return 0, invalid("%s", strings.Replace(option.Not("timeout", "a duration such as 5s", text), "option timeout", which, 1))
 	}
 	return d, nil
 }

@@ -99,7 +99,7 @@ func (ms *mounts) forget(m mount) {
 func (p *provider) mountOf(ctx context.Context, path string, w *wanted) (mount, error) {
 	if w.mount != "" {
 		if path != w.mount && !strings.HasPrefix(path, w.mount+"/") {
-			return mount{}, invalid("the path %q is not under mount=%s", path, w.mount)
+			return mount{}, errNotUnder(path, w.mount)
 		}
 		return mount{path: w.mount, engine: w.engine, kv: w.kv}, nil
 	}
@@ -143,6 +143,10 @@ func (p *provider) mountOf(ctx context.Context, path string, w *wanted) (mount, 
 			return mount{}, err
 		}
 	}
+}
+
+func errNotUnder(path, mount string) error {
+	return invalid("the path %q is not under mount=%s", path, mount)
 }
 
 // ask is probe that remembers the answer.

@@ -2,10 +2,8 @@ package vault
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/hashicorp/vault/api"
@@ -13,11 +11,13 @@ import (
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/endpoint"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/option"
 )
 
 func init() {
 	secrets.Register(Scheme, secrets.Backend{
 		Open:            func(_ context.Context, base secrets.Ref) (secrets.Provider, error) { return open(base.Options) },
+		Check:           check,
 		Options:         providerOptions,
 		DocumentOptions: documentOptionNames,
 		OperatorOptions: operatorOptions,
@@ -47,30 +47,6 @@ var providerOptions = append([]string{
 var operatorOptions = slices.Concat(loginOptions, []string{
 	"address", "agent", "allow_http", "auth", "ca_cert", "ca_path", "client_cert", "client_key", "namespace", "skip_verify", "tls_server_name",
 }, slices.DeleteFunc(slices.Clone(documentOptionNames), func(name string) bool { return name == "version" }))
-
-// check refuses what no option may be.
-func (s setup) check() error {
-	for name, value := range s {
-		switch name {
-		case "allow_http", "renew", "secret_id_wrapped", "skip_verify":
-			if value != "true" && value != "false" {
-				return invalid("option %s is true or false", name)
-			}
-		case "timeout":
-			if _, err := s.timeout(); err != nil {
-				return err
-			}
-		default:
-			if !slices.Contains(providerOptions, name) {
-				return invalid("unknown option %s", name)
-			}
-			if value == "" {
-				return invalid("option %s is empty", name)
-			}
-		}
-	}
-	return nil
-}
 
 // open makes the provider of a URI. It reads the TLS files and no others, and
 // sends nothing.
@@ -129,10 +105,7 @@ func (s setup) client(o *options) (*api.Client, error) {
 	}
 	o.plainHTTP = true // what the address may be has been looked at
 	client.ClearToken()
-	if namespace, which := s.option("namespace", "NAMESPACE"); namespace != "" {
-		if err := checkHeader(which, namespace); err != nil {
-			return nil, err
-		}
+	if namespace, _ := s.option("namespace", "NAMESPACE"); namespace != "" {
 		client.SetNamespace(namespace)
 	}
 	return client, nil
@@ -166,11 +139,7 @@ func (s setup) login(o *options) error {
 	custom, ok := registeredAuths.m[method]
 	registeredAuths.RUnlock()
 	if !ok {
-		hint := "; there are " + strings.Join(slices.Sorted(maps.Keys(methods)), ", ") + ", and aws and gcp in packages of their own"
-		if method == "aws" || method == "gcp" {
-			hint = fmt.Sprintf("; add: import _ %q", "github.com/go-secrets/secrets/vault/auth"+method)
-		}
-		return invalid("unknown auth method %q%s", method, hint)
+		return errUnknownMethod(method)
 	}
 	m, err := custom(AuthOptions{
 		Role: s["role"], Mount: s["auth_mount"], Type: s["auth_type"], Region: s["auth_region"],
@@ -181,6 +150,21 @@ func (s setup) login(o *options) error {
 	}
 	o.method = m
 	return s.unused("auth="+method, "role", "auth_mount", "auth_type", "auth_region", "auth_account", "auth_header")
+}
+
+func errUnknownMethod(method string) error {
+	if method == "aws" || method == "gcp" {
+		return invalid("auth=%s is in a package of its own; add: import _ %q", method, "github.com/go-secrets/secrets/vault/auth"+method)
+	}
+	registeredAuths.RLock()
+	known := slices.Sorted(maps.Keys(registeredAuths.m))
+	registeredAuths.RUnlock()
+	for _, name := range []string{"aws", "gcp"} {
+		if !slices.Contains(known, name) {
+			known = append(known, name)
+		}
+	}
+	return invalid("%s", option.OneOf("auth", method, append(slices.Sorted(maps.Keys(methods)), known...)...))
 }
 
 // methods are the logins of this package.
@@ -194,6 +178,8 @@ var methods = map[string]func(setup, *options) error{
 		m.RoleID = firstOf("approle needs a role id: set role_id, role_id_file or VAULT_ROLE_ID", textOr(s["role_id"]), s.file("role_id_file"), envOr("ROLE_ID"))
 		if id, _ := variable("SECRET_ID"); s["secret_id_file"] != "" || id != "" {
 			m.SecretID = firstOf("", s.file("secret_id_file"), envOr("SECRET_ID"))
+		} else if m.Wrapped {
+			return invalid("option secret_id_wrapped is true, and there is no secret id: set secret_id_file or VAULT_SECRET_ID")
 		}
 		o.method = m
 		return s.unused("auth=approle", "auth_mount", "role_id", "role_id_file", "secret_id_file", "secret_id_wrapped")
@@ -335,7 +321,10 @@ var registeredAuths = struct {
 
 // RegisterAuth makes a login method known as auth=name in a URI. The packages
 // vault/authaws and vault/authgcp call it in their init: their SDKs are linked
-// by those alone who import them. It panics on a name that is taken.
+// by those alone who import them. method is called with the options of each URI
+// when they are checked ([secrets.Open]) and again when the provider is made; it
+// does no I/O, and its error quotes no credential. It panics on a name that is
+// taken.
 func RegisterAuth(name string, method func(AuthOptions) (api.AuthMethod, error)) {
 	registeredAuths.Lock()
 	defer registeredAuths.Unlock()

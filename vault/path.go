@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/option"
 )
 
 // documentPath is the path of a document as Vault spells it, mount included.
@@ -94,7 +95,7 @@ func (w *wanted) read(options map[string]string) error {
 		switch name {
 		case "version":
 			if n, err := strconv.ParseUint(value, 10, 31); err != nil || n == 0 {
-				return invalid("option version is a number from 1 on")
+				return invalid("%s", option.Not(name, "a number from 1 on", value))
 			}
 			w.version = value
 		case "mount":
@@ -103,15 +104,21 @@ func (w *wanted) read(options map[string]string) error {
 				return invalid("option mount %v", err)
 			}
 		case "kv":
-			if value != "1" && value != "2" {
-				return invalid("option kv is 1 or 2")
+			if wrong := option.OneOf(name, value, "1", "2"); wrong != "" {
+				return invalid("%s", wrong)
 			}
 			w.kv = int(value[0] - '0')
 		case "engine":
+			if !engineName.MatchString(value) {
+				return invalid("%s", option.Not(name, "the type of a secrets engine, as vault secrets list tells it", value))
+			}
 			w.engine = value
 		default:
 			if _, ok := parameterNames[name]; !ok {
 				return invalid("unknown option %s", name)
+			}
+			if err := checkParameter(name, value); err != nil {
+				return err
 			}
 			if w.parameters == nil {
 				w.parameters = make(map[string]string)
@@ -124,8 +131,8 @@ func (w *wanted) read(options map[string]string) error {
 		return invalid("options kv and engine contradict each other")
 	case w.kv != 0:
 		w.engine = engineKV
-	case w.engine == engineKV:
-		return invalid("say kv=1 or kv=2 rather than engine=kv")
+	case slices.Contains([]string{engineKV, "kv-v1", "kv-v2", "kv1", "kv2", "generic"}, w.engine):
+		return invalid("say kv=1 or kv=2 rather than engine=%s", w.engine)
 	}
 	if (w.mount == "") != (w.engine == "") {
 		return invalid("option mount goes together with kv=1, kv=2 or engine=: they save asking the server")
@@ -133,5 +140,10 @@ func (w *wanted) read(options map[string]string) error {
 	return nil
 }
 
-// first is the first of some options, by name.
-func first(options map[string]string) string { return slices.Min(slices.Collect(maps.Keys(options))) }
+// engineName is what the type of an engine, or the name of a plugin, is made of.
+var engineName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+func errForEngines(parameters map[string]string) error {
+	first := slices.Min(slices.Collect(maps.Keys(parameters)))
+	return invalid("the options of what an engine makes (%s …) mean nothing on a KV mount", first)
+}

@@ -279,19 +279,19 @@ func TestWhateverHangsOnTheTokenEndsWithIt(t *testing.T) {
 
 func TestACertificateEndsByItsOwnWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
+		start, csr := time.Now(), certificateRequest(t)
 		f := &fakeVault{ttl: 7200}
 		f.reads = func(string) (int, string) {
 			return 200, fmt.Sprintf(`{"request_id":"r","data":{"certificate":"c","expiration":%d}}`, start.Add(time.Hour).Unix())
 		}
 		p := f.provider(t, appRoleLogin())
-		v, err := p.Fetch(context.Background(), engineRef("pki/sign/web", "pki", "csr", "-----BEGIN CERTIFICATE REQUEST-----", "common_name", "a.example"))
+		v, err := p.Fetch(context.Background(), engineRef("pki/sign/web", "pki", "csr", csr, "common_name", "a.example"))
 		require.NoError(t, err)
 		assert.WithinDuration(t, start.Add(time.Hour), v.Expires, time.Second)
 		assert.InDelta(t, 40, v.RefreshAt.Sub(start).Minutes(), 3)
 		var sent map[string]string
 		require.NoError(t, json.Unmarshal(f.lastBody(), &sent))
-		assert.Equal(t, map[string]string{"csr": "-----BEGIN CERTIFICATE REQUEST-----", "common_name": "a.example"}, sent)
+		assert.Equal(t, map[string]string{"csr": csr, "common_name": "a.example"}, sent)
 		_, err = p.Fetch(context.Background(), engineRef("pki/issue/web", "pki", "common_name", "a.example"))
 		require.ErrorIs(t, err, secrets.ErrUnavailable, "one that is issued comes with its key")
 		require.NoError(t, p.Close())

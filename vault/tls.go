@@ -39,9 +39,6 @@ func (s setup) secure(cfg *api.Config) error {
 	}
 	cert, certIn := s.option("client_cert", "CLIENT_CERT")
 	key, keyIn := s.option("client_key", "CLIENT_KEY")
-	if (cert == "") != (key == "") {
-		return invalid("client_cert and client_key go together")
-	}
 	if cert != "" {
 		// Read at each handshake: such certificates are short-lived and replaced.
 		tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {

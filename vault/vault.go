@@ -197,7 +197,7 @@ func (p *provider) fetch(ctx context.Context, ref secrets.Ref, v *secrets.Value)
 	case m.engine != engineKV:
 		return p.fetchEngine(ctx, m, rest, &want, v)
 	case len(want.parameters) > 0:
-		return invalid("the options of what an engine makes (%s …) mean nothing on a KV mount", first(want.parameters))
+		return errForEngines(want.parameters)
 	case m.kv == 1:
 		return p.fetchKV1(ctx, m, rest, &want, v)
 	}
