@@ -167,7 +167,10 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 		{"vault://secret/hvs.CAESIJ0000000000000000", "x", "… holds what looks like a token; credentials belong into the environment or a file"},
 		{"vault://secret/prod?address=http://vault.example.com:8200", "x", "… is …: over plain http the credentials and the secrets would cross the network in the clear; …"},
 		{"vault://", "sys/x", "a name cannot lead to …/, which is the server's own: give the base a path, …"},
-		{"vault://secret?token_file={x}", "x", "… is set where the name of a file belongs; give the file's name, not what is in it"},
+		{"vault://secret?token_file={x}", "x", "option … is no file name (… bytes); if it is a credential, write that into a file and give the file's name"},
+		{"vault://secret?renew=no", "x", "option … is …, not …"},
+		{"gcp://", "x", "the provider's URI names no project, and no name may choose one; write gcp://PROJECT"},
+		{"vault://secret?token_file=hunter2token", "x", "… is set where the name of a file belongs; give the file's name, not what is in it"},
 		{"vault://secret?address=vault.example.com", "x", "… and no address of a server; it reads https://vault.example.com:8200"},
 		{"vault://secret?address=https://127.0.0.1:1/v1", "x", "… ends in /v1, which every request adds: …"},
 	}

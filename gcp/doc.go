@@ -40,6 +40,9 @@
 //
 // # Options
 //
+// A wrong value is refused when the URI is opened, before anything is read or
+// sent.
+//
 // Of a provider:
 //
 //	separator      what stands for a slash in a secret's id; default -

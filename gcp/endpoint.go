@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/go-secrets/secrets/internal/endpoint"
+	"github.com/go-secrets/secrets/internal/option"
 )
 
 // emulatorEnv names an emulator, as Google's variables for its own emulators
@@ -30,19 +31,17 @@ type target struct {
 // environment.
 func targetOf(options map[string]string) (target, error) {
 	var s target
-	allow := false
-	switch v, ok := options["allow_http"]; {
-	case v == "true":
-		allow = true
-	case ok && v != "false":
-		return s, invalid("option allow_http is true or false")
+	for _, words := range [][]string{{"allow_http", "true", "false"}, {"transport", "grpc", "rest"}} {
+		value, given := options[words[0]]
+		if !given {
+			continue
+		}
+		if wrong := option.OneOf(words[0], value, words[1:]...); wrong != "" {
+			return s, invalid("%s", wrong)
+		}
 	}
-	switch v, ok := options["transport"]; {
-	case v == "rest":
-		s.rest = true
-	case ok && v != "grpc":
-		return s, invalid("option transport is grpc or rest")
-	}
+	allow := options["allow_http"] == "true"
+	s.rest = options["transport"] == "rest"
 	text, set := options["endpoint"]
 	s.what = "option endpoint"
 	if !set {
@@ -116,7 +115,7 @@ func showEndpoint(text string) string {
 	if len(text) > 100 || strings.ContainsAny(text, "@?#") || strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' }) {
 		return fmt.Sprintf("something else (%d bytes)", len(text))
 	}
-	return quote(text)
+	return option.Show(text)
 }
 
 // host returns the endpoint of a location, without the default port.

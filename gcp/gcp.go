@@ -7,11 +7,13 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/foreign"
+	"github.com/go-secrets/secrets/internal/option"
 )
 
 func init() {
 	secrets.Register("gcp", secrets.Backend{
 		Open:            open,
+		Check:           check,
 		Options:         []string{"separator", "location", "endpoint", "quota_project", "allow_http", "transport"},
 		DocumentOptions: []string{"version", "latest"},
 		OperatorOptions: []string{"allow_http", "endpoint", "quota_project"},
@@ -84,11 +86,20 @@ func newProvider() *Provider {
 // open makes the provider of a URI. It only looks at the options: credentials
 // and connections wait for the first read.
 func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
+	p, err := configured(base.Options)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// configured makes a provider with the options of a URI.
+func configured(options map[string]string) (*Provider, error) {
 	p := newProvider()
-	if s, ok := base.Options["separator"]; ok {
+	if s, ok := options["separator"]; ok {
 		p.separator = s
 	}
-	if l, ok := base.Options["location"]; ok {
+	if l, ok := options["location"]; ok {
 		if p.location = l; l == "" {
 			return nil, invalid("option location is empty; drop it to read global secrets")
 		}
@@ -97,13 +108,13 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 		return nil, err
 	}
 	var err error
-	if p.clients.target, err = targetOf(base.Options); err != nil {
+	if p.clients.target, err = targetOf(options); err != nil {
 		return nil, err
 	}
-	p.clients.login.allowHTTP = base.Options["allow_http"] == "true"
-	if q, ok := base.Options["quota_project"]; ok {
+	p.clients.login.allowHTTP = options["allow_http"] == "true"
+	if q, ok := options["quota_project"]; ok {
 		if !validProject(q) {
-			return nil, invalid("option quota_project is no project id: lower-case letters, digits and hyphens")
+			return nil, invalid("%s", option.Not("quota_project", "a project id: lower-case letters, digits and hyphens", q))
 		}
 		p.clients.quotaProject = q
 	}
@@ -113,10 +124,10 @@ func open(_ context.Context, base secrets.Ref) (secrets.Provider, error) {
 // check reports what is wrong with the options that New and open share.
 func (p *Provider) check() error {
 	if p.separator == "" || !foreign.Only(p.separator, anyID) {
-		return invalid("option separator must be one or more letters, digits, - or _, what a secret's id may hold")
+		return invalid("%s", option.Not("separator", "one or more letters, digits, - or _, what a secret's id may hold", p.separator))
 	}
 	if p.location != "" && !validLocation(p.location) {
-		return invalid("option location is no location such as europe-west1")
+		return invalid("%s", option.Not("location", "that of regional secrets, such as europe-west1", p.location))
 	}
 	return nil
 }

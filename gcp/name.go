@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/foreign"
+	"github.com/go-secrets/secrets/internal/option"
 )
 
 // maxID is the longest secret id that the service accepts.
@@ -60,7 +61,7 @@ func (p *Provider) locate(ref secrets.Ref) (place, error) {
 		segments = append(segments, rest...)
 		segments = append(segments, strings.Split(ref.Path, "/")...)
 	} else if ref.IsName() && p.clients.users == nil {
-		return place{}, invalid("the provider's URI names no project, and no name may choose one; write gcp://PROJECT")
+		return place{}, errNoProject()
 	} else {
 		at.project, at.location, segments = header(strings.Split(ref.Path, "/"))
 		if strings.HasPrefix(ref.Path, "projects/") && len(segments) > 1 && segments[0] == "secrets" {
@@ -101,13 +102,13 @@ func (p *Provider) complete(at *place, segments []string) error {
 		return unspellable("the path names no secret in a project; write gcp://PROJECT as the base, or gcp://PROJECT/SECRET as a reference")
 	}
 	if !validProject(at.project) {
-		return invalid("%s is no project id; write gcp://PROJECT", quote(at.project))
+		return invalid("%s is no project id: lower-case letters, digits and hyphens; write gcp://PROJECT", option.Show(at.project))
 	}
 	switch {
 	case at.location == "":
 		at.location = p.location
 	case !validLocation(at.location):
-		return invalid("%s is no location such as europe-west1", quote(at.location))
+		return invalid("%s is no location such as europe-west1", option.Show(at.location))
 	case p.location != "" && p.location != at.location:
 		return invalid("the path says location %s, the option location says %s", at.location, p.location)
 	}
@@ -122,9 +123,13 @@ func (p *Provider) complete(at *place, segments []string) error {
 		return unspellable("the secret's id would have %d characters; %d is the most", len(at.id), maxID)
 	}
 	if !foreign.Only(at.id, anyID) {
-		return unspellable("%s can be no secret's id: letters, digits, - and _ only", quote(at.id))
+		return unspellable("%s can be no secret's id: letters, digits, - and _ only", option.Show(at.path))
 	}
 	return nil
+}
+
+func errNoProject() error {
+	return invalid("the provider's URI names no project, and no name may choose one; write gcp://PROJECT")
 }
 
 const latest = "latest"
@@ -140,11 +145,11 @@ func (at *place) choose(options map[string]string) error {
 		at.version = latest
 	}
 	if !validVersion(at.version) {
-		return invalid("a version is a number, an alias (letters, digits, - and _) or latest")
+		return invalid("a version is a number, an alias (letters, digits, - and _) or latest, not %s", option.Show(at.version))
 	}
 	if which, ok := options["latest"]; ok {
-		if which != "enabled" {
-			return invalid("the one value of option latest is enabled")
+		if wrong := option.OneOf("latest", which, "enabled"); wrong != "" {
+			return invalid("%s", wrong)
 		}
 		if at.version != latest {
 			return invalid("option latest=enabled goes with no other version than latest")

@@ -47,13 +47,16 @@
 //
 // # Options
 //
+// A wrong value, and options that contradict each other, are refused when the
+// URI is opened, before anything is read or sent.
+//
 // Of a provider; what is not given is taken from the VAULT_ variables that the
 // command vault knows (VAULT_ADDR, VAULT_NAMESPACE, VAULT_CACERT …), or, where
 // one is unset, from that of OpenBao's command bao (BAO_ADDR, BAO_TOKEN …). What
 // is given wins over both:
 //
 //	address          of the server; https://127.0.0.1:8200 by default. In VAULT_ADDR user:password@ is basic authentication
-//	agent            the address of a Vault Agent or Proxy with auto-auth (as VAULT_AGENT_ADDR): no token is sent
+//	agent            the address of a Vault Agent or Proxy with auto-auth (as VAULT_AGENT_ADDR), in place of address: no token is sent
 //	namespace        for the login and for every read
 //	auth             token (default), approle, kubernetes, jwt, cert, userpass, ldap; aws, gcp: see Credentials
 //	auth_mount       where the auth method is mounted; its name by default
