@@ -83,8 +83,8 @@ func TestANameThatNoTestHasIsFound(t *testing.T) {
 	}
 	for why, bad := range map[string]string{
 		"no such file":                     "nowhere_test.go:TestFields",
-		"no such function":                 "get_test.go:TestField",
-		"a function that is no test":       "fast_path_test.go:looks",
+		"no such function":                 "internal/spec/search/field_test.go:TestField",
+		"a function that is no test":       "index_test.go:bytesAllocated",
 		"a benchmark, which asserts none":  "bench_test.go:BenchmarkHeldGet",
 		"a subtest of another test":        "internal/spec/search/field_test.go:TestFields/of ten thousand goroutines is one read",
 		"half of a subtest's name":         "internal/spec/search/field_test.go:TestFields/a hundred fields by #",
