@@ -28,15 +28,18 @@ func miss(t testing.TB, r *secrets.Resolver, prefix string, n int) {
 }
 
 func TestMissingDocumentsAreRemembered(t *testing.T) {
-	t.Run("up to a tenth of the bound, or 64", spectest.Bubble(func(t *testing.T) {
+	t.Run("up to a tenth of the bound, or 64, and displace nothing", spectest.Bubble(func(t *testing.T) {
 		for bound, most := range map[int]int{10: 64, 100: 64, 640: 64, 700: 70, 2000: 200} {
-			r, _ := spectest.Polled(t, nil, secrets.WithMaxEntries(bound))
+			r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithMaxEntries(bound))
+			spectest.Get(t, r, "db")
 			miss(t, r, "m", most)
 			_, _, missing := r.Held()
 			assert.Equal(t, most, missing, "bound %d", bound)
-			miss(t, r, "n", most+10)
+			miss(t, r, "n", 5*most)
 			_, _, missing = r.Held()
 			assert.Equal(t, most, missing, "bound %d", bound)
+			assert.Equal(t, "one", spectest.Get(t, r, "db"))
+			assert.Equal(t, 1, p.Reads("db"))
 		}
 	}))
 	t.Run("the last ones of them, for the time that a missing name is", spectest.Bubble(func(t *testing.T) {

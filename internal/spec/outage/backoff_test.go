@@ -13,10 +13,10 @@ import (
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-// A class of each kind: what speaks of a document alone, and what speaks of
+// Classes of each kind: what speaks of a document alone, and what speaks of
 // its provider. They are spaced alike, the ones for the document, the others
 // for all of the provider's.
-var ownAndProviders = []error{secrets.ErrPermission, secrets.ErrUnavailable}
+var ownAndProviders = []error{secrets.ErrPermission, secrets.ErrUnavailable, secrets.ErrThrottled}
 
 func TestRefreshesThatFail(t *testing.T) {
 	for _, class := range ownAndProviders {

@@ -46,15 +46,6 @@ func TestFailedRefresh(t *testing.T) {
 		t.Run("serves the held value until MaxStale, then the error, and recovers: "+class.Error(), fail(class))
 	}
 
-	t.Run("obeys Retry-After", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		spectest.Get(t, r, "db")
-		spectest.KeepUsing(t, r, "db")
-		p.Fail("db", &spectest.RetryAfterError{Err: secrets.ErrThrottled, After: 10 * time.Minute})
-		time.Sleep(9 * time.Minute)
-		assert.Equal(t, 2, p.Reads("db"))
-	}))
-
 	t.Run("that panics keeps the held value", spectest.Bubble(func(t *testing.T) {
 		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
 		spectest.Get(t, r, "db")

@@ -26,26 +26,29 @@ func TestWhatIsHeldOfAFieldThatIsGone(t *testing.T) {
 			return r, p
 		},
 	} {
-		t.Run("is served until "+what, spectest.Bubble(func(t *testing.T) {
-			r, p := make(t)
-			start := time.Now()
-			require.Equal(t, "one", spectest.Get(t, r, "db/password"))
-			l, err := secrets.Bind[string](t.Context(), r, "db/password", nil)
-			require.NoError(t, err)
-			p.Fail("db/password", secrets.ErrUnavailable)
-			p.SetValue("db", secrets.Value{Data: []byte(`{"user":"u"}`), Version: "2"})
-			for time.Since(start) < bound {
+		for _, why := range []error{secrets.ErrPermission, secrets.ErrUnavailable} {
+			t.Run("is served until "+what+": "+why.Error(), spectest.Bubble(func(t *testing.T) {
+				r, p := make(t)
+				start := time.Now()
 				require.Equal(t, "one", spectest.Get(t, r, "db/password"))
-				require.NoError(t, l.Err())
-				time.Sleep(time.Second)
-			}
-			time.Sleep(time.Millisecond) // two reads are never at the same time
-			_, err = r.Get(t.Context(), "db/password")
-			require.ErrorIs(t, err, secrets.ErrUnavailable)
-			time.Sleep(2 * time.Second)
-			require.ErrorIs(t, l.Err(), secrets.ErrUnavailable)
-			assert.Equal(t, "u", spectest.Get(t, r, "db/user"))
-			assert.Equal(t, "one", l.Get(), "the last good one")
-		}))
+				l, err := secrets.Bind[string](t.Context(), r, "db/password", nil)
+				require.NoError(t, err)
+				p.Fail("db/password", why)
+				p.SetValue("db", secrets.Value{Data: []byte(`{"user":"u"}`), Version: "2"})
+				for time.Since(start) < bound {
+					require.Equal(t, "one", spectest.Get(t, r, "db/password"))
+					require.NoError(t, l.Err())
+					time.Sleep(time.Second)
+				}
+				time.Sleep(time.Millisecond) // two reads are never at the same time
+				_, err = r.Get(t.Context(), "db/password")
+				require.ErrorIs(t, err, why)
+				time.Sleep(2 * time.Second)
+				require.ErrorIs(t, l.Err(), why)
+				assert.Equal(t, "u", spectest.Get(t, r, "db/user"))
+				assert.Equal(t, "u", spectest.Get(t, r, "db#user"))
+				assert.Equal(t, "one", l.Get(), "the last good one")
+			}))
+		}
 	}
 }

@@ -60,13 +60,4 @@ func TestOnDemandPlansNoRead(t *testing.T) {
 		spectest.Get(t, r, "db")
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
-
-	t.Run("and renews no lease: what is lent is read anew", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Lent(t, secrets.WithOnDemand())
-		first := spectest.Get(t, r, "creds#user")
-		time.Sleep(9 * time.Minute)
-		assert.NotEqual(t, first, spectest.Get(t, r, "creds#user"))
-		assert.Equal(t, 2, p.Reads("creds"))
-		assert.Zero(t, p.Calls().Renewals)
-	}))
 }

@@ -33,21 +33,6 @@ func (b *batches) FetchBatch(ctx context.Context, refs []secrets.Ref) []secrets.
 }
 
 func TestPreload(t *testing.T) {
-	t.Run("reads a hundred documents in one batch", spectest.Bubble(func(t *testing.T) {
-		docs := map[string]string{}
-		var names []string
-		for i := range 100 {
-			name := fmt.Sprint("s", i)
-			docs[name], names = "v", append(names, name)
-		}
-		r, p := spectest.Polled(t, docs)
-		require.NoError(t, r.Preload(t.Context(), names...))
-		assert.Equal(t, 1, p.Calls().Batches)
-		assert.Equal(t, 100, p.Calls().Reads)
-		assert.Equal(t, "v", spectest.Get(t, r, "s42"))
-		assert.Equal(t, 100, p.Calls().Reads)
-	}))
-
 	t.Run("tries names and their parents together, each parent once", spectest.Bubble(func(t *testing.T) {
 		r, p := spectest.Polled(t, map[string]string{"db": `{"user":"u","password":"p"}`, "api/key": "k"})
 		require.NoError(t, r.Preload(t.Context(), "db/user", "db/password", "api/key", "db/user"))

@@ -16,12 +16,12 @@ import (
 )
 
 func TestTriesOfAColdRead(t *testing.T) {
-	t.Run("come after up to 100 ms, doubling to 2 s, spread over all of that, until the timeout", spectest.Bubble(func(t *testing.T) {
+	t.Run("come after up to 100 ms, doubling to 2 s, spread over all of that, until the timeout, and tell the backend's last word", spectest.Bubble(func(t *testing.T) {
 		const times = 200 // none of them in a given half of what is drawn from: once in 2^200
 		var tries []time.Time
 		r := secrets.New(spectest.Fetching(func(context.Context, secrets.Ref) (secrets.Value, error) {
 			tries = append(tries, time.Now())
-			return secrets.Value{}, secrets.ErrUnavailable
+			return secrets.Value{}, fmt.Errorf("%w: sealed", secrets.ErrUnavailable)
 		}), secrets.WithLogger(nil))
 		defer r.Close()
 		limits := []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond, 800 * time.Millisecond, 1600 * time.Millisecond, 2 * time.Second}
@@ -31,6 +31,9 @@ func TestTriesOfAColdRead(t *testing.T) {
 			start := time.Now()
 			_, err := r.Get(t.Context(), fmt.Sprint("name", i))
 			require.ErrorIs(t, err, secrets.ErrUnavailable)
+			require.NotErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorContains(t, err, "sealed")
+			require.InDelta(t, 16, len(tries), 9)
 			require.LessOrEqual(t, time.Since(start), 10*time.Second)
 			require.GreaterOrEqual(t, time.Since(start), 8*time.Second, "nothing but a wait of up to two seconds is too long for what is left")
 			for k := 1; k < len(tries); k++ {
@@ -125,9 +128,11 @@ func TestTimeoutOfARead(t *testing.T) {
 	t.Run("is told as unavailable, with how it was", spectest.Bubble(func(t *testing.T) {
 		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTimeout(timeout))
 		defer p.Block("db")()
+		start := time.Now()
 		_, err := r.Get(t.Context(), "db")
 		require.ErrorIs(t, err, secrets.ErrUnavailable)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.InDelta(t, timeout, time.Since(start), float64(time.Second/2))
 		assert.ErrorContains(t, err, "no answer in time")
 	}))
 

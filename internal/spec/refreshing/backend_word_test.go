@@ -47,13 +47,14 @@ func TestRefreshAt(t *testing.T) {
 		}))
 	}
 
-	t.Run("that is a second away or more is obeyed", spectest.Bubble(func(t *testing.T) {
+	t.Run("that is a second away or more goes before the TTL", spectest.Bubble(func(t *testing.T) {
 		for _, after := range []time.Duration{time.Second, 1500 * time.Millisecond, time.Minute} {
 			r, p := issued(t, refresh(after))
 			spectest.Watch(t, r, "cert")
 			p.ResetCalls()
 			time.Sleep(10*after + after/2)
 			assert.Equal(t, 10, p.Reads("cert"), "%v", after)
+			assert.Equal(t, "11", spectest.Get(t, r, "cert"))
 		}
 	}))
 

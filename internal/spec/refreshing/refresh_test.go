@@ -117,14 +117,4 @@ func TestRefreshing(t *testing.T) {
 			time.Sleep(22 * time.Hour)
 		}
 	}))
-
-	t.Run("RefreshAt goes before the TTL", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, nil, secrets.WithTTL(time.Minute))
-		p.SetValue("db", secrets.Value{Data: []byte("one"), RefreshAt: time.Now().Add(10 * time.Second)})
-		spectest.Get(t, r, "db")
-		p.Set("db", "two")
-		spectest.KeepUsing(t, r, "db")
-		time.Sleep(11 * time.Second)
-		assert.Equal(t, "two", spectest.Get(t, r, "db"))
-	}))
 }

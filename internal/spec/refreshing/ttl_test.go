@@ -77,6 +77,26 @@ func TestTheShorterTTLOfTwoCounts(t *testing.T) {
 		time.Sleep(61 * time.Second)
 		assert.Equal(t, "two", spectest.Get(t, r, "long"))
 	}))
+	for _, second := range []string{"plain", "fast"} {
+		t.Run("and be it another field of the document that is asked for later: "+second, spectest.Bubble(func(t *testing.T) {
+			p := secretstest.NewProvider(map[string]string{"db": `{"password":"p1","user":"u1"}`})
+			p.Disable(secretstest.Watch)
+			name := spectest.Scheme(t, p)
+			r, err := secrets.Open(t.Context(), name+"://", secrets.WithLogger(nil), secrets.WithTTL(5*time.Minute), secrets.WithReferences(map[string]string{
+				"slow":  name + "://db?ttl=10h#password",
+				"plain": name + "://db#user",
+				"fast":  name + "://db?ttl=1m#user",
+			}))
+			require.NoError(t, err)
+			defer r.Close()
+			require.Equal(t, "p1", spectest.Get(t, r, "slow"))
+			require.Equal(t, "u1", spectest.Get(t, r, second))
+			spectest.KeepUsing(t, r, second)
+			p.Set("db", `{"password":"p2","user":"u2"}`)
+			time.Sleep(6 * time.Minute)
+			assert.Equal(t, "u2", spectest.Get(t, r, second))
+		}))
+	}
 	t.Run("and one of zero keeps nothing", spectest.Bubble(func(t *testing.T) {
 		r, p := shared(t, map[string]string{"db": "one"}, "")
 		spectest.Get(t, r, "long")
@@ -224,27 +244,4 @@ func TestATTLInAURIIsNotOutlastedByTheBackendsWord(t *testing.T) {
 		assert.Zero(t, p.Calls().Renewals)
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
-}
-
-func TestSharedDocumentHasTheShortestTTL(t *testing.T) {
-	for _, second := range []string{"plain", "fast"} {
-		t.Run(second+" after one that is longer", spectest.Bubble(func(t *testing.T) {
-			p := secretstest.NewProvider(map[string]string{"db": `{"password":"p1","user":"u1"}`})
-			p.Disable(secretstest.Watch)
-			name := spectest.Scheme(t, p)
-			r, err := secrets.Open(t.Context(), name+"://", secrets.WithLogger(nil), secrets.WithTTL(5*time.Minute), secrets.WithReferences(map[string]string{
-				"slow":  name + "://db?ttl=10h#password",
-				"plain": name + "://db#user",
-				"fast":  name + "://db?ttl=1m#user",
-			}))
-			require.NoError(t, err)
-			defer r.Close()
-			require.Equal(t, "p1", spectest.Get(t, r, "slow"))
-			require.Equal(t, "u1", spectest.Get(t, r, second))
-			spectest.KeepUsing(t, r, second)
-			p.Set("db", `{"password":"p2","user":"u2"}`)
-			time.Sleep(6 * time.Minute)
-			assert.Equal(t, "u2", spectest.Get(t, r, second))
-		}))
-	}
 }

@@ -161,6 +161,7 @@ func TestRetryThatMayNotTry(t *testing.T) {
 		fn := func(context.Context, secrets.Secret) error { return nil }
 		require.ErrorIs(t, r.Retry(t.Context(), "db", nil, fn), secrets.ErrInvalid)
 		require.ErrorIs(t, r.Retry(t.Context(), "db", isWrongPassword, nil), secrets.ErrInvalid)
+		require.ErrorIs(t, r.Retry(t.Context(), "db", nil, nil), secrets.ErrInvalid)
 	}))
 }
 

@@ -199,11 +199,6 @@ func TestRetry(t *testing.T) {
 		db.set("one")
 		require.NoError(t, r.Retry(t.Context(), "db", isWrongPassword, db.login))
 	}))
-
-	t.Run("needs both functions", spectest.Bubble(func(t *testing.T) {
-		r, _ := spectest.Polled(t, nil)
-		require.ErrorIs(t, r.Retry(t.Context(), "db", nil, nil), secrets.ErrInvalid)
-	}))
 }
 
 func TestTurnThatEndsAfterItsVersionWasReplaced(t *testing.T) {
@@ -235,29 +230,15 @@ func TestTurnThatEndsAfterItsVersionWasReplaced(t *testing.T) {
 	}))
 }
 
-func TestFieldThatIsGone(t *testing.T) {
-	gone := func(t *testing.T, why error) *secrets.Resolver {
+func TestRetryOfAFieldThatIsGone(t *testing.T) {
+	t.Run("tries what is still served once", spectest.Bubble(func(t *testing.T) {
 		r, p := spectest.Polled(t, map[string]string{"db": `{"password":"p","user":"u"}`}, secrets.WithTTL(time.Minute), secrets.WithMaxStale(time.Hour))
 		require.Equal(t, "p", spectest.Get(t, r, "db/password"))
 		spectest.KeepUsing(t, r, "db#user")
 		spectest.KeepUsing(t, r, "db/password")
-		p.Fail("db/password", why)
+		p.Fail("db/password", secrets.ErrPermission)
 		p.Set("db", `{"user":"u"}`)
 		time.Sleep(10 * time.Minute)
-		return r
-	}
-	for _, why := range []error{secrets.ErrPermission, secrets.ErrUnavailable} {
-		t.Run("from a document that is fresh is served until MaxStale: "+why.Error(), spectest.Bubble(func(t *testing.T) {
-			r := gone(t, why)
-			require.Equal(t, "p", spectest.Get(t, r, "db/password"))
-			time.Sleep(time.Hour)
-			_, err := r.Get(t.Context(), "db/password")
-			assert.ErrorIs(t, err, why)
-			assert.Equal(t, "u", spectest.Get(t, r, "db#user"))
-		}))
-	}
-	t.Run("is tried once by Retry", spectest.Bubble(func(t *testing.T) {
-		r := gone(t, secrets.ErrPermission)
 		tries := 0
 		err := r.Retry(t.Context(), "db/password", isWrongPassword, func(context.Context, secrets.Secret) error {
 			tries++

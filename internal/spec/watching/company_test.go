@@ -12,24 +12,6 @@ import (
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-func TestAWatchThatEnds(t *testing.T) {
-	t.Run("leaves the others of its name at work", spectest.Bubble(func(t *testing.T) {
-		r, p := spectest.Polled(t, map[string]string{"db": "one"}, secrets.WithTTL(time.Minute))
-		first, second, third := spectest.Watch(t, r, "db"), spectest.Watch(t, r, "db"), spectest.Watch(t, r, "db")
-		second.Cancel()
-		<-second.Ended
-		p.Set("db", "two")
-		time.Sleep(61 * time.Second)
-		third.Cancel()
-		<-third.Ended
-		p.Set("db", "three")
-		time.Sleep(61 * time.Second)
-		assert.Equal(t, []string{"one", "two", "three"}, first.All())
-		assert.Equal(t, []string{"one"}, second.All())
-		assert.Equal(t, []string{"one", "two"}, third.All())
-	}))
-}
-
 func TestWatchersOfOneName(t *testing.T) {
 	t.Run("go on when another of them has ended, whichever", spectest.Bubble(func(t *testing.T) {
 		for ended := range 3 {
@@ -50,6 +32,8 @@ func TestWatchersOfOneName(t *testing.T) {
 			p.Set("db", "three")
 			time.Sleep(5*time.Minute + time.Second)
 			assert.Equal(t, []string{"one", "two", "three"}, left[1].All(), "%d ended", ended)
+			assert.Equal(t, []string{"one", "two"}, left[0].All())
+			assert.Equal(t, []string{"one"}, all[ended].All())
 		}
 	}))
 }
