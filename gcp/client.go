@@ -185,7 +185,7 @@ func (c *clients) newClient(ctx context.Context, location string) (*secretmanage
 		if _, _, err := net.SplitHostPort(host); err != nil {
 			host += ":443"
 		}
-		opts = append(opts, option.WithEndpoint(host), option.WithAuthCredentials(auth.NewCredentials(&auth.CredentialsOptions{
+		opts = append(opts, option.WithGRPCDialOption(grpc.WithContextDialer(dialGRPC)), option.WithEndpoint(host), option.WithAuthCredentials(auth.NewCredentials(&auth.CredentialsOptions{
 			TokenProvider:          c.login,
 			QuotaProjectIDProvider: auth.CredentialsPropertyFunc(c.login.quotaProject),
 			UniverseDomainProvider: auth.CredentialsPropertyFunc(c.login.universeDomain),

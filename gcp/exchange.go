@@ -80,17 +80,6 @@ func confirmed(dial endpoint.DialFunc) endpoint.DialFunc {
 	}
 }
 
-// proxy is [http.ProxyFromEnvironment], whose error has the variable's content.
-func proxy(req *http.Request) (*url.URL, error) {
-	u, err := http.ProxyFromEnvironment(req)
-	if err != nil {
-		return nil, errProxy
-	}
-	return u, nil
-}
-
-var errProxy = errors.New("HTTPS_PROXY or HTTP_PROXY holds no URL of a proxy")
-
 // stay follows no redirect: the next host would get the credentials.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 

@@ -99,13 +99,19 @@ type outcome struct {
 	Data, Version, Error string
 	Deep                 string // all that the error prints by reflection
 	Unauthenticated      bool
+	Unavailable          bool
+	Grown                uint64 // by how much the heap grew meanwhile
 	Took                 time.Duration
 }
 
 // child reads the references in GCP_TEST_CHILD_REFS, one a line, with one
 // provider, and prints an outcome for each.
 func child(uri string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	patience, err := time.ParseDuration(os.Getenv("GCP_TEST_CHILD_TIME"))
+	if err != nil {
+		patience = 20 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if who := os.Getenv("GCP_TEST_CHILD_WHO"); who != "" {
 		start(who, uri)
@@ -124,8 +130,10 @@ func child(uri string) {
 		if err != nil {
 			panic(err)
 		}
-		v, err := p.Fetch(ctx, ref)
-		o := outcome{Data: string(v.Data), Version: v.Version, Unauthenticated: errors.Is(err, secrets.ErrUnauthenticated)}
+		var v secrets.Value
+		began := time.Now()
+		grown := peak(func() { v, err = p.Fetch(ctx, ref) })
+		o := outcome{Data: string(v.Data), Version: v.Version, Unauthenticated: errors.Is(err, secrets.ErrUnauthenticated), Unavailable: errors.Is(err, secrets.ErrUnavailable), Grown: grown, Took: time.Since(began)}
 		if err != nil {
 			o.Error, o.Deep = err.Error(), spew.Sdump(err)
 		}
