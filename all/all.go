@@ -1,5 +1,5 @@
-// Package all links every backend of this module: awssm, envfile, gcp, ssm and
-// vault.
+// Package all links every backend of this module: awssm, envfile with its
+// format yaml, gcp, ssm and vault.
 //
 //	import _ "github.com/go-secrets/secrets/all"
 //
@@ -11,6 +11,7 @@ package all
 import (
 	_ "github.com/go-secrets/secrets/awssm"
 	_ "github.com/go-secrets/secrets/envfile"
+	_ "github.com/go-secrets/secrets/envfile/yaml"
 	_ "github.com/go-secrets/secrets/gcp"
 	_ "github.com/go-secrets/secrets/ssm"
 	_ "github.com/go-secrets/secrets/vault"

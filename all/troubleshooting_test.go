@@ -110,9 +110,11 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 	}
 	t.Setenv("GCE_METADATA_HOST", "127.0.0.1:1")
 	dir := t.TempDir()
-	for name, text := range map[string]string{"plain": "text", "object": `{"a":1}`, "good.env": "A=1\n", "twice.env": "A=1\nA=2\n", "return.env": "A=b\rC=d\n", "quote.env": `A='x\' # y` + "\n", "tick.env": "A=`x #y`\n", "open.env": "A=1\n", "shared": "x"} {
+	for name, text := range map[string]string{"plain": "text", "object": `{"a":1}`, "good.env": "A=1\n", "twice.env": "A=1\nA=2\n", "return.env": "A=b\rC=d\n", "quote.env": `A='x\' # y` + "\n", "tick.env": "A=`x #y`\n", "open.env": "A=1\n", "shared": "x",
+		"merged": "a: &a {b: c}\nd: {<<: *a}\n", "aliases": "a: &a [" + strings.Repeat("x", 900) + "]\nb: [*a, *a]\n", "large": strings.Repeat("x", 2000)} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
+	require.NoError(t, os.Symlink("no-such", filepath.Join(dir, "dangling")))
 	require.NoError(t, os.Chmod(filepath.Join(dir, "open.env"), 0o644))
 	require.NoError(t, os.Chmod(filepath.Join(dir, "shared"), 0o666))
 	vault := func(status int, body string) string {
@@ -151,6 +153,11 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 		{"file://" + dir, "plain#b", "the value is no JSON object, so it has no fields"},
 		{"file://" + dir + "?decode=base64", "object", "the value is not base64, which ?decode=base64 says it is"},
 		{"envfile://" + dir + "/twice.env", "a", "line … has the key of an earlier line"},
+		{"file://" + dir, "dangling", "… is a link to what does not exist"},
+		{"file://" + dir + "?max=1000", "large", "… makes the document larger than … bytes; option max allows for more"},
+		{"file://" + dir + "?format=yaml", "merged", "a merge key (<<) is not read here; write out the keys that it would merge"},
+		{"file://" + dir + "?format=yaml&max=1000", "aliases", "with its aliases written out the document is larger than … bytes; option max allows for more"},
+		{"file://hvs.CAESIJ0000000000000000", "x", "the path of … is no file name (… bytes)"},
 		{"awssm://prod?region=eu-west-1", "x", "no AWS credentials: …"},
 		{"gcp://my-project", "x", "no Google Cloud credentials: …"},
 		{"vault://secret/prod", "x", "no Vault credentials: VAULT_TOKEN is unset and there is no ~/.vault-token"},

@@ -1,10 +1,8 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/yamltext"
 )
 
 // A document is a file that is being read. It collects mistakes, so that all
@@ -45,45 +44,12 @@ func parse(data []byte, lookup func(string) (string, bool)) (secrets.Config, err
 // root returns the one YAML document of the file, which must be a mapping; nil
 // if it is not.
 func (d *document) root(data []byte) *yaml.Node {
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var file, second yaml.Node
-	if err := decoder.Decode(&file); err != nil {
-		if errors.Is(err, io.EOF) {
-			d.mistake(1, "the file is empty")
-			return nil
-		}
-		d.malformed(err)
+	root, problem := yamltext.Root(data)
+	if problem != nil {
+		d.mistake(problem.Line, "%s", problem.Text)
 		return nil
 	}
-	if err := decoder.Decode(&second); err == nil {
-		d.mistake(second.Line, "the file has a second YAML document")
-		return nil
-	} else if !errors.Is(err, io.EOF) {
-		d.malformed(err)
-		return nil
-	}
-	return file.Content[0]
-}
-
-// syntax is what the parser's errors look like.
-var syntax = regexp.MustCompile(`^yaml: (?:line (\d+): )?([^']*(?:'.{1,3}'[^']*)*)`)
-
-// malformed notes a parser's error. Its line may be one too low, or that of
-// what was begun and not finished. Of its text at most punctuation is quoted:
-// the parser quotes an anchor in full, and that is left out.
-func (d *document) malformed(err error) {
-	if strings.Contains(err.Error(), "incompatible YAML document") {
-		d.mistake(1, "the %%YAML line names a version that is not read; leave the line out")
-		return
-	}
-	line, text := 1, "no YAML"
-	if m := syntax.FindStringSubmatch(err.Error()); m != nil {
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			line = n
-		}
-		text += ": " + m[2]
-	}
-	d.mistake(line, "around here this is %s", strings.TrimSpace(text))
+	return root
 }
 
 func (d *document) mistake(line int, format string, args ...any) {
@@ -151,12 +117,12 @@ func (d *document) cache(n *yaml.Node, c *secrets.CacheConfig) {
 }
 
 func (d *document) providers(n *yaml.Node) []string {
-	n = target(n)
-	if isNull(n) {
+	n = yamltext.Target(n)
+	if yamltext.IsNull(n) {
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode {
-		d.mistake(n.Line, "providers is a list of URIs, like [\"env://\", \"file:///run/secrets\"], and this is %s", kind(n))
+		d.mistake(n.Line, "providers is a list of URIs, like [\"env://\", \"file:///run/secrets\"], and this is %s", yamltext.Kind(n))
 		return nil
 	}
 	uris := make([]string, 0, len(n.Content))
@@ -169,7 +135,7 @@ func (d *document) providers(n *yaml.Node) []string {
 }
 
 func (d *document) references(n *yaml.Node) map[string]string {
-	n = target(n)
+	n = yamltext.Target(n)
 	references := make(map[string]string)
 	d.pairs(n, "references", func(key, value *yaml.Node) {
 		name := strings.TrimSuffix(key.Value, "/")
@@ -265,11 +231,11 @@ func (d *document) expand(line int, what, raw string, lookup func(string) (strin
 // scalar returns a scalar as it is written.
 func (d *document) scalar(n *yaml.Node, what string) (string, bool) {
 	line := n.Line
-	switch n = target(n); {
+	switch n = yamltext.Target(n); {
 	case n.Kind != yaml.ScalarNode:
-		d.mistake(line, "%s is one value, and this is %s", what, kind(n))
+		d.mistake(line, "%s is one value, and this is %s", what, yamltext.Kind(n))
 		return "", false
-	case isNull(n):
+	case yamltext.IsNull(n):
 		d.mistake(line, "%s has no value", what)
 		return "", false
 	}
@@ -297,24 +263,24 @@ func (d *document) mapping(n *yaml.Node, what string, keys map[string]func(*yaml
 // pairs calls f with each key and value of a mapping. A null is an empty one:
 // what is left when everything in it is commented out.
 func (d *document) pairs(n *yaml.Node, what string, f func(key, value *yaml.Node)) {
-	n = target(n)
-	if isNull(n) {
+	n = yamltext.Target(n)
+	if yamltext.IsNull(n) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		d.mistake(n.Line, "%s is a mapping of keys to values, and this is %s", what, kind(n))
+		d.mistake(n.Line, "%s is a mapping of keys to values, and this is %s", what, yamltext.Kind(n))
 		return
 	}
 	lines := make(map[string]int)
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := target(n.Content[i]), n.Content[i+1]
+		key, value := yamltext.Target(n.Content[i]), n.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
-			d.mistake(n.Content[i].Line, "a key of %s is %s, and must be text", what, kind(key))
+			d.mistake(n.Content[i].Line, "a key of %s is %s, and must be text", what, yamltext.Kind(key))
 			continue
 		}
 		switch {
-		case key.ShortTag() == "!!merge":
-			d.mistake(key.Line, "a merge key (<<) is not read here; write out the keys that it would merge")
+		case yamltext.IsMerge(key):
+			d.mistake(key.Line, "%s", yamltext.MergeKey)
 			continue
 		case strings.Contains(key.Value, "${"):
 			d.mistake(key.Line, "a key of %s holds ${…}, which is replaced in values only", what)
@@ -339,25 +305,3 @@ func quoted(key string) string {
 }
 
 var keyLike = regexp.MustCompile(`^[a-zA-Z][a-z_/-]*$`)
-
-// target returns the node that an alias stands for, or the node itself.
-func target(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode {
-		return n.Alias
-	}
-	return n
-}
-
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
-
-func kind(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.SequenceNode:
-		return "a list"
-	case n.Kind == yaml.MappingNode:
-		return "a mapping"
-	case isNull(n):
-		return "empty"
-	}
-	return "a single value"
-}

@@ -95,3 +95,12 @@ func TestOptionsAreCheckedWhenAURIIsOpened(t *testing.T) {
 		require.ErrorContains(t, err, scheme+"/", "an example of a path")
 	}
 }
+
+func TestAFormatThatTheProgramDoesNotLinkIsRefusedWithTheImportThatItNeeds(t *testing.T) {
+	t.Parallel()
+	_, err := secrets.Open(t.Context(), "file:///run/secrets?format=yaml")
+	require.ErrorIs(t, err, secrets.ErrInvalid)
+	assert.ErrorContains(t, err, `add import _ "github.com/go-secrets/secrets/envfile/yaml"`)
+	_, err = envfile.NewDir(t.TempDir(), envfile.DirOptions{Format: envfile.FormatYAML}).Fetch(t.Context(), secrets.Ref{Path: "db"})
+	assert.ErrorIs(t, err, secrets.ErrInvalid)
+}

@@ -76,7 +76,7 @@ func (d *Dir) Fetch(ctx context.Context, ref secrets.Ref) (secrets.Value, error)
 	if err != nil {
 		return secrets.Value{}, err
 	}
-	return document(c, d.format)
+	return document(c, d.format, d.files.maxSize)
 }
 
 // place returns where the document of ref is: below the provider's directory

@@ -74,7 +74,8 @@
 //
 //	prefix  env, envfile  put before every variable: prefix=APP_
 //	tree    env           true: DB_… are a document of the name db; the default with a prefix
-//	format  file          json, dotenv or lines ("key: value", the Agent Injector's default template)
+//	format  file          json, dotenv, lines ("key: value", the Agent Injector's default template) or
+//	                      yaml (for programs that import envfile/yaml)
 //	trim    file          newline (default): exactly one trailing newline is dropped; none: nothing is
 //	implicit envfile      true: nobody named this dotenv, see below
 //	max     envfile, file the most bytes that a document may have; default 1048576

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/fileformat"
 )
 
 // Format is how the text of a file becomes a document with fields.
@@ -29,6 +30,10 @@ const (
 	// FormatLines is "key: value" lines, what the default template of Vault's
 	// Agent Injector writes.
 	FormatLines Format = "lines"
+	// FormatYAML is a YAML document. The program has to link the reader of it:
+	//
+	//	import _ "github.com/go-secrets/secrets/envfile/yaml"
+	FormatYAML Format = "yaml"
 )
 
 func (f Format) validate() error {
@@ -36,15 +41,22 @@ func (f Format) validate() error {
 	case FormatAuto, FormatJSON, FormatDotenv, FormatLines:
 		return nil
 	}
-	return fault.New(secrets.ErrInvalid, "option format is json, dotenv or lines, not "+strconv.Quote(string(f)), nil)
+	if f != FormatYAML {
+		return fault.New(secrets.ErrInvalid, "option format is json, dotenv, lines or yaml, not "+strconv.Quote(string(f)), nil)
+	}
+	if fileformat.YAML == nil {
+		return fault.New(secrets.ErrInvalid, `the reader of format yaml is not linked; add import _ "github.com/go-secrets/secrets/envfile/yaml" to the program`, nil)
+	}
+	return nil
 }
 
 // textKey is the key of the whole text in a document that has fields as well
 // because its text reads as a dotenv. No dotenv has such a key.
 const textKey = "(text)"
 
-// document makes a file's content, or a directory's, a document.
-func document(c content, format Format) (secrets.Value, error) {
+// document makes a file's content, or a directory's, a document. One whose
+// aliases are written out has at most that many bytes.
+func document(c content, format Format, most int64) (secrets.Value, error) {
 	v := secrets.Value{Data: c.data, Created: c.modTime}
 	if c.dir {
 		v.Data = jsonObject(c.files)
@@ -69,6 +81,11 @@ func document(c content, format Format) (secrets.Value, error) {
 		fields, err = parseDotenv(string(c.data))
 	case FormatLines:
 		fields, err = parseLines(string(c.data))
+	case FormatYAML:
+		if v.Data, err = fileformat.YAML(c.data, most); err != nil {
+			return secrets.Value{}, fault.New(secrets.ErrInvalid, strconv.Quote(c.path), err)
+		}
+		return v, nil
 	default:
 		return guessed(v), nil
 	}
