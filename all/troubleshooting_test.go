@@ -157,7 +157,7 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 		{"file://" + dir + "?max=1000", "large", "… makes the document larger than … bytes; option max allows for more"},
 		{"file://" + dir + "?format=yaml", "merged", "a merge key (<<) is not read here; write out the keys that it would merge"},
 		{"file://" + dir + "?format=yaml&max=1000", "aliases", "with its aliases written out the document is larger than … bytes; option max allows for more"},
-		{"file://hvs.CAESIJ0000000000000000", "x", "the path of … is no file name (… bytes)"},
+		{"file://" + `{"type":"service_account"}`, "x", "the path of … is no file name (… bytes)"},
 		{"awssm://prod?region=eu-west-1", "x", "no AWS credentials: …"},
 		{"gcp://my-project", "x", "no Google Cloud credentials: …"},
 		{"vault://secret/prod", "x", "no Vault credentials: VAULT_TOKEN is unset and there is no ~/.vault-token"},
