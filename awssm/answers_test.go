@@ -3,6 +3,7 @@ package awssm
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -73,4 +74,35 @@ func FuzzAnswer(f *testing.F) {
 			require.NoError(t, p.Close())
 		})
 	})
+}
+
+// BenchmarkAnswer reads answers of 1, 10 and 100 kB: the time is linear in their
+// length.
+func BenchmarkAnswer(b *testing.B) {
+	for kind, of := range map[string]func(filler string) []byte{
+		"value": func(s string) []byte { return answers.HTTP(200, mustJSON(b, awstest.SecretEntry("db", s))) },
+		"failure": func(s string) []byte {
+			return answers.HTTP(400, `{"__type":"AccessDeniedException","message":"`+s+`"}`)
+		},
+		"garbage": func(s string) []byte { return answers.HTTP(200, strings.Repeat("[", len(s))) },
+		"header":  func(s string) []byte { return answers.HTTP(400, "", "X-Amzn-ErrorType: "+s) },
+	} {
+		for _, n := range []int{1e3, 1e4, 1e5, 1e6} {
+			b.Run(fmt.Sprintf("%s/%dkB", kind, n/1000), func(b *testing.B) {
+				answer := of(strings.Repeat("a.b string to sig /=", n/20))
+				b.SetBytes(int64(len(answer)))
+				p := New(clientOf(&awstest.Server{URL: "https://sm.example.test"}, func(o *secretsmanager.Options) { o.HTTPClient = answerer(answer) }))
+				for b.Loop() {
+					_, _ = p.Fetch(b.Context(), referenced("db"))
+				}
+			})
+		}
+	}
+}
+
+func mustJSON(t testing.TB, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(text)
 }

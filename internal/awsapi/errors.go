@@ -140,7 +140,7 @@ func (c *Call) Fail(conn *Conn, err error) *fault.Error {
 		return conn.options.credentialsFailed(credential.err, chain, conn)
 	}
 	a := AnswerOf(err)
-	a.Message, a.RequestID = conn.hide.clean(a.Message), conn.hide.clean(a.RequestID)
+	a.Code, a.Message, a.RequestID = conn.hide.label(a.Code), conn.hide.clean(a.Message), conn.hide.label(a.RequestID)
 	f := &fault.Error{Class: a.Class(), Err: err, Retry: a.RetryAfter}
 	switch {
 	case a.Code == "" && a.Status == 0 && unsent(err):
@@ -285,13 +285,16 @@ func distrusts(err error) bool {
 // line.
 func oneLine(s string) string {
 	const longest = 500
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) <= longest {
+	return cut(strings.Join(strings.Fields(cut(s, longestText)), " "), longest)
+}
+
+// cut returns the beginning of a text that is longer than n bytes.
+func cut(s string, n int) string {
+	if len(s) <= n {
 		return s
 	}
-	end := longest
-	for !utf8.RuneStart(s[end]) {
-		end--
+	for !utf8.RuneStart(s[n]) && n > 0 {
+		n--
 	}
-	return s[:end] + "…"
+	return s[:n] + "…"
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/go-secrets/secrets/internal/endpoint"
+	"github.com/go-secrets/secrets/internal/foreign"
 	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
@@ -102,26 +103,89 @@ var (
 
 const elided = "[left out]"
 
-// clean returns a text without credentials.
+// Texts are bounded before they are looked through, since that takes time for
+// each byte, and who answers may send megabytes.
+const (
+	longestText = 4 << 10 // that is looked through
+	keptText    = 2 << 10 // of one that is longer
+)
+
+// clean returns a text without credentials. Of a long one it returns the
+// beginning.
 func (h *hidden) clean(text string) string {
+	if len(text) > longestText {
+		return cut(h.cleanAll(h.beginning(text)), keptText)
+	}
+	return h.cleanAll(text)
+}
+
+// beginning cuts a text where no credential is cut in two.
+func (h *hidden) beginning(text string) string {
+	text = text[:longestText]
+	if h != nil {
+		for _, s := range h.texts() {
+			for n := len(s); n > 0; n-- {
+				if strings.HasSuffix(text, s[:n]) {
+					text = text[:len(text)-n]
+					break
+				}
+			}
+		}
+	}
+	return strings.TrimRight(text, tokenCharacters) + "…"
+}
+
+// tokenLength is how many characters of tokens in a row are longer than a name.
+const tokenLength = 256
+
+const tokenCharacters = foreign.Lower + foreign.Upper + foreign.Digits + "+/=_%.-"
+
+// longestWord is the length of the longest run of characters that tokens are
+// made of.
+func longestWord(text string) int {
+	longest, run := 0, 0
+	for i := range len(text) {
+		if strings.IndexByte(tokenCharacters, text[i]) < 0 {
+			run = 0
+			continue
+		}
+		run++
+		longest = max(longest, run)
+	}
+	return longest
+}
+
+func (h *hidden) cleanAll(text string) string {
 	if h != nil {
 		for _, s := range h.texts() {
 			text = strings.ReplaceAll(text, s, elided)
 		}
 	}
-	text = canonical.ReplaceAllString(text, elided)
-	text = userinfo.ReplaceAllString(text, "$1")
-	text = tokenText.ReplaceAllString(text, elided)
+	// An expression takes a hundred times as long as a look whether it can match.
+	lower := strings.ToLower(text)
+	if strings.Contains(lower, "canonical") || strings.Contains(lower, "sign") {
+		text = canonical.ReplaceAllString(text, elided)
+	}
+	if strings.Contains(text, "://") {
+		text = userinfo.ReplaceAllString(text, "$1")
+	}
+	if strings.Contains(lower, "x-amz-") || strings.Contains(lower, "authorization") || strings.Contains(lower, "eyj") || longestWord(text) >= tokenLength {
+		text = tokenText.ReplaceAllString(text, elided)
+	}
 	return text
 }
 
 // dirty reports whether the text of an error, or of any that it wraps, has a
-// credential, or an address that the endpoint's rules do not show.
+// credential, or an address that the endpoint's rules do not show, or is longer
+// than any that says something.
 func (h *hidden) dirty(err error) bool {
 	found := false
 	walk(err, func(e error) {
+		if found {
+			return
+		}
 		text := e.Error()
-		if h.clean(text) != text || strings.Contains(text, "invalid proxy address") || strings.Contains(text, "Location header") {
+		if len(text) > longestText || h.clean(text) != text || strings.Contains(text, "invalid proxy address") || strings.Contains(text, "Location header") {
 			found = true
 		}
 		if u, ok := e.(*url.Error); ok && (u.Op == "parse" || endpoint.Show(u.URL) != u.URL) {

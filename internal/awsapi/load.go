@@ -71,6 +71,7 @@ func (o *Options) load(ctx context.Context, hide *hidden, send *sender) (aws.Con
 	}
 	cfg.ClientLogMode = Quiet(cfg.ClientLogMode)
 	send.start(cfg)
+	cfg.Credentials = bounded(cfg, &shared)
 	if o.Role != "" {
 		cfg.Credentials = o.assume(cfg)
 	}

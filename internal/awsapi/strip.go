@@ -61,7 +61,7 @@ func (h *hidden) strip(err error) error {
 var (
 	errBody    = errors.New("the body is not what the service sends")
 	errBroken  = errors.New("the connection broke within the body")
-	errProcess = errors.New("it printed no credentials")
+	errProcess = &processError{"it printed no credentials"}
 	errAddress = errors.New("it cannot be parsed as a URL")
 	errForward = errors.New("the address of a proxy or of a redirect cannot be used")
 )
@@ -76,7 +76,7 @@ func (h *hidden) rebuild(err, cause error) error {
 	if errors.As(err, &response) && response.ResponseError != nil {
 		cause = &awshttp.ResponseError{
 			ResponseError: &smithyhttp.ResponseError{Response: h.withoutContent(response.Response), Err: cause},
-			RequestID:     h.clean(response.RequestID),
+			RequestID:     h.label(response.RequestID),
 		}
 	}
 	var tried *retry.MaxAttemptsError
@@ -123,10 +123,16 @@ func (h *hidden) bare(err error) error {
 	return errors.New(text)
 }
 
+// label is clean for what is a word: an error code, the ID of a request.
+func (h *hidden) label(text string) string {
+	const longest = 128
+	return cut(h.clean(text), longest)
+}
+
 // withoutEcho returns an API error of the same type and code, whose message
 // repeats no credential.
 func (h *hidden) withoutEcho(api smithy.APIError) error {
-	clean := &smithy.GenericAPIError{Code: h.clean(api.ErrorCode()), Message: h.clean(api.ErrorMessage()), Fault: api.ErrorFault()}
+	clean := &smithy.GenericAPIError{Code: h.label(api.ErrorCode()), Message: h.clean(api.ErrorMessage()), Fault: api.ErrorFault()}
 	v := reflect.ValueOf(api)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
 		return clean
@@ -150,14 +156,25 @@ func (h *hidden) withoutEcho(api smithy.APIError) error {
 	return clean
 }
 
+// A processError says how a credential process ended, and nothing that it
+// printed.
+type processError struct{ text string }
+
+func (e *processError) Error() string { return e.text }
+
 // withoutOutput keeps of a credential process how it ended.
 func withoutOutput(err error) error {
+	var told *processError
 	var exit *exec.ExitError
 	switch {
+	case errors.As(err, &told):
+		return told // err has been here before
+	case errors.Is(err, exec.ErrWaitDelay):
+		return errOpen
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return context.DeadlineExceeded
 	case errors.As(err, &exit):
-		return errors.New("it failed: " + exit.ProcessState.String())
+		return &processError{"it failed: " + exit.ProcessState.String()}
 	}
 	return errProcess
 }
@@ -189,7 +206,7 @@ func (h *hidden) withoutContent(r *smithyhttp.Response) *smithyhttp.Response {
 		bare.Proto, bare.ProtoMajor, bare.ProtoMinor = r.Proto, r.ProtoMajor, r.ProtoMinor
 		for _, name := range kept {
 			if value := r.Header.Get(name); value != "" {
-				bare.Header.Set(name, h.clean(value))
+				bare.Header.Set(name, h.label(value))
 			}
 		}
 	}
