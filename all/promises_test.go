@@ -78,6 +78,7 @@ func TestANameThatNoTestHasIsFound(t *testing.T) {
 		"internal/spec/search/field_test.go:TestFields/a hundred fields by # are one read",
 		"internal/spec/outage/failed_refresh_test.go:TestFailedRefresh/serves the held value until MaxStale, then the error, and recovers: ",
 		"integration/size/size_test.go:TestWhatTheModuleAddsToAProgram/Vault, beside vault/api",
+		"name_test.go:FuzzName",
 	} {
 		assert.NoError(t, named(good))
 	}
@@ -94,7 +95,7 @@ func TestANameThatNoTestHasIsFound(t *testing.T) {
 	}
 }
 
-// named is an error unless there is a test of that name, as file:Test or
+// named is an error unless there is a test or a fuzz target of that name, as file:Test or
 // file:Test/subtest. The name of a subtest is what t.Run is given in this
 // test: a literal, the literal that a longer name starts with, or, where it is
 // given a variable, a name in a table of this test.
@@ -107,7 +108,7 @@ func named(keeper string) error {
 	}
 	for _, d := range file.Decls {
 		f, ok := d.(*ast.FuncDecl)
-		if !ok || f.Recv != nil || f.Name.Name != name || !strings.HasPrefix(name, "Test") || f.Type.Params.NumFields() != 1 {
+		if !ok || f.Recv != nil || f.Name.Name != name || !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "Fuzz") || f.Type.Params.NumFields() != 1 {
 			continue
 		}
 		if hasSub && !subtests(f.Body)[sub] {
