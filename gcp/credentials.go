@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/limit"
 	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
@@ -36,7 +37,7 @@ func (s source) begin(ctx context.Context, from *files, allowHTTP bool, asks fun
 	}
 	x, client, closeIdle := newExchange(allowHTTP, asks)
 	defer closeIdle()
-	creds, err := s.credentials(ctx, from, client)
+	creds, err := s.credentials(ctx, from, x, client)
 	if err != nil {
 		return nil, err
 	}
@@ -120,11 +121,12 @@ func (s source) unsent(ctx context.Context, e *fault.Error, err error) {
 	var ended *exec.ExitError
 	var command *exec.Error
 	var path *fs.PathError
-	// The library has no type for the command's own answer.
-	_, said, refused := strings.Cut(err.Error(), "response contains unsuccessful response: ")
+	var refused *commandRefusal
 	switch {
-	case refused:
-		e.Class, e.Msg = secrets.ErrUnauthenticated, msg+"its command refuses one: "+discreet(said, nil)
+	case errors.As(err, &refused):
+		e.Class, e.Msg = secrets.ErrUnauthenticated, msg+"its command refuses one: "+discreet("("+refused.code+") "+refused.message, nil)
+	case errors.Is(err, limit.ErrTooLarge):
+		e.Class, e.Msg = secrets.ErrUnavailable, msg+"its command writes more than a token has"
 	case errors.As(err, &ended):
 		e.Class, e.Msg = secrets.ErrUnavailable, msg+"its command failed: "+ended.ProcessState.String()
 	case errors.As(err, &command):

@@ -81,11 +81,11 @@
 //
 // No URI holds a credential. If there are none, the error comes within two
 // seconds and says what was tried. A metadata server that has accepted the
-// connection, a token endpoint and a command have as long as the read has. One
-// that fails, is throttled or does not answer is ErrUnavailable or
-// ErrThrottled, and the resolver asks again; a failure is remembered for
-// 0.25 s, doubling to 5 s, or until the file changes. On Google's machines this
-// holds for a metadata server that accepts no connection, too: on GKE it may
+// connection, a token endpoint and a command have as long as the read has, and
+// of what each says 1 MiB is read. One that fails, is throttled or does not
+// answer is ErrUnavailable or ErrThrottled, and the resolver asks again; a failure
+// is remembered for 0.25 s, doubling to 5 s, or until the file changes. On
+// Google's machines this holds for a metadata server that accepts no connection, too: on GKE it may
 // start after the pod.
 //
 // Files are read at every login and after a refusal, so that a key can be

@@ -30,6 +30,7 @@ type exchange struct {
 	allowHTTP bool         // also to another machine
 	asks      func(string) // is called with the address of each request
 	next      http.RoundTripper
+	command   *command // answers commandURL; nil: nothing does
 
 	mu   sync.Mutex // guards what follows
 	last hop
@@ -85,6 +86,9 @@ func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse
 
 // RoundTrip makes a request and remembers its outcome.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
+	if x.command != nil && req.URL.String() == commandURL {
+		return x.command.answer(req)
+	}
 	o := hop{url: showURL(req.URL), refused: x.check(req.URL)}
 	x.asks(o.url)
 	x.begin(o, credentialsIn(req))

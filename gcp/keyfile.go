@@ -56,8 +56,9 @@ func (s source) unusable(why string) error {
 	return fault.New(secrets.ErrUnauthenticated, s.String()+" "+why+"; "+howToLogIn, nil)
 }
 
-// credentials reads the file. The requests for a token go through client.
-func (s source) credentials(ctx context.Context, from *files, client *http.Client) (*auth.Credentials, error) {
+// credentials reads the file. The requests for a token go through client, which
+// is that of x.
+func (s source) credentials(ctx context.Context, from *files, x *exchange, client *http.Client) (*auth.Credentials, error) {
 	data, err := from.read(ctx, s.file)
 	if err != nil {
 		return nil, s.unreadable(err)
@@ -66,6 +67,9 @@ func (s source) credentials(ctx context.Context, from *files, client *http.Clien
 	key, err := s.parse(ctx, data)
 	if err != nil {
 		return nil, err
+	}
+	if data, x.command, err = takeCommand(data); err != nil {
+		return nil, s.unusable("cannot be used: " + err.Error())
 	}
 	opts := &credentials.DetectOptions{
 		Scopes:           secretmanager.DefaultAuthScopes(),
