@@ -21,7 +21,7 @@ import (
 // An answerer answers every request with the fuzzer's bytes.
 type answerer []byte
 
-func (a answerer) Do(r *http.Request) (*http.Response, error) { return answers.Parse(a, r) }
+func (a *answerer) Do(r *http.Request) (*http.Response, error) { return answers.Parse(*a, r) }
 
 func FuzzAnswer(f *testing.F) {
 	entry := awstest.SecretEntry("db", "a value")
@@ -49,9 +49,10 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(answers.HTTP(302, "", "Location: http://user:x@127.0.0.1:1/%zz", "Date: Mon, 01 Jan 0001 00:00:00 GMT"))
 	f.Add(answers.HTTP(200, `{"SecretString":`+strings.Repeat("[", 20_000)))
 	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"Sec\r\n"))
+	var server answerer
+	client := clientOf(&awstest.Server{URL: "https://sm.example.test"}, func(o *secretsmanager.Options) { o.HTTPClient = &server })
 	f.Fuzz(func(t *testing.T, answer []byte) {
-		server := &awstest.Server{URL: "https://sm.example.test"}
-		client := clientOf(server, func(o *secretsmanager.Options) { o.HTTPClient = answerer(answer) })
+		server = answer
 		answers.Within(t, len(answer), func(ctx context.Context) {
 			p := New(client, WithLogger(slog.New(slog.DiscardHandler)))
 			_, err := p.Fetch(ctx, referenced("db"))
@@ -87,11 +88,11 @@ func BenchmarkAnswer(b *testing.B) {
 		"garbage": func(s string) []byte { return answers.HTTP(200, strings.Repeat("[", len(s))) },
 		"header":  func(s string) []byte { return answers.HTTP(400, "", "X-Amzn-ErrorType: "+s) },
 	} {
-		for _, n := range []int{1e3, 1e4, 1e5, 1e6} {
+		for _, n := range []int{1e3, 1e4, 1e5} {
 			b.Run(fmt.Sprintf("%s/%dkB", kind, n/1000), func(b *testing.B) {
-				answer := of(strings.Repeat("a.b string to sig /=", n/20))
+				answer := answerer(of(strings.Repeat("a.b string to sig /=", n/20)))
 				b.SetBytes(int64(len(answer)))
-				p := New(clientOf(&awstest.Server{URL: "https://sm.example.test"}, func(o *secretsmanager.Options) { o.HTTPClient = answerer(answer) }))
+				p := New(clientOf(&awstest.Server{URL: "https://sm.example.test"}, func(o *secretsmanager.Options) { o.HTTPClient = &answer }))
 				for b.Loop() {
 					_, _ = p.Fetch(b.Context(), referenced("db"))
 				}

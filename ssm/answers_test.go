@@ -21,7 +21,7 @@ import (
 // with the second.
 type answerer struct{ one, rest []byte }
 
-func (a answerer) Do(r *http.Request) (*http.Response, error) {
+func (a *answerer) Do(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+single) {
 		return answers.Parse(a.one, r)
 	}
@@ -51,9 +51,10 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(failure, failure)
 	}
 	f.Add(answers.HTTP(302, "", "Location: http://user:x@127.0.0.1:1/%zz"), answers.HTTP(200, `{"Parameters":`+strings.Repeat("[", 20_000)))
+	var server answerer
+	client := clientOf(&awstest.Server{URL: "https://ssm.example.test"}, func(o *ssm.Options) { o.HTTPClient = &server })
 	f.Fuzz(func(t *testing.T, one, rest []byte) {
-		server := &awstest.Server{URL: "https://ssm.example.test"}
-		client := clientOf(server, func(o *ssm.Options) { o.HTTPClient = answerer{one, rest} })
+		server = answerer{one, rest}
 		answers.Within(t, len(one)+len(rest), func(ctx context.Context) {
 			p := New(client, WithTree(), WithLogger(slog.New(slog.DiscardHandler)))
 			_, err := p.Fetch(ctx, named("db"))

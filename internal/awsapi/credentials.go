@@ -27,6 +27,9 @@ type marked struct {
 
 func (m *marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := m.CredentialsProvider.Retrieve(withStep(ctx))
+	if err == nil && !c.HasKeys() {
+		err = errNoKeys
+	}
 	if err != nil {
 		err = &credentialError{m.hide.strip(err)}
 	}
@@ -269,7 +272,7 @@ func (o *Options) tried(last string) string {
 func credentialClass(err error, a Answer, kind kind) error {
 	var gone *unreachableError
 	switch {
-	case errors.Is(err, limit.ErrTooLarge), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, limit.ErrTooLarge), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errNoKeys) && kind != byOwnProvider:
 		return secrets.ErrUnavailable // whatever it was going to say
 	case a.Code != "" || a.Status != 0:
 		return answerClass(a)

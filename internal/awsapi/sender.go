@@ -34,6 +34,20 @@ const (
 type sender struct {
 	options   *Options
 	transport atomic.Pointer[http.Transport] // nil until the configuration is loaded
+	instead   http.RoundTripper              // of the transport, in tests; nil: none
+}
+
+// next returns what a request goes through.
+func (s *sender) next() http.RoundTripper {
+	if s.instead != nil {
+		return s.instead
+	}
+	if t := s.transport.Load(); t != nil {
+		return t
+	}
+	t := newTransport(aws.Config{})
+	t.DisableKeepAlives = true
+	return t
 }
 
 // start has requests go as the configuration says. No connection is kept: one
@@ -53,6 +67,9 @@ func (s *sender) add(stack *middleware.Stack) error {
 		if _, err := stack.Initialize.Remove(operationTimeout); err != nil {
 			return err
 		}
+	}
+	if err := stack.Initialize.Add(&lacking{stack.ID()}, middleware.Before); err != nil {
+		return err
 	}
 	return stack.Deserialize.Add(&sending{sender: s, operation: stack.ID()}, middleware.After)
 }
@@ -106,12 +123,7 @@ func (s *sending) Do(req *http.Request) (*http.Response, error) {
 			defer stop()
 		}
 	}
-	t := s.transport.Load()
-	if t == nil {
-		t = newTransport(aws.Config{})
-		t.DisableKeepAlives = true
-	}
-	resp, err := whole(&limit.Transport{Next: t, Max: largestCredentials}, req.WithContext(d.in(ctx)))
+	resp, err := whole(&limit.Transport{Next: s.next(), Max: largestCredentials}, req.WithContext(d.in(ctx)))
 	switch {
 	case err != nil && st.ctx.Err() != nil:
 		return nil, st.ctx.Err()
