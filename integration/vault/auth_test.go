@@ -131,23 +131,37 @@ func TestDetachLeavesTheTokenAlive(t *testing.T) {
 	assert.Zero(t, g.count("revoke"))
 }
 
+// The rule with a simulated clock is in package vault. Here the server's clock
+// goes on while this machine stalls, and a token that lapsed meanwhile says
+// nothing: then it is tried again with one that lives longer.
 func TestAOneUseSecretIDServesUntilTheTokensGreatestAge(t *testing.T) {
 	t.Parallel()
+	for life := 4 * time.Second; !oneUseSecretID(t, life); life *= 2 {
+		require.Less(t, life, time.Minute, "this machine stalls for too long")
+	}
+}
+
+// oneUseSecretID reads with a secret id that is good for one login, until its
+// token has reached two and a half lives. It returns false if the token lapsed
+// because nobody asked for its renewal in time.
+func oneUseSecretID(t *testing.T, life time.Duration) (judged bool) {
 	kv, pol := secretToRead(t)
-	role := newAppRole(t, shared, map[string]any{"token_policies": pol, "secret_id_num_uses": 1, "token_ttl": "4s", "token_max_ttl": "10s"})
+	greatest := life * 5 / 2
+	role := newAppRole(t, shared, map[string]any{"token_policies": pol, "secret_id_num_uses": 1, "token_ttl": life.String(), "token_max_ttl": greatest.String()})
 	g := newGateway(t, shared.Addr)
 	r := open(t, kv, g.URL, role.options(), every)
 	assert.Equal(t, "x", reveal(t, r, "k"))
 	start := time.Now()
-	require.Eventually(t, func() bool { return g.count("renew-self") >= 2 }, 20*time.Second, 20*time.Millisecond)
-	assert.Equal(t, "x", reveal(t, r, "k"))
-	assert.Equal(t, 1, g.count("/login"))
-
 	require.Eventually(t, func() bool {
 		_, err := r.Get(t.Context(), "k")
 		return errors.Is(err, secrets.ErrUnauthenticated)
-	}, 20*time.Second, 100*time.Millisecond)
-	assert.Greater(t, time.Since(start), 7*time.Second, "renewals carried it there")
+	}, 2*greatest, 20*time.Millisecond)
+	served := time.Since(start)
+	if served < greatest*7/10 && g.gap("renew-self", start) > life*9/10 {
+		return false
+	}
+	assert.Greater(t, served, greatest*7/10, "renewals carried it there")
+	assert.Equal(t, 1, g.countBefore("/login", "renew-self", 2), "two renewals, and no login")
 	_, err := r.Get(t.Context(), "k")
 	assert.ErrorContains(t, err, "deliver a new secret id")
 	logins := g.count("/login")
@@ -159,6 +173,7 @@ func TestAOneUseSecretIDServesUntilTheTokensGreatestAge(t *testing.T) {
 	role.deliver(t)
 	require.Eventually(t, func() bool { _, err := r.Get(t.Context(), "k"); return err == nil }, 10*time.Second, 50*time.Millisecond,
 		"a new secret id is tried at once")
+	return true
 }
 
 func TestAWrappedSecretIDIsUnwrappedOnce(t *testing.T) {

@@ -254,6 +254,7 @@ type gateway struct {
 
 	mu       sync.Mutex
 	requests []string // METHOD path
+	times    []time.Time
 	delay    time.Duration
 	answer   func(w http.ResponseWriter, r *http.Request) bool // answers in the server's place
 }
@@ -269,6 +270,7 @@ func newGateway(t testing.TB, target string) *gateway {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.mu.Lock()
 		g.requests = append(g.requests, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/v1/"))
+		g.times = append(g.times, time.Now())
 		delay, answer := g.delay, g.answer
 		g.mu.Unlock()
 		if delay > 0 {
@@ -302,6 +304,38 @@ func (g *gateway) count(part string) int {
 		}
 	}
 	return n
+}
+
+// countBefore returns how many requests had a path with part in it before the
+// n-th that had other in it.
+func (g *gateway) countBefore(part, other string, n int) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	count := 0
+	for _, r := range g.requests {
+		if strings.Contains(r, other) {
+			if n--; n == 0 {
+				return count
+			}
+		}
+		if strings.Contains(r, part) {
+			count++
+		}
+	}
+	return -1
+}
+
+// gap returns the longest time since start without a request whose path has
+// that in it.
+func (g *gateway) gap(part string, start time.Time) (longest time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, r := range g.requests {
+		if strings.Contains(r, part) {
+			longest, start = max(longest, g.times[i].Sub(start)), g.times[i]
+		}
+	}
+	return max(longest, time.Since(start))
 }
 
 func (g *gateway) set(change func(*gateway)) {
