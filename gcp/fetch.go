@@ -7,7 +7,6 @@ import (
 	"hash/maphash"
 	"strconv"
 	"strings"
-	"sync"
 
 	"cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 
@@ -113,7 +112,7 @@ func (p *Provider) value(at place, answer *secretmanagerpb.AccessSecretVersionRe
 	if isNumber(at.version) && number != at.version {
 		return secrets.Value{}, unavailable("asked for %s, got version %s", at, number)
 	}
-	return secrets.Value{Data: data, Version: p.seen.version(at.resource(), number, data)}, nil
+	return secrets.Value{Data: data, Version: p.versionOf(at.resource(), number, data)}, nil
 }
 
 func isNumber(s string) bool {
@@ -125,39 +124,19 @@ func isNumber(s string) bool {
 	return s != "" && s[0] != '0' && len(s) < 19
 }
 
-// generations tells apart the versions of secrets that were deleted and made
-// again, whose numbers start at 1 again: Terraform does so within seconds when
-// it replaces a secret, between two reads of it. A number that comes back with
-// other bytes gets a mark.
-type generations struct {
-	mu sync.Mutex
-	by map[string]generation // by the resource that was asked for
-}
-
-// A generation keeps no value: sum is a hash under a key of this process.
-type generation struct {
-	number string
-	sum    uint64
-	made   int // how often the secret was made again
+// versionOf is the version's number, with a mark once the secret was made again:
+// Terraform does so within seconds when it replaces a secret, between two reads
+// of it. The answer does not say when a version was made, so that its bytes have
+// to tell, of which a hash under a key of this process is kept.
+func (p *Provider) versionOf(resource, number string, data []byte) string {
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil { // of which isNumber leaves none
+		return number
+	}
+	if times := p.numbers.Times(resource, n, maphash.Bytes(seed, data)); times > 0 {
+		return number + "~" + strconv.Itoa(times)
+	}
+	return number
 }
 
 var seed = maphash.MakeSeed()
-
-func (g *generations) version(resource, number string, data []byte) string {
-	sum := maphash.Bytes(seed, data)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	last, known := g.by[resource]
-	if known && last.number == number && last.sum != sum {
-		last.made++
-	}
-	last.number, last.sum = number, sum
-	if g.by == nil {
-		g.by = make(map[string]generation)
-	}
-	g.by[resource] = last
-	if last.made == 0 {
-		return number
-	}
-	return number + "~" + strconv.Itoa(last.made)
-}

@@ -8,6 +8,7 @@ import (
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/foreign"
 	"github.com/go-secrets/secrets/internal/option"
+	"github.com/go-secrets/secrets/internal/startover"
 )
 
 func init() {
@@ -30,8 +31,8 @@ type Provider struct {
 
 	clients clients
 	claims  claims
-	seen    generations
-	slots   chan struct{} // the reads of batches that are under way
+	numbers startover.Numbers[uint64] // of versions, told apart by a hash of their bytes
+	slots   chan struct{}             // the reads of batches that are under way
 }
 
 var (

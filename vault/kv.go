@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/go-secrets/secrets"
@@ -81,7 +80,7 @@ func (p *provider) fetchKV2(ctx context.Context, m mount, rest string, w *wanted
 	}
 	doc := &r.Data
 	v.Data, v.Default = doc.Data, defaultKey(doc.Data)
-	v.Version = p.births.version(m.path+"/"+rest+"?"+w.version, doc.Metadata)
+	v.Version = p.versionOf(m.path+"/"+rest+"?"+w.version, doc.Metadata)
 	v.Created = parseTime(doc.Metadata.Created)
 	v.Expires = parseTime(doc.Metadata.Deletion)
 	return nil
@@ -180,39 +179,13 @@ func gone(a *answer) error {
 	return &fault.Error{Class: secrets.ErrNotFound, Msg: msg, Err: errorOf(a), Quiet: true}
 }
 
-// births tells versions apart whose number is the same: deleting the metadata
-// of a secret makes it start at 1 again. It holds numbers and times of what was
-// read, no values.
-type births struct {
-	mu   sync.Mutex
-	seen map[string]birth
-}
-
-type birth struct {
-	version int64
-	created string
-	again   bool // the numbers started over: they say too little by themselves
-}
-
-// maxBirths bounds the memory. What is forgotten is at worst a restart of the
-// numbers that happens to meet the number that is held.
-const maxBirths = 100_000
-
-// version is the version's number, with its time from the moment on when the
-// numbers of this document started over.
-func (bs *births) version(document string, m *metadata) string {
+// versionOf is the version's number, with its time from the moment on when the
+// numbers of this document started over: deleting the metadata of a secret does
+// that.
+func (p *provider) versionOf(document string, m *metadata) string {
 	n := strconv.FormatInt(m.Version, 10)
-	bs.mu.Lock()
-	defer bs.mu.Unlock()
-	last, known := bs.seen[document]
-	if bs.seen == nil || !known && len(bs.seen) >= maxBirths {
-		bs.seen = make(map[string]birth)
-	}
-	restarted := known && (m.Version < last.version || m.Version == last.version && m.Created != last.created)
-	now := birth{version: m.Version, created: m.Created, again: last.again || restarted}
-	bs.seen[document] = now
-	if now.again {
-		return n + "@" + m.Created
+	if p.numbers.Times(document, m.Version, m.Created) > 0 {
+		n += "@" + m.Created
 	}
 	return n
 }

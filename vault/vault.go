@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/endpoint"
+	"github.com/go-secrets/secrets/internal/startover"
 )
 
 // Scheme is the scheme of this backend's URIs.
@@ -36,7 +37,7 @@ type provider struct {
 	caller  *caller
 	session *session
 	mounts  mounts
-	births  births
+	numbers startover.Numbers[string] // of versions, told apart by the time when they were made
 	rotated rotations
 	err     error // what is wrong with how it was made; every method returns it
 }
@@ -162,7 +163,7 @@ func build(client *api.Client, retries *int, o options, renew bool) (*provider, 
 	}
 	s := newSession(logins, o.method, o.source, renew)
 	s.instant = o.instant
-	return &provider{caller: reads, session: s}, nil
+	return &provider{caller: reads, session: s, numbers: startover.Numbers[string]{Rises: true}}, nil
 }
 
 // Fetch reads one document. See the package's page for what a path stands for.
