@@ -202,15 +202,15 @@ func apart[T any](f func() (T, error)) (v T, err error) {
 
 // run starts the goroutine that keeps the Live current.
 func (l *Live[T]) run(r *Resolver, load *taggedField, f func(context.Context)) error {
-	ctx, stop := context.WithCancel(r.ctx)
+	ctx, stop := context.WithCancel(r.cache.Context())
 	l.running.Store(&liveRun{ctx, stop, r, load})
-	r.lock()
-	defer r.unlock()
-	if r.closed {
+	tx := r.cache.Lock()
+	defer tx.Unlock()
+	if tx.Closed() {
 		stop()
 		return &Error{Op: "bind", Err: ErrClosed}
 	}
-	r.spawn(func() {
+	r.cache.Go(func() {
 		defer stop()
 		f(ctx)
 	})

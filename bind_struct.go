@@ -96,9 +96,9 @@ func (b *structBinding) wait(ctx context.Context, err error, failures int) bool 
 	var poll time.Duration
 	missing := make(map[string]bool)
 	for _, s := range b.subs {
-		r.lock()
+		tx := r.cache.Lock()
 		found := s.entry == nil || s.entry.doc != nil
-		r.unlock()
+		tx.Unlock()
 		why := err
 		if !found {
 			why = ErrNotFound

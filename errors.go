@@ -38,8 +38,6 @@ var (
 var classes = [...]*error{&ErrClosed, &ErrInvalid, &ErrPermission, &ErrUnauthenticated, &ErrThrottled, &ErrUnavailable, &ErrNotFound}
 
 // classOf returns the class of err, or nil if it has none.
-//
-//go:noinline
 func classOf(err error) error {
 	for _, class := range classes {
 		if errors.Is(err, *class) {
@@ -102,16 +100,14 @@ func notFound(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrNotFound, fmt.Sprintf(format, args...))
 }
 
-// A tryError is why one place did not have a name.
-type tryError struct {
-	_ notComparable
-
+// A placeError is why one place does not have a name.
+type placeError struct {
 	place string
 	err   error
 }
 
-func (e *tryError) Error() string { return e.place + ": " + e.err.Error() }
-func (e *tryError) Unwrap() error { return e.err }
+func (e *placeError) Error() string { return e.place + ": " + e.err.Error() }
+func (e *placeError) Unwrap() error { return e.err }
 
 // A searchError tells of every place that was tried. Its class is that of the
 // one that decides, and no other's.
@@ -148,8 +144,6 @@ func both(first, second error) error {
 
 // remembered is an error that the backend gave a while ago.
 type remembered struct {
-	_ notComparable
-
 	err error
 	age time.Duration
 }

@@ -3,36 +3,43 @@ package secrets
 import (
 	"testing"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/cache"
 )
 
 // WithClock replaces the clock pair, for tests of steps.
 func WithClock(wall func() time.Time, mono func() time.Duration) Option {
-	return func(s *settings) { s.clock = clock{wall: wall, mono: mono} }
+	return func(s *settings) { s.clock = func() (time.Time, time.Duration) { return wall(), mono() } }
 }
 
 // Held returns how many documents and names r holds, and how many documents
 // it remembers as missing.
 func (r *Resolver) Held() (documents, names, missing int) {
-	r.mu.Lock()
-	defer r.unlock()
-	return r.held, r.named, len(r.missing.docs)
+	tx := r.cache.Lock()
+	defer tx.Unlock()
+	documents, missing = tx.Counts()
+	return documents, tx.Names(), missing
 }
 
 // ParsedAhead reports whether a read of the document of a name that is held,
 // returning data, parses it before the lock is taken.
 func (r *Resolver) ParsedAhead(name string, data []byte) bool {
-	r.lock()
-	d := r.names.find(name).doc
-	r.unlock()
-	rd := &reading{provider: d.folder.provider, flights: []*flight{{doc: d}}}
-	return r.arrivals(rd, []Result{{Value: Value{Data: data}}})[0].fields != nil
+	tx := r.cache.Lock()
+	wants := r.names.find(name).doc.Wants
+	tx.Unlock()
+	v := versionOf(&Value{Data: data})
+	if len(data) >= cache.Large {
+		owner{r}.Prepare(v, wants)
+	}
+	_, now := contentOf(v).load()
+	return now.fields != nil
 }
 
 // WaitForLock takes the lock, and returns how long that took.
 func (r *Resolver) WaitForLock() time.Duration {
 	start := time.Now()
-	r.lock()
-	defer r.unlock()
+	tx := r.cache.Lock()
+	defer tx.Unlock()
 	return time.Since(start)
 }
 

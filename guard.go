@@ -10,8 +10,8 @@ import (
 // What a provider does to the goroutine that calls it, it does to that
 // goroutine alone: each call has one of its own, and whoever needs the outcome
 // waits for that. A read is the exception, since it is on a goroutine of the
-// resolver anyway and each change of goroutines costs time: fetchIn tells what
-// came of it if that ends.
+// resolver anyway and each change of goroutines costs time: the cache finds out
+// if that ends.
 
 // errPanic is a provider's panic, without the panic's value, which may hold
 // anything.
@@ -30,14 +30,6 @@ func guarded(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go protect(f, done)
 	return done
-}
-
-// guard is guard on a goroutine that has called a provider before, if one
-// waits for work. It is called as spawn is.
-func (r *Resolver) guard(f func() error) error {
-	done := make(chan error, 1)
-	r.spawnReader(func() { protect(f, done) })
-	return <-done
 }
 
 // protect calls f, and tells done of its error, whatever f does.

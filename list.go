@@ -22,10 +22,7 @@ func (r *Resolver) List(ctx context.Context, prefix string) iter.Seq2[string, er
 			yield("", &Error{Op: "list", Err: err})
 			return
 		}
-		r.lock()
-		closed := r.closed
-		r.unlock()
-		if closed {
+		if r.cache.Context().Err() != nil {
 			yield("", &Error{Op: "list", Err: ErrClosed})
 			return
 		}
@@ -52,7 +49,7 @@ func (r *Resolver) List(ctx context.Context, prefix string) iter.Seq2[string, er
 
 func (r *Resolver) listSite(ctx context.Context, s *site, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		opened, err := r.open(ctx, s.folder.provider)
+		opened, err := s.folder.provider.open(ctx)
 		if err != nil {
 			yield("", err)
 			return
@@ -77,6 +74,9 @@ func (r *Resolver) listSite(ctx context.Context, s *site, prefix string) iter.Se
 	}
 }
 
+// listOvertime is for a provider that does not look at its context.
+const listOvertime = 250 * time.Millisecond
+
 // listed is List of a provider, on a goroutine of its own: what the provider
 // does to that, or that it does not look at its context, is an error at most.
 // It goes on when the caller has taken what it found, and reads no page before
@@ -89,7 +89,7 @@ func (r *Resolver) listed(ctx context.Context, l ListProvider, prefix string) it
 	return func(yield func(string, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		defer context.AfterFunc(r.ctx, cancel)()
+		defer context.AfterFunc(r.cache.Context(), cancel)()
 		found, more := make(chan step), make(chan struct{})
 		ended := guarded(func() error {
 			for path, err := range l.List(ctx, prefix) {
@@ -107,7 +107,7 @@ func (r *Resolver) listed(ctx context.Context, l ListProvider, prefix string) it
 			return nil
 		})
 		late := make(chan struct{})
-		defer context.AfterFunc(ctx, func() { time.AfterFunc(overtime, func() { close(late) }) })()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(listOvertime, func() { close(late) }) })()
 		for {
 			select {
 			case s := <-found:
@@ -136,7 +136,7 @@ func (r *Resolver) listed(ctx context.Context, l ListProvider, prefix string) it
 
 // ended returns why a context is done, or nil: it is not.
 func (r *Resolver) ended(ctx context.Context) error {
-	if r.ctx.Err() != nil {
+	if r.cache.Context().Err() != nil {
 		return ErrClosed
 	}
 	return ctx.Err()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -53,63 +54,92 @@ type Event struct {
 // maxEvents bounds the events that are still to be told.
 const maxEvents = 1000
 
-// tell has an event told: after what happens under the lock now, and on a
-// goroutine that lives while there are any. It is called with the lock held.
-func (r *Resolver) tell(e *Event) {
-	if r.observer == nil && (e.quiet || e.Kind == EventRead) {
+// A teller tells the log and the observer what has happened: in order, and on a
+// goroutine that lives while there is anything to tell, so that nobody waits for
+// them. It is safe for concurrent use.
+type teller struct {
+	ctx      context.Context
+	wall     func() time.Time
+	observer Observer
+	logger   *slog.Logger // nil: slog.Default at the time of the record
+
+	mu      sync.Mutex
+	events  []*Event      // still to be told
+	dropped int           // there being too many
+	telling chan struct{} // closed when all are told; nil: nobody tells
+}
+
+func newTeller(ctx context.Context, wall func() time.Time, observer Observer, logger *slog.Logger) *teller {
+	return &teller{ctx: ctx, wall: wall, observer: observer, logger: logger}
+}
+
+// add has an event told. It may be called with the lock of the cache held.
+func (t *teller) add(e *Event) {
+	if t.observer == nil && (e.quiet || e.Kind == EventRead) {
 		return
 	}
-	e.Time = r.clock.wall()
-	if len(r.events) == maxEvents {
-		r.events[0] = nil
-		r.events = r.events[1:]
-		r.untold++
+	e.Time = t.wall()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.events) == maxEvents {
+		t.events[0] = nil
+		t.events = t.events[1:]
+		t.dropped++
 	}
-	r.events = append(r.events, e)
-	if r.telling == nil {
-		r.telling = make(chan struct{})
-		go r.tellAll()
+	t.events = append(t.events, e)
+	if t.telling == nil {
+		t.telling = make(chan struct{})
+		go t.tellAll()
 	}
 }
 
 // tellAll tells what has happened until there is nothing more to tell.
-func (r *Resolver) tellAll() {
+func (t *teller) tellAll() {
 	all := false
 	defer func() {
 		if !all { // the observer, or the log's handler, has ended the goroutine
-			go r.tellAll()
+			go t.tellAll()
 		}
 	}()
 	for {
-		r.lock()
-		if len(r.events) == 0 {
-			close(r.telling)
-			r.telling, r.events = nil, nil
-			r.unlock()
+		e, dropped := t.next()
+		if e == nil {
 			all = true
 			return
 		}
-		e, untold := r.events[0], r.untold
-		r.events[0] = nil
-		r.events, r.untold = r.events[1:], 0
-		r.unlock()
-		if untold > 0 {
-			r.emit("log handler", func() {
-				r.log().Log(r.ctx, slog.LevelWarn, "events were dropped, since the observer or the log is slow", "events", untold)
+		if dropped > 0 {
+			t.call("log handler", func() {
+				t.log().Log(t.ctx, slog.LevelWarn, "events were dropped, since the observer or the log is slow", "events", dropped)
 			})
 		}
-		r.emit("log handler", func() { r.record(e) })
-		if r.observer != nil {
-			r.emit("observer", func() { r.observer(r.ctx, *e) })
+		t.call("log handler", func() { t.record(e) })
+		if t.observer != nil {
+			t.call("observer", func() { t.observer(t.ctx, *e) })
 		}
 	}
 }
 
-// toldWithin reports whether all that has happened is told before ctx ends.
-func (r *Resolver) toldWithin(ctx context.Context) bool {
-	r.lock()
-	telling := r.telling
-	r.unlock()
+// next returns the next event to tell, and how many were dropped before it; nil:
+// all are told.
+func (t *teller) next() (e *Event, dropped int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.events) == 0 {
+		close(t.telling)
+		t.telling, t.events = nil, nil
+		return nil, 0
+	}
+	e, dropped = t.events[0], t.dropped
+	t.events[0] = nil
+	t.events, t.dropped = t.events[1:], 0
+	return e, dropped
+}
+
+// drained reports whether all that has happened is told before ctx ends.
+func (t *teller) drained(ctx context.Context) bool {
+	t.mu.Lock()
+	telling := t.telling
+	t.mu.Unlock()
 	if telling == nil {
 		return true
 	}
@@ -121,28 +151,27 @@ func (r *Resolver) toldWithin(ctx context.Context) bool {
 	}
 }
 
-// emit calls code of the program that is told of an event; a panic there is
-// logged.
-func (r *Resolver) emit(what string, call func()) {
+// call calls code of the program; a panic there is logged.
+func (t *teller) call(what string, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			text := fmt.Sprintf("with a %T at %s", p, panicPlace())
-			safely(func() { r.log().Log(r.ctx, slog.LevelError, "the "+what+" panicked", "panic", text) })
+			safely(func() { t.log().Log(t.ctx, slog.LevelError, "the "+what+" panicked", "panic", text) })
 		}
 	}()
-	call()
+	f()
 }
 
 // log returns where the resolver logs.
-func (r *Resolver) log() *slog.Logger {
-	if r.logger == nil {
+func (t *teller) log() *slog.Logger {
+	if t.logger == nil {
 		return slog.Default()
 	}
-	return r.logger
+	return t.logger
 }
 
 // record logs an event.
-func (r *Resolver) record(e *Event) {
+func (t *teller) record(e *Event) {
 	level, text := slog.LevelInfo, ""
 	switch e.Kind {
 	case EventChanged:
@@ -163,8 +192,8 @@ func (r *Resolver) record(e *Event) {
 	default:
 		return
 	}
-	logger := r.log()
-	if !logger.Enabled(r.ctx, level) {
+	logger := t.log()
+	if !logger.Enabled(t.ctx, level) {
 		return
 	}
 	args := []any{"document", e.Document, "names", e.Names}
@@ -177,5 +206,5 @@ func (r *Resolver) record(e *Event) {
 	if e.Err != nil {
 		args = append(args, "error", e.Err.Error())
 	}
-	logger.Log(r.ctx, level, text, args...)
+	logger.Log(t.ctx, level, text, args...)
 }

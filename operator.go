@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/go-secrets/secrets/internal/cache"
 )
 
 // What a value may make us do. A value that is a reference was written by
@@ -43,9 +45,9 @@ func (b *Backend) isOperators(option string) bool {
 // their options, what is below their bases. With ?references=any it may do what
 // CheckValue lets it.
 func (r *Resolver) CheckValue(ref Ref) error {
-	r.lock()
+	tx := r.cache.Lock()
 	err := r.checkAny(&ref)
-	r.unlock()
+	tx.Unlock()
 	if err != nil {
 		return &Error{Op: "parse reference", Err: err}
 	}
@@ -53,15 +55,15 @@ func (r *Resolver) CheckValue(ref Ref) error {
 }
 
 // siteOfValue returns where a reference that a value holds leads, or says that
-// it may not. It is called with the lock held.
-func (r *Resolver) siteOfValue(ref *Ref, f follow) (*site, error) {
+// it may not.
+func (r *Resolver) siteOfValue(tx cache.Tx, ref *Ref, f follow) (*site, error) {
 	if f == followConfigured {
-		return r.siteAsConfigured(ref)
+		return r.siteAsConfigured(tx, ref)
 	}
 	if err := r.checkAny(ref); err != nil {
 		return nil, err
 	}
-	return r.newSite(ref, false)
+	return r.newSite(tx, ref, false)
 }
 
 // checkAny lets a reference use any linked backend by its defaults, and
@@ -97,7 +99,7 @@ func (b *Backend) operatorsIn(options map[string]string) string {
 // whole, what a name could read there: a document below its base. Options of the
 // provider that the reference does not have are those of the configuration; one
 // that it has otherwise makes it another provider.
-func (r *Resolver) siteAsConfigured(ref *Ref) (*site, error) {
+func (r *Resolver) siteAsConfigured(tx cache.Tx, ref *Ref) (*site, error) {
 	b, err := lookupBackend(ref.Scheme)
 	if err != nil {
 		return nil, err
@@ -118,11 +120,11 @@ func (r *Resolver) siteAsConfigured(ref *Ref) (*site, error) {
 	if len(fit) == 0 {
 		return nil, invalid("a value refers to %s:// where several providers are configured: give it all the options of the one that is meant", ref.Scheme)
 	}
-	return r.siteBelow(fit[0], ref, b) // if there are more, they are of one provider
+	return r.siteBelow(tx, fit[0], ref, b) // if there are more, they are of one provider
 }
 
 // siteBelow returns the site of a reference to a document at or below a site.
-func (r *Resolver) siteBelow(s *site, ref *Ref, b *Backend) (*site, error) {
+func (r *Resolver) siteBelow(tx cache.Tx, s *site, ref *Ref, b *Backend) (*site, error) {
 	at := Ref{Scheme: ref.Scheme, Path: ref.Join(), Field: ref.Field, Options: maps.Clone(ref.Options)}
 	for k, v := range s.folder.provider.options {
 		at.set(k, v)
@@ -134,13 +136,13 @@ func (r *Resolver) siteBelow(s *site, ref *Ref, b *Backend) (*site, error) {
 	}
 	name, _ := s.below(at.Path)
 	if name == "" { // the document of the site itself
-		return r.newSite(&at, false)
+		return r.newSite(tx, &at, false)
 	}
 	if err := checkPath(name); err != nil {
 		return nil, err
 	}
 	at.Path = s.folder.base
-	below, err := r.newSite(&at, true)
+	below, err := r.newSite(tx, &at, true)
 	if err == nil {
 		below.path, below.all.field, below.whole = name, ref.Field, true
 	}

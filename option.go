@@ -3,7 +3,11 @@ package secrets
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"os"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/cache"
 )
 
 // An Option sets one thing of a [Resolver].
@@ -21,7 +25,7 @@ type settings struct {
 	observer    Observer
 	references  map[string]string
 	onDemand    bool
-	clock       clock
+	clock       cache.Clock
 	err         error // the first option that is wrong
 }
 
@@ -35,9 +39,12 @@ func defaultSettings() settings {
 		negativeTTL: 2 * time.Second,
 		maxEntries:  100_000,
 		onDemand:    onLambda(),
-		clock:       systemClock(),
+		clock:       cache.SystemClock(),
 	}
 }
+
+// onLambda reports whether the process is frozen between requests.
+func onLambda() bool { return os.Getenv("AWS_LAMBDA_FUNCTION_NAME") != "" }
 
 func (s *settings) refuse(option, why string) {
 	if s.err == nil {
@@ -144,12 +151,8 @@ func WithObserver(o Observer) Option {
 func WithReferences(references map[string]string) Option {
 	return func(s *settings) {
 		merged := make(map[string]string, len(s.references)+len(references))
-		for k, v := range s.references {
-			merged[k] = v
-		}
-		for k, v := range references {
-			merged[k] = v
-		}
+		maps.Copy(merged, s.references)
+		maps.Copy(merged, references)
 		s.references = merged
 	}
 }

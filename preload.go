@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/go-secrets/secrets/internal/cache"
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
@@ -30,22 +31,21 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 	found = make([]Secret, len(names))
 	var absent, held []int // held: of what may be lost, or too old, by the end
 	seen := make(map[string]int)
-	r.lock()
-	if r.closed {
-		r.unlock()
+	tx := r.cache.Lock()
+	if tx.Closed() {
+		tx.Unlock()
 		return found, []error{&Error{Op: "preload", Err: ErrClosed}}
 	}
-	now := r.now()
 	for i, name := range names {
 		if _, twice := seen[name]; twice {
 			continue
 		}
 		seen[name] = i
-		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.usable(now) && !r.outlived(e, now) && (e.doc.ttl > 0 || e.doc.leased()) {
+		if e := r.names.find(name); r.servable(tx, e) {
 			held = append(held, i)
-			e.doc.program = true
-			if found[i] = *e.last; !r.overdue(e.doc, now) {
-				r.serve(e, now)
+			e.doc.Program = true
+			if found[i] = *e.last; !tx.Overdue(e.doc) {
+				r.serve(tx, e)
 			}
 			continue
 		}
@@ -55,7 +55,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 		}
 		absent = append(absent, i)
 	}
-	r.unlock()
+	tx.Unlock()
 	failures, err := r.findAll(ctx, names, absent, found)
 	if errs = append(errs, failures...); err != nil {
 		return found, append(errs, err)
@@ -110,13 +110,9 @@ func (r *Resolver) findAll(ctx context.Context, names []string, places []int, fo
 
 // searchAll starts a search for the names at the places, which were checked.
 func (r *Resolver) searchAll(names []string, places []int) (*search, error) {
-	need := needHeld
-	if r.ttl == 0 {
-		need = needRead
-	}
-	r.lock()
-	defer r.unlock()
-	if r.closed {
+	tx := r.cache.Lock()
+	defer tx.Unlock()
+	if tx.Closed() {
 		return nil, ErrClosed
 	}
 	targets := make([]*target, len(places))
@@ -126,9 +122,8 @@ func (r *Resolver) searchAll(names []string, places []int) (*search, error) {
 			return nil, err
 		}
 	}
-	s := r.newSearch(targets, need)
-	s.program = true
-	r.spawn(func() { r.run(s) })
+	s := r.newSearch(tx, targets, r.need(), untilTimeout, true)
+	r.cache.Go(func() { r.run(s) })
 	return s, nil
 }
 
@@ -139,12 +134,12 @@ func (r *Resolver) waitOut(ctx context.Context, s *search) bool {
 	if !ok {
 		return false
 	}
-	r.lock()
-	now := r.now()
+	tx := r.cache.Lock()
+	now := tx.Now()
 	until := int64(0)
 	for _, t := range s.targets {
 		if t.secret == nil && passes(t.err) {
-			if at := r.rememberedUntil(t); at > now && (until == 0 || at < until) {
+			if at := t.rememberedUntil(tx); at > now && (until == 0 || at < until) {
 				until = at
 			}
 		}
@@ -152,7 +147,7 @@ func (r *Resolver) waitOut(ctx context.Context, s *search) bool {
 	if until == 0 { // nothing remembers it any more
 		until = now + int64(policy.Memory(1, 0))
 	}
-	r.unlock()
+	tx.Unlock()
 	wait := time.Duration(until - now)
 	if wait >= time.Until(deadline) {
 		return false
@@ -163,25 +158,16 @@ func (r *Resolver) waitOut(ctx context.Context, s *search) bool {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
-	case <-r.ctx.Done():
+	case <-r.cache.Context().Done():
 	}
 	return false
 }
 
 // rememberedUntil returns until when the failure of a target is remembered; 0:
 // it is not.
-func (r *Resolver) rememberedUntil(t *target) (until int64) {
-	if t.at >= len(t.sites) {
-		return 0
-	}
-	exact, parent := t.tries(t.sites[t.at])
-	for _, at := range []*try{exact, parent} {
-		if at == nil {
-			continue
-		}
-		if d := at.site.folder.docs[at.path]; d != nil && d.trouble != nil && d.trouble.err != nil && passes(d.trouble.err) {
-			until = max(until, d.trouble.until)
-		}
+func (t *target) rememberedUntil(tx cache.Tx) (until int64) {
+	for at := range t.lookedAt {
+		until = max(until, tx.RememberedUntil(at.doc))
 	}
 	return until
 }
@@ -189,20 +175,19 @@ func (r *Resolver) rememberedUntil(t *target) (until int64) {
 // level gives names of one document as of one version, those that were held
 // before the others were read included, and reads what is no longer held.
 func (r *Resolver) level(ctx context.Context, names []string, held []int, found []Secret) (errs []error) {
-	r.lock()
+	tx := r.cache.Lock()
 	for i, name := range names {
 		if e := r.names.find(name); e != nil && e.doc != nil && !found[i].IsZero() {
 			found[i] = *e.last
 		}
 	}
 	var lost []int
-	now := r.now()
 	for _, i := range held {
-		if e := r.names.find(names[i]); e == nil || e.doc == nil || !e.doc.usable(now) || r.outlived(e, now) {
+		if e := r.names.find(names[i]); e == nil || e.doc == nil || !tx.Servable(e.doc) || r.outlived(tx, e) {
 			lost = append(lost, i)
 		}
 	}
-	r.unlock()
+	tx.Unlock()
 	for _, i := range lost {
 		var err error
 		if found[i], err = r.Get(ctx, names[i]); err != nil {
@@ -215,41 +200,31 @@ func (r *Resolver) level(ctx context.Context, names []string, held []int, found 
 // freshen reads those of the names that are held past their TTL with nobody to
 // see to it, and waits for that as Get does, once for all.
 func (r *Resolver) freshen(ctx context.Context, names []string) {
-	var readings []*reading
 	var waits []<-chan struct{}
-	r.lock()
-	if r.closed {
-		r.unlock()
+	tx := r.cache.Lock()
+	if tx.Closed() {
+		tx.Unlock()
 		return
 	}
-	now := r.now()
-	until := now + softWait
+	var docs []*cache.Doc
 	for _, name := range names {
-		e := r.names.find(name)
-		if e == nil || e.doc == nil {
-			continue
-		}
-		for _, d := range [...]*document{e.doc, e.part.site.referrer} {
-			if d == nil || !d.usable(now) {
-				continue
-			}
-			if d.flight == nil && r.overdue(d, now) {
-				var rd *reading
-				readings, rd = readingOf(readings, d)
-				r.gatherNeglected(rd, d, now)
-			}
-			r.tend(d, now)
-			if d.holdsUp(now) {
-				waits = append(waits, d.flight.done)
+		if e := r.names.find(name); e != nil && e.doc != nil {
+			docs = append(docs, e.doc)
+			if from := e.part.site.referrer; from != nil {
+				docs = append(docs, from)
 			}
 		}
 	}
-	for _, rd := range readings {
-		r.launchReading(rd)
+	tx.Freshen(docs...)
+	until := tx.Now() + int64(cache.SoftWait)
+	for _, d := range docs {
+		if done, _ := tx.Held(d); done != nil && tx.Servable(d) {
+			waits = append(waits, done)
+		}
 	}
-	r.unlock()
+	tx.Unlock()
 	for _, done := range waits {
-		if !waitUntil(ctx, done, time.Duration(until-r.now())) {
+		if !cache.Await(ctx, done, time.Duration(until-r.cache.Now())) {
 			return
 		}
 	}

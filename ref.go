@@ -162,7 +162,7 @@ func (r *Ref) parseOptions(query string) (wrong string) {
 			what = " is given twice"
 		case what != "":
 			what = ": " + what
-		case contains(credentialOptions, strings.Map(bareOption, k)):
+		case slices.Contains(credentialOptions, strings.Map(bareOption, k)):
 			what = " is a credential, which no URI may hold; set it in the environment or a file"
 		case credentialInOption(raw, v):
 			what = " holds what looks like user:password@ in a URL; credentials belong into the environment or a file"

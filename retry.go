@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-secrets/secrets/internal/cache"
 	"github.com/go-secrets/secrets/internal/policy"
 	"github.com/go-secrets/secrets/internal/turns"
 )
@@ -18,18 +19,15 @@ import (
 // Get waits for the first of these reads for at most a second. If a newer
 // version is held, or s came from elsewhere, nothing happens.
 func (r *Resolver) Invalidate(s Secret) {
-	r.lock()
-	defer r.unlock()
-	d := r.rejectable(s)
+	tx := r.cache.Lock()
+	defer tx.Unlock()
+	d := r.rejectable(tx, s)
 	if d == nil {
 		return
 	}
-	news := d.ledger().Reject(d.value.version)
-	r.rejected(d, news, nil)
-	if d.flight != nil {
-		d.flight.hold = r.now() + softWait
-		d.unpublish()
-	}
+	news := tx.NewLedger(d).Reject(tx.Version(d).ID())
+	r.rejected(tx, d, news, nil)
+	tx.Hold(d)
 }
 
 // Retry calls fn with the secret, and again with another version if fn's error
@@ -103,15 +101,15 @@ func (r *Resolver) try(ctx context.Context, s Secret, pass *turns.Pass, rejected
 		return false, err
 	}
 	why := rejectionReason(s, err)
-	r.lock()
-	defer r.unlock()
-	d := r.rejectable(s)
+	tx := r.cache.Lock()
+	defer tx.Unlock()
+	d := r.rejectable(tx, s)
 	if d == nil {
 		pass.Note(err) // and the version may come back
 		return true, err
 	}
-	news := pass.Reject(d.ledger(), err)
-	r.rejected(d, news, why)
+	news := pass.Reject(tx.NewLedger(d), err)
+	r.rejected(tx, d, news, why)
 	return true, err
 }
 
@@ -122,12 +120,12 @@ func (r *Resolver) accepted(s Secret, pass *turns.Pass) {
 		return
 	}
 	snap := s.snapshot()
-	r.lock()
+	tx := r.cache.Lock()
 	var ledger *turns.Ledger
-	if d := r.holder(snap.name); d != nil && snap.from != nil && d.trouble != nil {
-		ledger = d.trouble.ledger
+	if d := r.holder(tx, snap.name); d != nil && snap.from != nil {
+		ledger = tx.Ledger(d)
 	}
-	r.unlock()
+	tx.Unlock()
 	pass.Accept(ledger)
 }
 
@@ -139,16 +137,16 @@ func (r *Resolver) enter(ctx context.Context, s Secret, call *turns.Call) (*turn
 		return turns.Free(call, ""), nil
 	}
 	if call.Consumer == nil && !r.anyRejected.Load() {
-		return turns.Free(call, snap.from.version), nil
+		return turns.Free(call, snap.from.ID()), nil
 	}
 	own, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(r.ctx, func() { cancel(ErrClosed) })()
+	defer context.AfterFunc(r.cache.Context(), func() { cancel(ErrClosed) })()
 	place := ""
-	pass, err := turns.Enter(own, snap.from.version, call, func(waited bool) (turns.Situation, error) {
-		r.lock()
-		defer r.unlock()
-		st, at, err := r.situation(snap, call, waited)
+	pass, err := turns.Enter(own, snap.from.ID(), call, func(waited bool) (turns.Situation, error) {
+		tx := r.cache.Lock()
+		defer tx.Unlock()
+		st, at, err := r.situation(tx, snap, call, waited)
 		place = at
 		return st, err
 	})
@@ -170,18 +168,19 @@ func retryFailed(name, place string, refused *turns.Refused) error {
 
 // situation tells how the document of a secret stands that is to be tried, and
 // has it read for another version while its backend fails.
-func (r *Resolver) situation(snap snapshot, call *turns.Call, waited bool) (st turns.Situation, place string, err error) {
-	if r.closed {
+func (r *Resolver) situation(tx cache.Tx, snap snapshot, call *turns.Call, waited bool) (st turns.Situation, place string, err error) {
+	if tx.Closed() {
 		return st, "", &Error{Op: "retry", Name: snap.name, Err: ErrClosed}
 	}
-	d := r.holder(snap.name)
+	d := r.holder(tx, snap.name)
 	if d == nil { // once rejected it may be gone: Get knows whether there is another
 		return turns.Situation{Superseded: waited}, "", nil
 	}
-	place = d.place()
-	if d.value.version != snap.from.version {
+	place = placeOf(d)
+	held := tx.Version(d).ID()
+	if held != snap.from.ID() {
 		e := r.names.find(snap.name)
-		behind := e != nil && e.doc == d && e.last.Version() == snap.from.version
+		behind := e != nil && e.doc == d && e.last.Version() == snap.from.ID()
 		switch { // behind: its field is gone from the newer version, and Get has no other
 		case behind && call.Last() != nil:
 			return st, place, &Error{Op: "retry", Name: snap.name, Ref: place, Err: fmt.Errorf("%w: the newer version of the document lacks the field: %w", ErrUnauthenticated, call.Last())}
@@ -190,46 +189,33 @@ func (r *Resolver) situation(snap snapshot, call *turns.Call, waited bool) (st t
 		}
 		return turns.Situation{Superseded: true}, place, nil
 	}
-	if waited && !d.usable(r.now()) {
+	if waited && !tx.Servable(d) {
 		return turns.Situation{Superseded: true}, place, nil
 	}
-	if d.trouble == nil || d.trouble.ledger == nil {
+	ledger := tx.Ledger(d)
+	if ledger == nil {
 		return st, place, nil
 	}
-	st.Ledger = d.trouble.ledger
-	at := st.Ledger.RejectedAt(d.value.version)
+	st.Ledger = ledger
+	at := ledger.RejectedAt(held)
 	if at.IsZero() {
 		return st, place, nil
 	}
-	rep := d.replacementOf(d.value.version)
-	rep.asked = r.now()
-	if d.stale() {
-		st.Outage = d.trouble.err
-		r.replace(d, rep)
-	}
-	st.Settled = time.Since(at) >= policy.RotationWindow && !rep.reading
+	outage, looking := tx.Wanted(d)
+	st.Outage = outage
+	st.Settled = time.Since(at) >= policy.RotationWindow && !looking
 	return st, place, nil
-}
-
-// ledger returns what is known of the document's rejected versions, to note
-// another one.
-func (d *document) ledger() *turns.Ledger {
-	t := d.troubles()
-	if t.ledger == nil {
-		t.ledger = turns.NewLedger()
-	}
-	return t.ledger
 }
 
 // rejectable returns the document that s was cut from, if that is the version
 // that it holds.
-func (r *Resolver) rejectable(s Secret) *document {
+func (r *Resolver) rejectable(tx cache.Tx, s Secret) *cache.Doc {
 	snap := s.snapshot()
-	if r.closed || snap.from == nil {
+	if tx.Closed() || snap.from == nil {
 		return nil
 	}
-	d := r.holder(snap.name)
-	if d == nil || !d.value.same(snap.from) {
+	d := r.holder(tx, snap.name)
+	if d == nil || !tx.Version(d).Same(snap.from) {
 		return nil
 	}
 	return d
@@ -237,16 +223,16 @@ func (r *Resolver) rejectable(s Secret) *document {
 
 // holds reports whether the version of s is the one that is held.
 func (r *Resolver) holds(s Secret) bool {
-	r.lock()
-	defer r.unlock()
-	return r.rejectable(s) != nil
+	tx := r.cache.Lock()
+	defer tx.Unlock()
+	return r.rejectable(tx, s) != nil
 }
 
 // holder returns the document that a Secret of that name was cut from, if it
 // is held.
-func (r *Resolver) holder(name string) *document {
+func (r *Resolver) holder(tx cache.Tx, name string) *cache.Doc {
 	for {
-		if e := r.names.find(name); e != nil && e.doc != nil && e.doc.value != nil {
+		if e := r.names.find(name); e != nil && e.doc != nil && tx.Version(e.doc) != nil {
 			return e.doc
 		}
 		// A Secret that Field returned has the name of the whole before its #.
@@ -261,18 +247,14 @@ func (r *Resolver) holder(name string) *document {
 // rejected has the document read until it has another version than the one
 // that was just rejected, for the given reason, if any. news says that the log
 // and the observer hear of it.
-func (r *Resolver) rejected(d *document, news bool, why error) {
-	now := r.now()
+func (r *Resolver) rejected(tx cache.Tx, d *cache.Doc, news bool, why error) {
 	r.anyRejected.Store(true)
 	if news {
-		e := d.event(EventRejected, now)
+		e := r.eventOf(tx, EventRejected, d)
 		e.Err = why
-		r.tell(e)
+		r.told.add(e)
 	}
-	rep := d.replacementOf(d.value.version)
-	rep.asked = now
-	r.replace(d, rep)
-	d.trouble.ledger.Notify()
+	tx.Replace(d)
 }
 
 // errQuotes stands in the log for a rejection that quotes the secret.
@@ -293,7 +275,7 @@ func rejectionReason(s Secret, err error) error {
 	if snap.from == nil || snap.field {
 		return errors.New(text)
 	}
-	fields, _ := snap.from.fields() // none where it is no object
+	fields, _ := fieldsOf(snap.from) // none where it is no object
 	for key := range fields {
 		if value, err := fields.member(key); err == nil && quotes(value) && !slices.Contains(plainKeys, key) {
 			return errQuotes

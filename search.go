@@ -4,35 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+	"strings"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/cache"
 )
 
 // A search finds out where names live, reading what it needs to know. One
-// search serves everybody who asks for its name; it outlives them.
+// search serves everybody who asks for its name; it outlives them. Get when it
+// must think, Refresh, Preload and Load are searches.
 type search struct {
 	targets []*target
 	done    chan struct{}
-	start   int64 // the last read that was settled before it
-	need    freshness
-	eager   bool // several names: their tries go together
-	program bool // the program asks by itself; a Get's name may be input
+	query   cache.Query
+	eager   bool // several names: their places are read together
 
-	// Guarded by Resolver.mu.
-	tries   effort
+	// Guarded by the lock.
+	effort  effort
 	waiters int
-	gone    chan struct{} // closed when nobody waits any more
-	waits   []*flight     // for which it waits itself
+	waiter  *cache.Waiter
 }
-
-// A freshness says what a search may take for known.
-type freshness uint8
-
-const (
-	needHeld  freshness = iota // what is held or remembered
-	needRead                   // what was read since its start, or is leased: a TTL of zero
-	needFresh                  // what was read since its start
-)
 
 // An effort says how often what was never held is tried while it fails.
 type effort bool
@@ -42,146 +33,176 @@ const (
 	once         effort = false // for who looks again by themselves, or has something meanwhile
 )
 
-// look tells what is known of a document: its version, why it has none, or
-// (known is false) that it must be read.
-func (s *search) look(d *document, now int64) (v *version, err error, known bool) {
-	if d.usable(now) && !d.gone() && (s.need == needHeld || d.value.mono > s.start || s.need == needRead && d.leased()) {
-		return d.value, nil, true
+// A target is one name of a search. Its outcome is set when the search is done.
+type target struct {
+	name, path, field string
+	sites             []*site
+	candidates        []candidate // of the sites, as far as they were looked at
+	pinned            []*cache.Doc
+	settled           bool // there is nothing more to ask
+
+	entry  *entry // where it was attached
+	isNew  bool   // it was held nowhere before
+	secret *Secret
+	err    error
+}
+
+// newTarget checks a name and finds the sites where it is looked for.
+func (r *Resolver) newTarget(name string) (*target, error) {
+	path, field, err := splitName(name)
+	if err != nil {
+		return nil, err
 	}
-	if t := d.trouble; t != nil && t.err != nil {
-		switch {
-		case t.at > s.start:
-			return nil, t.err, true
-		case s.program && !d.program && errors.Is(t.err, ErrInvalid): // who asks may make a difference
-		case s.need == needHeld && now < t.until && d.flight == nil:
-			return nil, &remembered{err: t.err, age: time.Duration(now - t.at)}, true
+	t := &target{name: name, path: path, field: field}
+	if err := r.route(t); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// route sets the sites of a target: its reference, or else the chain.
+func (r *Resolver) route(t *target) error {
+	reference := func(s *site) error {
+		if s.all.field != "" && t.field != "" {
+			return invalid("%s is a reference that names a field already", quote(t.path))
+		}
+		t.sites = []*site{s}
+		return nil
+	}
+	if len(r.references) == 0 {
+		t.sites = r.sites
+		return nil
+	}
+	if s, ok := r.references[t.path]; ok {
+		return reference(s)
+	}
+	for end := strings.LastIndexByte(t.path, '/'); end >= 0; end = strings.LastIndexByte(t.path[:end], '/') {
+		if s, ok := r.references[t.path[:end+1]]; ok {
+			t.path, t.sites = t.path[end+1:], []*site{s}
+			return nil
 		}
 	}
-	return nil, nil, false
+	if parent, last, ok := parentOf(t.path); ok && t.field == "" {
+		if s, ok := r.references[parent]; ok && s.all.field == "" {
+			t.path, t.field = parent, last
+			return reference(s)
+		}
+	}
+	t.sites = r.sites
+	return nil
+}
+
+// candidate returns where the i-th site may have the name.
+func (t *target) candidate(i int) candidate {
+	for len(t.candidates) <= i {
+		t.candidates = append(t.candidates, t.sites[len(t.candidates)].candidates(t.path, t.field))
+	}
+	return t.candidates[i]
+}
+
+// follow goes on at the place that a value of the target's site refers to, and
+// nowhere else.
+func (t *target) follow(l location) {
+	if l.found {
+		t.field = ""
+	}
+	t.sites, t.candidates = []*site{l.elsewhere}, nil
+}
+
+// lookedAt yields the documents of the site that was looked at last, the parent
+// first.
+func (t *target) lookedAt(yield func(*place) bool) {
+	for i := len(t.candidates) - 1; i >= 0; i-- {
+		c := t.candidates[i]
+		if c.parent != nil && c.parent.doc != nil && !yield(c.parent) {
+			return
+		}
+		if c.exact != nil && c.exact.doc != nil && !yield(c.exact) {
+			return
+		}
+	}
+}
+
+// A view is what a search goes by to locate a target.
+type view struct {
+	r  *Resolver
+	tx cache.Tx
+	s  *search
+	t  *target
+}
+
+// look returns the document at a place, which is kept until the search ends.
+func (v view) look(at *place) *cache.Doc {
+	if at.doc == nil {
+		at.doc = v.tx.Doc(at.site.folder.space, at.path, at.site.ttl)
+		at.doc.Asked = at.doc.Asked || !at.parent
+		at.doc.Wants |= at.wants()
+		v.tx.Pin(at.doc, 1)
+		v.t.pinned = append(v.t.pinned, at.doc)
+	}
+	return at.doc
+}
+
+func (v view) known(at *place) (*cache.Version, error, bool) {
+	known, ok := v.tx.Known(v.look(at), v.s.query)
+	if ok && known.Err != nil && known.Age > 0 {
+		return nil, &remembered{err: known.Err, age: known.Age}, true
+	}
+	return known.Version, known.Err, ok
+}
+
+func (v view) isHome(at *place) bool {
+	e := v.r.names.find(v.t.name)
+	return e != nil && e.doc == at.doc
+}
+
+func (v view) takes(at *place, text string) error {
+	e := v.r.names.find(v.t.name)
+	if e == nil || e.doc == nil || e.doc == at.doc || !v.tx.Servable(e.doc) {
+		return nil
+	}
+	return e.checkEmpty(text)
+}
+
+func (v view) leads(at *place, ref *Ref) (*site, error) {
+	s, err := v.r.siteOfValue(v.tx, ref, at.site.follow)
+	if err == nil {
+		s.follow = followNone // one step, so that no circle can be made
+		s.referrer = at.doc
+	}
+	return s, err
 }
 
 // step goes on with a target as far as what is known allows. It returns the
-// documents that must be read before it can go further; none: the target is
-// settled. It is called with the lock held.
-func (r *Resolver) step(s *search, t *target, now int64) (need []*document) {
-	if !t.settled {
-		need = r.ask(s, t, now)
-		t.settled = len(need) == 0
-	}
-	return need
-}
-
-// ask is step for a target that is not settled.
-func (r *Resolver) ask(s *search, t *target, now int64) (need []*document) {
-	if len(t.sites) == 0 {
-		t.err = notFound("no provider is configured, and the name is no reference")
-	}
-	for ; t.at < len(t.sites); t.at++ {
-		site := t.sites[t.at]
-		exact, parent := t.tries(site)
-		if exact != nil && t.exactErr == nil {
-			d := r.document(exact)
-			v, err, known := s.look(d, now)
-			if !known {
-				need = append(t.need[:0], d)
-				if s.eager && parent != nil {
-					up := r.document(parent)
-					if _, _, known := s.look(up, now); !known {
-						need = append(need, up)
-					}
-				}
-				return need
-			}
-			if err == nil {
-				var elsewhere bool
-				if elsewhere, err = r.arrive(t, exact, d, v); elsewhere {
-					return r.ask(s, t, now)
-				}
-				if err == nil {
-					return nil
-				}
-			}
-			t.exactErr = exact.fail(err)
-			if parent == nil || !r.searchesOn(t, d, err) {
-				if t.err = t.exactErr; r.goesOn(t) {
-					continue
-				}
-				return nil
-			}
-		}
-		d := r.document(parent)
-		v, err, known := s.look(d, now)
-		if !known {
-			return append(t.need[:0], d)
-		}
-		if err == nil {
-			var elsewhere bool
-			if elsewhere, err = r.arrive(t, parent, d, v); elsewhere {
-				return r.ask(s, t, now)
-			}
-			if err == nil {
-				return nil
-			}
-		}
-		if t.err = both(t.exactErr, parent.fail(err)); !r.goesOn(t) {
-			return nil
+// places that must be read before it can go further; none: the target is
+// settled.
+func (r *Resolver) step(tx cache.Tx, s *search, t *target) []*place {
+	for !t.settled {
+		l := locate(len(t.sites), t.candidate, t.field, s.eager, view{r, tx, s, t})
+		switch {
+		case l.read != nil:
+			return l.read
+		case l.err != nil:
+			t.err, t.settled = l.err, true
+		case l.elsewhere != nil:
+			t.follow(l)
+		default:
+			t.entry, t.isNew = r.attach(tx, t.name, l.at, l.version, l.text)
+			t.secret, t.settled = t.entry.last, true
 		}
 	}
 	return nil
 }
 
-// arrive attaches a target to a document that has it, unless what it says
-// there is that the secret is elsewhere.
-func (r *Resolver) arrive(t *target, at *try, d *document, v *version) (elsewhere bool, err error) {
-	if elsewhere, err = r.redirect(t, at, v); elsewhere || err != nil {
-		if elsewhere {
-			t.sites[0].referrer = d
-		}
-		return elsewhere, err
-	}
-	return false, r.attach(t, at, d, v)
-}
-
-// goesOn reports whether a target's failure lets the next member be asked, and
-// has the error tell of all of them.
-func (r *Resolver) goesOn(t *target) bool {
-	if !errors.Is(t.err, ErrNotFound) {
-		return false
-	}
-	t.exactErr = nil
-	t.tried = append(t.tried, t.err)
-	if len(t.tried) > 1 {
-		t.err = &searchError{tried: t.tried, deciding: t.err}
-	}
-	return true
-}
-
-// searchesOn reports whether a failed try of the exact document d lets the
-// parent be asked.
-func (r *Resolver) searchesOn(t *target, d *document, err error) bool {
-	if errors.Is(err, ErrNotFound) {
-		return true
-	}
-	if errors.Is(err, ErrPermission) {
-		e := r.names.find(t.name)
-		return e == nil || e.doc != d // a name that is held there is not searched for elsewhere on that
-	}
-	var name interface{ Unspellable() bool }
-	return errors.Is(err, ErrInvalid) && errors.As(err, &name) && name.Unspellable()
-}
-
-// joinSearch returns the search for a name, started if there is none. It is
-// called with the lock held, and the caller counts as waiting. program: no Get
-// asks, but the program by itself.
-func (r *Resolver) joinSearch(name string, need freshness, tries effort, program bool) (*search, error) {
-	if s, ok := r.searches[name]; ok && s.need >= need {
+// joinSearch returns the search for a name, started if there is none. The
+// caller counts as waiting. program: no Get asks, but the program by itself.
+func (r *Resolver) joinSearch(tx cache.Tx, name string, need cache.Need, effort effort, program bool) (*search, error) {
+	if s, ok := r.searches[name]; ok && s.query.Need >= need {
 		s.waiters++
-		s.program = s.program || program
-		if tries == untilTimeout && s.tries == once {
-			s.tries = untilTimeout
-			for _, f := range s.waits {
-				f.wanted++
-			}
+		s.query.Program = s.query.Program || program
+		if effort == untilTimeout && s.effort == once {
+			s.effort = untilTimeout
+			tx.Retry(s.waiter)
 		}
 		return s, nil
 	}
@@ -189,208 +210,129 @@ func (r *Resolver) joinSearch(name string, need freshness, tries effort, program
 	if err != nil {
 		return nil, err
 	}
-	s := r.newSearch([]*target{t}, need)
-	s.tries, s.program = tries, program
+	s := r.newSearch(tx, []*target{t}, need, effort, program)
 	r.searches[name] = s
 	// What is known already costs no goroutine.
-	if need := r.step(s, t, r.now()); len(need) == 0 {
-		r.finish(s)
+	if len(r.step(tx, s, t)) == 0 {
+		r.finish(tx, s)
 		return s, nil
 	}
-	r.spawnReader(func() { r.run(s) })
+	r.cache.GoRead(func() { r.run(s) })
 	return s, nil
 }
 
-func (r *Resolver) newSearch(targets []*target, need freshness) *search {
-	eager := len(targets) > 1
-	if eager {
-		r.sought += len(targets)
+func (r *Resolver) newSearch(tx cache.Tx, targets []*target, need cache.Need, effort effort, program bool) *search {
+	s := &search{
+		targets: targets, done: make(chan struct{}), eager: len(targets) > 1,
+		query:  cache.Query{Need: need, Since: tx.LastRead(), Began: tx.Now(), Program: program},
+		effort: effort, waiters: 1, waiter: cache.NewWaiter(bool(effort)),
 	}
-	return &search{
-		targets: targets, start: r.lastRead, need: need, eager: eager,
-		done: make(chan struct{}), gone: make(chan struct{}), tries: untilTimeout, waiters: 1,
+	if s.eager {
+		tx.Searching(len(targets))
 	}
+	return s
 }
 
 // run carries a search through.
 func (r *Resolver) run(s *search) {
+	instead := func() { r.run(s) }
+	closed := func(tx cache.Tx) { r.finish(tx, s) }
 	for abandoned := false; ; {
-		var readings []*reading
-		others := false
-		r.lock()
-		s.looked()
-		now := r.now()
-		for _, t := range s.targets {
-			if r.closed || abandoned && s.deserted() {
-				break
-			}
-			for _, d := range r.step(s, t, now) {
-				d.program = d.program || s.program
-				f, first := r.claim(d)
-				s.expect(f)
-				f.fielded = f.fielded || t.takesField(d.path)
-				if first { // or another reads it, or this search for several names
-					var rd *reading
-					readings, rd = readingOf(readings, d)
-					rd.flights = append(rd.flights, f)
-				} else {
-					others = true
-				}
-			}
+		tx := r.cache.Lock()
+		tx.Look(s.waiter)
+		if !tx.Closed() && !(abandoned && s.waiter.Deserted()) {
+			r.stepAll(tx, s)
 		}
-		waits := s.waits
-		if len(waits) == 0 {
-			r.finish(s)
-			r.unlock()
+		if !tx.Waits(s.waiter) {
+			r.finish(tx, s)
+			tx.Unlock()
 			return
 		}
-		r.unlock()
-
-		if len(readings) == 1 && !others {
-			if !r.readInline(s, readings[0]) {
-				return // another goroutine goes on with the search
-			}
-		} else {
-			for _, rd := range readings {
-				r.spawn(func() { r.read(rd, s.gone) })
-			}
-		}
-		abandoned = false
-		for _, f := range waits {
-			select {
-			case <-f.done:
-				abandoned = abandoned || f.abandoned
-			case <-r.ctx.Done():
-			}
+		tx.Unlock()
+		var goOn bool
+		if abandoned, goOn = r.cache.Wait(s.waiter, instead, closed); !goOn {
+			return
 		}
 	}
 }
 
-// expect has a search wait for a flight, once, and keep its document until it
-// has looked at what came of it: others who have may let go of that before.
-func (s *search) expect(f *flight) {
-	if f.waiter == s {
-		return
-	}
-	f.waiter = s
-	s.waits = append(s.waits, f)
-	if s.wants() {
-		f.wanted++
-	}
-	if f.doc.sought < math.MaxUint16 {
-		f.doc.sought++
-	}
-}
-
-// looked ends that.
-func (s *search) looked() {
-	wants := s.wants()
-	for _, f := range s.waits {
-		if wants {
-			f.wanted--
-		}
-		if f.doc.sought < math.MaxUint16 {
-			f.doc.sought--
-		}
-	}
-	s.waits = nil
-}
-
-// leave has what the search waits for know that nobody waits for the search.
-func (s *search) leave() {
-	if !s.wants() {
-		return
-	}
-	for _, f := range s.waits {
-		if f.wanted--; f.wanted == 0 && f.deserted != nil {
-			select {
-			case f.deserted <- struct{}{}:
-			default: // one is there
-			}
+// stepAll goes on with every target, and claims what must be read.
+func (r *Resolver) stepAll(tx cache.Tx, s *search) {
+	for _, t := range s.targets {
+		for _, at := range r.step(tx, s, t) {
+			at.doc.Program = at.doc.Program || s.query.Program
+			tx.Claim(s.waiter, at.doc)
 		}
 	}
 }
 
-// readInline reads what a search needs on the goroutine of the search, which is
-// the usual case. If the provider is deaf to its context, another goroutine
-// goes on with the search, and readInline, when it returns at last, reports
-// false.
-func (r *Resolver) readInline(s *search, rd *reading) bool {
-	returned, overdue := false, false // guarded by the lock; at most one is set
-	rd.overdue = func() {
-		r.lock()
-		defer r.unlock()
-		switch {
-		case returned || overdue:
-		case r.closed:
-			overdue = true
-			r.finish(s)
-		default:
-			overdue = true
-			r.spawn(func() { r.run(s) })
-		}
-	}
-	r.read(rd, s.gone)
-	r.lock()
-	returned = !overdue
-	r.unlock()
-	return returned
-}
-
-// wants reports whether somebody waits for the search who has what fails tried
-// again.
-func (s *search) wants() bool { return s.tries == untilTimeout && !s.deserted() }
-
-// deserted reports whether nobody waits for the search any more.
-func (s *search) deserted() bool {
-	select {
-	case <-s.gone:
-		return true
-	default:
-		return false
-	}
-}
-
-// readingOf returns the reading that takes what is of the same provider as d,
-// added if there is none.
-func readingOf(readings []*reading, d *document) ([]*reading, *reading) {
-	for _, rd := range readings {
-		if rd.provider == d.folder.provider {
-			return readings, rd
-		}
-	}
-	rd := &reading{provider: d.folder.provider, searched: true}
-	return append(readings, rd), rd
-}
-
-// finish tells those who wait what came of a search. It is called with the
-// lock held.
-func (r *Resolver) finish(s *search) {
+// finish gives those who wait what came of a search.
+func (r *Resolver) finish(tx cache.Tx, s *search) {
 	if s.eager {
-		r.sought -= len(s.targets)
+		tx.Searching(-len(s.targets))
 	}
 	for _, t := range s.targets {
 		if r.searches[t.name] == s {
 			delete(r.searches, t.name)
 		}
+		for _, d := range t.pinned {
+			tx.Pin(d, -1)
+		}
 		switch {
 		case t.secret != nil:
-			r.keep(t)
-		case r.closed:
+			r.keep(tx, t)
+		case tx.Closed():
 			t.err = ErrClosed
 		case t.err == nil:
 			t.err = fmt.Errorf("%w: %w", ErrUnavailable, errAbandoned)
 		case errors.Is(t.err, ErrNotFound):
-			r.lose(t.name, s.start)
-			if s.tries == untilTimeout { // somebody asks
-				r.stillGone(t.name, t.err)
+			r.forget(tx, t.name, s.query.Since)
+			if s.effort == untilTimeout { // somebody asks
+				r.stillGone(tx, t.name, t.err)
 			}
 		}
-		if r.ttl == 0 || r.held+r.named > r.maxEntries {
-			r.dropNameless(t)
+		if r.ttl == 0 || tx.Full() {
+			for _, d := range t.pinned {
+				tx.ReleaseNameless(d)
+			}
 		}
 	}
 	close(s.done)
+}
+
+// errAbandoned settles a read that never started, those who wanted it having
+// gone. It is remembered nowhere.
+var errAbandoned = errors.New("abandoned")
+
+// keep decides whether a name that was just found is held from now on. One that
+// was held before is.
+func (r *Resolver) keep(tx cache.Tx, t *target) {
+	if e := t.entry; !e.dead && e.doc != nil && !r.mayKeep(tx, e) && (t.isNew || !tx.Kept(e.doc)) {
+		r.dropEntry(tx, e)
+	}
+}
+
+// forget takes note that a search which began at start has found a name nowhere,
+// unless another has found it since.
+func (r *Resolver) forget(tx cache.Tx, name string, start int64) {
+	e := r.names.find(name)
+	if e == nil {
+		return
+	}
+	d := e.doc
+	if d != nil && !tx.Gone(d) && e.from().Read() > start {
+		return
+	}
+	if d != nil {
+		event := r.eventOf(tx, EventDeleted, d)
+		event.Names = []string{name}
+		r.told.add(event)
+		r.noteDeletion(tx, name, d)
+	}
+	r.dropEntry(tx, e)
+	if d != nil {
+		r.notify(e) // once, so that those who look again do not wake themselves; and when Get no longer finds it
+	}
 }
 
 // await waits for a search on behalf of one caller. It returns nil once the
@@ -402,23 +344,22 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 		select {
 		case <-s.done:
 		case <-ctx.Done():
-		case <-r.ctx.Done():
+		case <-r.cache.Context().Done():
 		}
 	}
-	r.lock()
-	defer r.unlock()
+	tx := r.cache.Lock()
+	defer tx.Unlock()
 	s.waiters--
 	select {
 	case <-s.done:
 		return nil
 	default:
 	}
-	err := r.gaveUp(ctx, s.targets)
+	err := r.gaveUp(tx, ctx, s.targets)
 	if s.waiters == 0 {
 		// What it reads it goes on reading; whoever asks next starts a search
-		// of their own, and finds the flights of this one.
-		s.leave()
-		close(s.gone)
+		// of their own, and joins the reads of this one.
+		tx.Leave(s.waiter)
 		for _, t := range s.targets {
 			if r.searches[t.name] == s {
 				delete(r.searches, t.name)
@@ -428,8 +369,91 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 	return err
 }
 
+// gaveUp returns why a caller whose context ended has no value: the backend's
+// last word, if there was one, goes before the bare deadline.
+func (r *Resolver) gaveUp(tx cache.Tx, ctx context.Context, targets []*target) error {
+	if tx.Closed() {
+		return ErrClosed
+	}
+	for _, t := range targets {
+		for at := range t.lookedAt {
+			read, ok := tx.Reading(at.doc)
+			switch {
+			case !ok:
+			case read.Last != nil:
+				return fmt.Errorf("%w; %w before it answered again", at.fail(read.Last), ctx.Err())
+			default:
+				return at.fail(fmt.Errorf("no answer after %v: %w", read.Since.Round(time.Millisecond), ctx.Err()))
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// result waits for a search and returns what it found.
+func (r *Resolver) result(ctx context.Context, op string, s *search) (Secret, error) {
+	t := s.targets[0]
+	err := r.await(ctx, s)
+	switch {
+	case err != nil:
+		return Secret{}, &Error{Op: op, Name: t.name, Err: err}
+	case t.secret == nil:
+		return Secret{}, &Error{Op: op, Name: t.name, Err: r.hinted(t.err)}
+	default:
+		return *t.secret, nil
+	}
+}
+
+// hinted adds to a missing name what the default resolver has to say.
+func (r *Resolver) hinted(err error) error {
+	if r.hint != "" && errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w (%s)", err, r.hint)
+	}
+	return err
+}
+
 // relocate searches for a name that is gone from its document, or may have
-// moved. It is called with the lock held.
-func (r *Resolver) relocate(e *entry) {
-	_, _ = r.joinSearch(e.name, needHeld, once, false) // the name is one that was found before
+// moved.
+func (r *Resolver) relocate(tx cache.Tx, e *entry) {
+	_, _ = r.joinSearch(tx, e.name, cache.NeedHeld, once, false) // the name is one that was found before
+}
+
+// A deletion is a name that was in use and is gone. It is told for as long as
+// somebody asks for the name.
+type deletion struct {
+	scheme, place string // where it lived
+	asked         int64  // when somebody last asked
+	idle          int64  // after which time without that it is forgotten
+	err           error  // what was last said of it
+}
+
+// noteDeletion takes note that a name, which lived in d, is gone, if it was in
+// use.
+func (r *Resolver) noteDeletion(tx cache.Tx, name string, d *cache.Doc) {
+	if !tx.Used(d) || len(r.deleted) >= r.cache.MostMissing() {
+		return
+	}
+	r.deleted[name] = &deletion{
+		scheme: schemeOf(d), place: placeOf(d), asked: tx.Now(), idle: tx.IdleAfter(d),
+		err: notFound("it was held and in use, and has been deleted"),
+	}
+}
+
+// stillGone takes note that somebody asked for a name and that it is not there.
+func (r *Resolver) stillGone(tx cache.Tx, name string, err error) {
+	if g := r.deleted[name]; g != nil && errors.Is(err, ErrNotFound) {
+		g.asked = tx.Now()
+	}
+}
+
+// deletions forgets the deletions that nobody asks for any more, and calls f
+// for the others.
+func (r *Resolver) deletions(now int64, f func(name string, g *deletion)) {
+	for name, g := range r.deleted {
+		if now-g.asked >= g.idle {
+			delete(r.deleted, name)
+			continue
+		}
+		f(name, g)
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/cache"
 )
 
 // A Secret is one version of one secret. Its value comes out through
@@ -30,9 +32,9 @@ type Secret struct {
 type snapshot struct {
 	name  string
 	value string
-	from  *version // the version of the document that it was cut from; nil: of no document
-	prev  Secret   // the last different bytes of this name, without any before them; zero: none
-	field bool     // cut out of the document: its fields are those of value, not of the document
+	from  *cache.Version // the version of the document that it was cut from; nil: of no document
+	prev  Secret         // the last different bytes of this name, without any before them; zero: none
+	field bool           // cut out of the document: its fields are those of value, not of the document
 }
 
 const redacted = "[REDACTED]"
@@ -40,12 +42,11 @@ const redacted = "[REDACTED]"
 // secret returns the Secret that opens s.
 func (s snapshot) secret() Secret { return Secret{open: func() snapshot { return s }} }
 
-// setWhole makes the Secret of a name that is all of a version and has replaced
-// nothing, as most are that are held. Its func holds only what the rest follows
-// from: a fifth of the memory.
-func (v *version) setWhole(name *string) {
-	v.name = name
-	v.whole = Secret{open: func() snapshot { return snapshot{name: *v.name, value: v.data(), from: v} }}
+// wholeSecret returns the Secret of a name that is all of a version and has
+// replaced nothing, as most are that are held. Its func holds only what the rest
+// follows from: a fifth of the memory.
+func wholeSecret(v *cache.Version, name *string) Secret {
+	return Secret{open: func() snapshot { return snapshot{name: *name, value: v.Data(), from: v} }}
 }
 
 // snapshot returns what s holds; the zero Secret holds the zero snapshot.
@@ -92,7 +93,7 @@ func (s Secret) Field(key string) (Secret, error) {
 // lookup finds a field as a reference to the document would.
 func (s snapshot) lookup(key string) (string, error) {
 	if s.from != nil && !s.field {
-		return s.from.field(key)
+		return fieldOf(s.from, key)
 	}
 	o, err := parseObject(s.value)
 	if err != nil {
@@ -120,7 +121,7 @@ func (s Secret) Name() string { return s.snapshot().name }
 // tells nothing about the value, and is compared for equality only.
 func (s Secret) Version() string {
 	if v := s.snapshot().from; v != nil {
-		return v.version
+		return v.ID()
 	}
 	return ""
 }
@@ -129,7 +130,7 @@ func (s Secret) Version() string {
 // for a Secret that came from none.
 func (s Secret) FetchedAt() time.Time {
 	if v := s.snapshot().from; v != nil {
-		return time.Unix(0, v.wall)
+		return v.FetchedAt()
 	}
 	return time.Time{}
 }
@@ -137,9 +138,7 @@ func (s Secret) FetchedAt() time.Time {
 // ExpiresAt returns when the lease or certificate ends; zero: never.
 func (s Secret) ExpiresAt() time.Time {
 	if v := s.snapshot().from; v != nil {
-		if x := v.extra(); x != nil {
-			return x.Expires
-		}
+		return v.Expires()
 	}
 	return time.Time{}
 }

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/cache"
 )
 
 // A Resolver finds secrets by name, holds them, and keeps them fresh. Open or
@@ -25,44 +26,23 @@ import (
 type Resolver struct {
 	names nameIndex // first: what Get reads
 	settings
-
-	ctx    context.Context // of every read; ends at Close
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-	reads  chan func()   // to goroutines that wait for the next read
-	wake   chan struct{} // holds a token when the refresher has something to look at
+	cache *cache.Cache
+	told  *teller
 
 	anyRejected atomic.Bool // some version was rejected, some time
 
-	mu             sync.Mutex
+	// Guarded by the cache's lock.
 	providers      []*provider
 	providersByKey map[string]*provider
 	sites          []*site          // the chain
 	references     map[string]*site // by name
 	configured     []*site          // of the chain and the references, not of values
 	searches       map[string]*search
-	expiring       *docHeap
-	missing        *docHeap
-	misses         int64 // documents that were asked for in vain
-	held           int   // documents with a value
-	named          int   // names
-	sweepAfter     int64
-	lastRead       int64 // when a read was last settled; each is later than the one before
-	drift          driftMeter
-	retired        []retired
 	subs           map[*entry][]*subscription // of names that somebody follows
-	watches        map[*document]*watching    // of documents whose provider tells of changes
-	referred       map[*document][]*entry     // the names that a document's value refers elsewhere
-	sought         int                        // names of searches for several, under way
-	events         []*Event                   // that have happened and are still to be told, in order
-	untold         int                        // events that were dropped, there being too many
-	telling        chan struct{}              // closed when all are told; nil: nobody tells
+	referred       map[*cache.Doc][]*entry    // the names that a document's value refers elsewhere
+	lost           []*entry                   // names to search for when all that was read is settled
 	deleted        map[string]*deletion       // names that were in use, and are gone
-	running        bool                       // the refresher runs
-	wakeAt         int64                      // when it looks next
-	tidyAt         int64                      // when it tidies next
-	closed         bool
-	hint           string // added to what a missing name is told
+	hint           string                     // added to what a missing name is told
 }
 
 // Open returns a resolver for a provider URI, or for several that are
@@ -83,10 +63,12 @@ func openURIs(_ context.Context, uris []string, opts []Option) (*Resolver, error
 	if r.err != nil {
 		return nil, r.err
 	}
+	tx := r.cache.Lock()
+	defer tx.Unlock()
 	for i, uri := range uris {
-		s, err := r.openSite(uri)
+		s, err := r.openSite(tx, uri)
 		if err != nil {
-			return nil, &Error{Op: "open", Name: place("provider", i, len(uris)), Err: err}
+			return nil, &Error{Op: "open", Name: numbered("provider", i, len(uris)), Err: err}
 		}
 		r.sites = append(r.sites, s)
 		r.configured = append(r.configured, s)
@@ -94,7 +76,8 @@ func openURIs(_ context.Context, uris []string, opts []Option) (*Resolver, error
 	return r, nil
 }
 
-func place(what string, i, n int) string {
+// numbered tells one of several from the others.
+func numbered(what string, i, n int) string {
 	if n == 1 {
 		return ""
 	}
@@ -102,7 +85,7 @@ func place(what string, i, n int) string {
 }
 
 // openSite checks a provider URI.
-func (r *Resolver) openSite(uri string) (*site, error) {
+func (r *Resolver) openSite(tx cache.Tx, uri string) (*site, error) {
 	ref, err := ParseRef(uri)
 	if err != nil {
 		return nil, errors.Unwrap(err)
@@ -113,7 +96,7 @@ func (r *Resolver) openSite(uri string) (*site, error) {
 	if ref.Field != "" {
 		return nil, invalid("%s:// has a #field; a provider URI is a base for names and has none", ref.Scheme)
 	}
-	return r.newSite(&ref, true)
+	return r.newSite(tx, &ref, true)
 }
 
 // New returns a resolver on a provider, which the caller closes after it. The
@@ -128,15 +111,16 @@ func New(p Provider, opts ...Option) *Resolver {
 	if c, ok := p.(*chain); ok {
 		members = c.members()
 	}
+	tx := r.cache.Lock()
+	defer tx.Unlock()
 	for i, m := range members {
-		own := newProvider("", nil, r.maxStale)
+		own := r.newProvider(tx, "", nil, nil)
 		own.opened = func() Provider { return m }
 		s := makeSite()
-		s.folder = own.folder("", nil, false)
+		s.folder = own.folder(tx, "", nil, false)
 		if len(members) > 1 {
 			s.label = fmt.Sprintf("member %d of the chain: ", i+1)
 		}
-		r.providers = append(r.providers, own)
 		r.sites = append(r.sites, s)
 	}
 	return r
@@ -145,26 +129,23 @@ func New(p Provider, opts ...Option) *Resolver {
 func newResolver(opts []Option) *Resolver {
 	r := &Resolver{
 		settings:       defaultSettings(),
-		reads:          make(chan func()),
-		wake:           make(chan struct{}, 1),
 		providersByKey: make(map[string]*provider),
 		references:     make(map[string]*site),
 		searches:       make(map[string]*search),
-		expiring:       newExpiryHeap(),
-		missing:        newMissingHeap(),
 		subs:           make(map[*entry][]*subscription),
-		watches:        make(map[*document]*watching),
-		referred:       make(map[*document][]*entry),
+		referred:       make(map[*cache.Doc][]*entry),
 		deleted:        make(map[string]*deletion),
 	}
 	r.names.clear()
 	for _, o := range opts {
 		o(&r.settings)
 	}
-	r.ctx, r.cancel = context.WithCancel(context.Background())
-	r.drift.jump(r.clock)
+	r.cache = r.newCache()
+	r.told = newTeller(r.cache.Context(), r.cache.Wall, r.observer, r.logger)
+	tx := r.cache.Lock()
+	defer tx.Unlock()
 	for name, uri := range r.settings.references {
-		if err := r.addReference(name, uri); err != nil && r.err == nil {
+		if err := r.addReference(tx, name, uri); err != nil && r.err == nil {
 			r.err = &Error{Op: "reference", Name: brief(name), Err: err}
 		}
 	}
@@ -172,7 +153,7 @@ func newResolver(opts []Option) *Resolver {
 }
 
 // addReference says that a name, or all names below one, live elsewhere.
-func (r *Resolver) addReference(name, uri string) error {
+func (r *Resolver) addReference(tx cache.Tx, name, uri string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
@@ -190,7 +171,7 @@ func (r *Resolver) addReference(name, uri string) error {
 	if below && ref.Field != "" {
 		return invalid("names below %s cannot all be one #field", quote(name))
 	}
-	s, err := r.newSite(&ref, below)
+	s, err := r.newSite(tx, &ref, below)
 	if err != nil {
 		return err
 	}
@@ -210,129 +191,123 @@ func (r *Resolver) addReference(name, uri string) error {
 func (r *Resolver) Get(ctx context.Context, name string) (Secret, error) {
 	if e := (*r.names.read.Load())[name]; e != nil {
 		if s := e.held.Load(); s != nil {
-			if !e.used.Load() {
-				e.used.Store(true)
-			}
+			e.use()
 			return *s, nil
+		}
+		if s := e.lasting.Load(); s != nil && s.Lasts(r.clock) {
+			e.use()
+			return s.secret, nil
 		}
 	}
 	return r.get(ctx, name, untilTimeout, false)
 }
 
-// get is Get when the value is not to be had at once.
-func (r *Resolver) get(ctx context.Context, name string, tries effort, program bool) (Secret, error) {
+// get is Get where it must think: the value is not published.
+func (r *Resolver) get(ctx context.Context, name string, effort effort, program bool) (Secret, error) {
 	if r.err != nil {
 		return Secret{}, r.err
 	}
 	waits := ctx.Err() == nil // a held value is not waited for by a context that is done
 	for searched := false; ; {
-		r.lock()
-		if r.closed {
-			r.unlock()
+		tx := r.cache.Lock()
+		if tx.Closed() {
+			tx.Unlock()
 			return Secret{}, &Error{Op: "get", Name: brief(name), Err: ErrClosed}
 		}
-		r.checkClock()
-		now := r.now()
+		tx.CheckClock()
 		e := r.names.find(name)
-		if e == nil || e.doc == nil || !e.doc.usable(now) || r.outlived(e, now) || e.doc.ttl == 0 && !e.doc.leased() {
-			s, err := r.getSearched(ctx, name, tries, program)
+		if !r.servable(tx, e) {
+			s, err := r.joinSearch(tx, name, r.need(), effort, program)
+			tx.Unlock()
+			secret, err := r.found(ctx, "get", name, s, err)
 			if err != nil || searched || !r.foundOverdue(name) {
-				return s, err
+				return secret, err
 			}
 			searched = true
 			continue
 		}
-		wait, until := r.waitFor(e, now, waits)
+		wait, until := r.waitFor(tx, e, waits)
 		if wait == nil {
-			s := r.serve(e, now)
-			e.doc.program = e.doc.program || program
-			r.unlock()
+			s := r.serve(tx, e)
+			e.doc.Program = e.doc.Program || program
+			tx.Unlock()
 			return s, nil
 		}
-		r.unlock()
-		waits = waitUntil(ctx, wait, time.Duration(until-now))
+		left := time.Duration(until - tx.Now())
+		tx.Unlock()
+		waits = cache.Await(ctx, wait, left)
 	}
 }
 
-// getSearched returns what a search for the name finds. It is called with the
-// lock held, and releases it.
-func (r *Resolver) getSearched(ctx context.Context, name string, tries effort, program bool) (Secret, error) {
-	need := needHeld
+// need returns what a Get may take for known.
+func (r *Resolver) need() cache.Need {
 	if r.ttl == 0 { // only then is a document's own zero
-		need = needRead
+		return cache.NeedRead
 	}
-	s, err := r.joinSearch(name, need, tries, program)
-	r.unlock()
+	return cache.NeedHeld
+}
+
+// found waits for a search that could be started, and returns what it finds.
+func (r *Resolver) found(ctx context.Context, op, name string, s *search, err error) (Secret, error) {
 	if err != nil {
-		return Secret{}, &Error{Op: "get", Name: brief(name), Err: err}
+		return Secret{}, &Error{Op: op, Name: brief(name), Err: err}
 	}
-	return r.result(ctx, "get", s)
+	return r.result(ctx, op, s)
+}
+
+// servable reports whether what is held for a name may be served.
+func (r *Resolver) servable(tx cache.Tx, e *entry) bool {
+	return e != nil && e.doc != nil && tx.Servable(e.doc) && !r.outlived(tx, e) && tx.Kept(e.doc)
+}
+
+// outlived reports whether what is held for a name is too old to be served
+// although its document is fresh: it is not known where the name is now.
+func (r *Resolver) outlived(tx cache.Tx, e *entry) bool {
+	return e.behind(tx) && tx.Now() >= r.cache.End(e.from())
+}
+
+// foundOverdue reports whether what a search has just found is past its TTL: a
+// name that is new on a document held for others.
+func (r *Resolver) foundOverdue(name string) bool {
+	tx := r.cache.Lock()
+	defer tx.Unlock()
+	e := r.names.find(name)
+	return e != nil && e.doc != nil && tx.Overdue(e.doc)
+}
+
+// waitFor returns what Get waits for before it serves a held value, and until
+// when at most; nil: nothing.
+func (r *Resolver) waitFor(tx cache.Tx, e *entry, patient bool) (<-chan struct{}, int64) {
+	d, from := e.doc, e.part.site.referrer
+	tx.Freshen(d)
+	if from != nil {
+		tx.Freshen(from)
+	}
+	if !patient {
+		return nil, 0
+	}
+	s := r.searches[e.name]
+	if from != nil {
+		if done, until := tx.Held(from); done != nil {
+			return done, until
+		}
+		if v := tx.Version(from); s != nil && v != nil && tx.Now() < v.Read()+int64(cache.SoftWait) {
+			return s.done, v.Read() + int64(cache.SoftWait) // it was read just now, and may say something else
+		}
+	}
+	done, until := tx.Held(d)
+	if done != nil && s != nil && tx.Gone(d) {
+		return s.done, until
+	}
+	return done, until
 }
 
 // serve returns the held value of an entry, and has the next Get find it at
 // once.
-func (r *Resolver) serve(e *entry, now int64) Secret {
-	d := e.doc
-	d.lastUsed = now
-	if d.idle { // it is not due, or its backend is being left alone
-		d.idle = false
-		if d.flight == nil {
-			r.enqueue(d)
-		}
-	}
-	r.publish(e)
+func (r *Resolver) serve(tx cache.Tx, e *entry) Secret {
+	tx.Use(e.doc)
+	r.publish(tx, e)
 	return *e.last
-}
-
-// result waits for a search and returns what it found.
-func (r *Resolver) result(ctx context.Context, op string, s *search) (Secret, error) {
-	t := s.targets[0]
-	err := r.await(ctx, s)
-	switch {
-	case err != nil:
-		return Secret{}, &Error{Op: op, Name: t.name, Err: err}
-	case t.secret == nil:
-		return Secret{}, &Error{Op: op, Name: t.name, Err: r.hinted(t.err)}
-	default:
-		return *t.secret, nil
-	}
-}
-
-// hinted adds to a missing name what the default resolver has to say.
-func (r *Resolver) hinted(err error) error {
-	if r.hint != "" && errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("%w (%s)", err, r.hint)
-	}
-	return err
-}
-
-// gaveUp returns why a caller whose context ended has no value: the backend's
-// last word, if there was one, goes before the bare deadline. It is called with
-// the lock held.
-func (r *Resolver) gaveUp(ctx context.Context, targets []*target) error {
-	if r.closed {
-		return ErrClosed
-	}
-	for _, t := range targets {
-		if t.at >= len(t.sites) {
-			continue
-		}
-		exact, parent := t.tries(t.sites[t.at])
-		for _, at := range []*try{parent, exact} {
-			if at == nil {
-				continue
-			}
-			d := at.site.folder.docs[at.path]
-			if d == nil || d.flight == nil {
-				continue
-			}
-			if d.flight.last != nil {
-				return fmt.Errorf("%w; %w before it answered again", at.fail(d.flight.last), ctx.Err())
-			}
-			return at.fail(fmt.Errorf("no answer after %v: %w", time.Duration(r.now()-d.flight.start).Round(time.Millisecond), ctx.Err()))
-		}
-	}
-	return ctx.Err()
 }
 
 // Refresh reads the secret now, whatever is held or remembered, and returns
@@ -342,34 +317,12 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 	if r.err != nil {
 		return Secret{}, r.err
 	}
-	r.lock()
-	if r.closed {
-		r.unlock()
+	tx := r.cache.Lock()
+	if tx.Closed() {
+		tx.Unlock()
 		return Secret{}, &Error{Op: "refresh", Name: brief(name), Err: ErrClosed}
 	}
-	s, err := r.joinSearch(name, needFresh, untilTimeout, false)
-	r.unlock()
-	if err != nil {
-		return Secret{}, &Error{Op: "refresh", Name: brief(name), Err: err}
-	}
-	return r.result(ctx, "refresh", s)
+	s, err := r.joinSearch(tx, name, cache.NeedFresh, untilTimeout, false)
+	tx.Unlock()
+	return r.found(ctx, "refresh", name, s, err)
 }
-
-// now returns the resolver's monotonic time in ns.
-//
-//go:noinline
-func (r *Resolver) now() int64 { return int64(r.clock.mono()) }
-
-// lock takes the lock. It is called in too many places to be worth a copy in each.
-//
-//go:noinline
-func (r *Resolver) lock() { r.mu.Lock() }
-
-// unlock releases the lock.
-func (r *Resolver) unlock() { r.mu.Unlock() }
-
-// spawn starts a goroutine that Close waits for. It is called with the lock
-// held and the resolver open, or by a goroutine that Close waits for.
-//
-//go:noinline
-func (r *Resolver) spawn(f func()) { r.work.Go(f) }

@@ -1,17 +1,16 @@
 package secrets
 
 import (
-	"encoding/base64"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/cache"
 )
 
 // A site is where names are looked for, or where one name is: a provider URI
 // or a reference, checked.
 type site struct {
-	_ notComparable
-
 	folder *folder
 	path   string // of a reference: the whole path
 	all    part   // all of a document; of a reference: its field, if it has one
@@ -25,7 +24,7 @@ type site struct {
 	base64   bool          // ?decode=base64
 	trim     bool          // ?trim=newline
 	follow   follow        // ?references=: whether a value that is a reference stands for what it refers to
-	referrer *document     // whose value says that a name is here; nil: none does
+	referrer *cache.Doc    // whose value says that a name is here; nil: none does
 }
 
 // A folder is the documents of one provider that share a base and document
@@ -34,14 +33,12 @@ type folder struct {
 	provider *provider
 	base     string
 	options  map[string]string
-	text     string               // the options, to tell folders apart
-	whole    bool                 // paths are those of references, not names
-	docs     map[string]*document // by path; guarded by Resolver.mu
+	text     string // the options, to tell folders apart
+	whole    bool   // paths are those of references, not names
+	space    *cache.Space
 }
 
 // ref returns what the provider is asked for a path of the folder.
-//
-//go:noinline
 func (f *folder) ref(path string) Ref {
 	return Ref{Scheme: f.provider.scheme, Base: f.base, Path: path, Options: f.options, name: !f.whole}
 }
@@ -54,7 +51,7 @@ func makeSite() *site {
 }
 
 // newSite checks a provider URI (as a base for names) or a reference.
-func (r *Resolver) newSite(ref *Ref, base bool) (*site, error) {
+func (r *Resolver) newSite(tx cache.Tx, ref *Ref, base bool) (*site, error) {
 	b, err := lookupBackend(ref.Scheme)
 	if err != nil {
 		return nil, err
@@ -63,9 +60,9 @@ func (r *Resolver) newSite(ref *Ref, base bool) (*site, error) {
 	var ofProvider, ofDocument Ref // their options
 	for k, v := range ref.Options {
 		switch {
-		case contains(b.Options, k):
+		case slices.Contains(b.Options, k):
 			ofProvider.set(k, v)
-		case contains(b.DocumentOptions, k):
+		case slices.Contains(b.DocumentOptions, k):
 			ofDocument.set(k, v)
 		default:
 			known, err := s.setOption(k, v)
@@ -80,19 +77,14 @@ func (r *Resolver) newSite(ref *Ref, base bool) (*site, error) {
 	if err := b.check(ref, base, ofProvider.Options, ofDocument.Options); err != nil {
 		return nil, err
 	}
-	p := r.provider(ref.Scheme, ofProvider.Options, b.Open)
+	p := r.provider(tx, ref.Scheme, ofProvider.Options, b.Open)
 	if base {
-		s.folder = p.folder(ref.Join(), ofDocument.Options, false)
+		s.folder = p.folder(tx, ref.Join(), ofDocument.Options, false)
 		return s, nil
 	}
-	s.folder, s.path, s.all.field, s.whole = p.folder("", ofDocument.Options, true), ref.Join(), ref.Field, true
+	s.folder, s.path, s.all.field, s.whole = p.folder(tx, "", ofDocument.Options, true), ref.Join(), ref.Field, true
 	return s, nil
 }
-
-// contains is slices.Contains, once.
-//
-//go:noinline
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
 
 // ownOptions are the resolver's own, which every scheme has.
 var ownOptions = [...]string{"decode", "references", "search", "trim", "ttl"}
@@ -144,60 +136,28 @@ func (s *site) setOption(k, v string) (known bool, err error) {
 	return true, nil
 }
 
-// text applies decode and trim to the bytes of a name.
-func (s *site) text(value string) (string, error) {
-	if s.base64 {
-		compact := strings.Map(dropSpace, value)
-		encoding := base64.StdEncoding
-		if strings.ContainsAny(compact, "-_") {
-			encoding = base64.URLEncoding
-		}
-		if !strings.HasSuffix(compact, "=") {
-			encoding = encoding.WithPadding(base64.NoPadding)
-		}
-		raw, err := encoding.DecodeString(compact)
-		if err != nil {
-			return "", invalid("the value is not base64, which ?decode=base64 says it is")
-		}
-		value = string(raw)
-	}
-	if s.trim {
-		value = strings.TrimSuffix(value, "\n")
-		value = strings.TrimSuffix(value, "\r")
-	}
-	return value, nil
-}
-
-func dropSpace(c rune) rune {
-	if c == ' ' || c == '\t' || c == '\r' || c == '\n' {
-		return -1
-	}
-	return c
-}
-
 // provider returns the provider of a scheme and a set of options, which all
 // bases and references with these share.
-func (r *Resolver) provider(scheme string, options map[string]string, open Opener) *provider {
+func (r *Resolver) provider(tx cache.Tx, scheme string, options map[string]string, open Opener) *provider {
 	key := scheme + (&Ref{Options: options}).optionText()
-	if p, ok := r.providersByKey[key]; ok {
-		return p
+	p, ok := r.providersByKey[key]
+	if !ok {
+		p = r.newProvider(tx, scheme, options, open)
+		r.providersByKey[key] = p
 	}
-	p := newProvider(scheme, options, r.maxStale)
-	p.opener = open
-	r.providersByKey[key] = p
-	r.providers = append(r.providers, p)
 	return p
 }
 
 // folder returns the folder of a base and document options.
-func (p *provider) folder(base string, options map[string]string, whole bool) *folder {
+func (p *provider) folder(tx cache.Tx, base string, options map[string]string, whole bool) *folder {
 	text := (&Ref{Options: options}).optionText()
 	for _, f := range p.folders {
 		if f.base == base && f.whole == whole && f.text == text {
 			return f
 		}
 	}
-	f := &folder{provider: p, base: base, options: options, text: text, whole: whole, docs: make(map[string]*document)}
+	f := &folder{provider: p, base: base, options: options, text: text, whole: whole}
+	f.space = tx.AddSpace(p.backend, f)
 	p.folders = append(p.folders, f)
 	return f
 }

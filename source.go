@@ -10,60 +10,52 @@ import (
 	"time"
 
 	"github.com/go-secrets/secrets/internal/asked"
+	"github.com/go-secrets/secrets/internal/cache"
 )
 
 const (
-	maxColdReads = 32  // reads that somebody waits for, in flight for a provider
-	maxRefreshes = 8   // reads that nobody waits for, likewise; a full batch, which is several calls, is all of them
-	maxBatch     = 100 // references in one FetchBatch
-
-	noBatchFor = int64(10 * time.Minute) // after a batch was refused as a whole
+	maxBatch   = 100 // references in one FetchBatch
+	maxAtOnce  = 8   // calls of a provider that read one batch singly
+	noBatchFor = 10 * time.Minute
 )
 
-// A provider is a Provider with what the resolver knows of it: how to open it,
-// what is in flight, and how it has been doing.
+// A provider is a Provider as a source of the cache: opened when it is first
+// needed, its calls guarded, its results completed.
 type provider struct {
 	scheme  string
 	options map[string]string
-	opener  Opener // nil: p was given by the user, who also closes it
+	opener  Opener // nil: the user gave the Provider, and closes it
 	folders []*folder
+	backend *cache.Backend
 
-	maxStale int64 // the resolver's, for its documents to find
+	closed   <-chan struct{}      // when the resolver is
+	now      func() time.Duration // monotonic
+	observed bool                 // calls are told
 
 	opening chan struct{} // holds a token while nobody opens
-	cold    chan struct{} // holds a token for each cold read in flight
-	refresh chan struct{} // holds a token for each refresh in flight
 
-	// Guarded by Resolver.mu.
+	mu         sync.Mutex
 	opened     func() Provider // nil: not yet. A func, so that no printer sees its tokens
-	due        *docHeap        // the documents that are to be refreshed
-	failures   int             // in a row, of the classes that speak of the provider
-	told       int             // failures, when the log was last told
-	retryAt    int64           // no refresh before, after failures
-	calls      int             // refreshes that were started and have not ended, as calls of the backend
-	probing    bool            // after failures: one refresh is under way, and the others wait for what it says
-	batchAfter int64           // no batch before
+	batchAfter time.Duration   // no batch before: the last was refused as a whole
 }
 
-func newProvider(scheme string, options map[string]string, maxStale time.Duration) *provider {
+func (r *Resolver) newProvider(tx cache.Tx, scheme string, options map[string]string, opener Opener) *provider {
 	p := &provider{
-		scheme:  scheme,
-		options: options,
-
-		maxStale: int64(maxStale),
-
+		scheme: scheme, options: options, opener: opener,
+		closed: r.cache.Context().Done(), observed: r.observer != nil,
+		now:     func() time.Duration { return time.Duration(r.cache.Now()) },
 		opening: make(chan struct{}, 1),
-		cold:    make(chan struct{}, maxColdReads),
-		refresh: make(chan struct{}, maxRefreshes),
-		due:     newDueHeap(),
 	}
 	p.opening <- struct{}{}
+	p.backend = tx.Add(p)
+	r.providers = append(r.providers, p)
 	return p
 }
 
-// given returns the Provider, or nil if it is not opened yet. It is called with
-// the lock held.
+// given returns the Provider, or nil if it is not opened yet.
 func (p *provider) given() Provider {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.opened == nil {
 		return nil
 	}
@@ -72,27 +64,21 @@ func (p *provider) given() Provider {
 
 // open returns the Provider, opened when first needed. A failed opening is
 // tried again by the next read.
-func (r *Resolver) open(ctx context.Context, p *provider) (Provider, error) {
-	r.lock()
-	opened := p.given()
-	r.unlock()
-	if opened != nil {
+func (p *provider) open(ctx context.Context) (Provider, error) {
+	if opened := p.given(); opened != nil {
 		return opened, nil
 	}
 	select {
 	case <-p.opening:
 		defer func() { p.opening <- struct{}{} }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, freeze(ctx.Err())
 	}
-	r.lock()
-	opened = p.given()
-	r.unlock()
-	if opened != nil {
+	if opened := p.given(); opened != nil {
 		return opened, nil
 	}
-	var err error
-	err = guard(func() (err error) {
+	var opened Provider
+	err := guard(func() (err error) {
 		opened, err = p.opener(ctx, Ref{Scheme: p.scheme, Options: p.options})
 		return err
 	})
@@ -102,11 +88,13 @@ func (r *Resolver) open(ctx context.Context, p *provider) (Provider, error) {
 	if err != nil {
 		return nil, freeze(err)
 	}
-	r.lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		go closeProvider(opened) // too late for Close to see it
-		return nil, ErrClosed
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.closed:
+		go func() { _ = closeProvider(opened) }() // too late for Close to see it
+		return nil, freeze(ErrClosed)
+	default:
 	}
 	p.opened = func() Provider { return opened }
 	return opened, nil
@@ -119,43 +107,117 @@ func closeProvider(p Provider) error {
 	return nil
 }
 
-// fetch reads what is in rd, as one batch if the provider can and one by one if not.
-// The results are aligned with refs, and every error has a class.
-func (r *Resolver) fetch(ctx context.Context, rd *reading) []Result {
-	p := rd.provider
-	opened, err := r.open(ctx, p)
+// Open opens the provider and returns how many documents it takes at once.
+func (p *provider) Open(ctx context.Context) (batch int, err error) {
+	if _, err := p.open(ctx); err != nil {
+		return 0, err
+	}
+	return p.Batch(), nil
+}
+
+// Batch returns how many documents the provider takes at once; 1: it is not
+// opened, or has no batches, or has said so lately.
+func (p *provider) Batch() int {
+	if p.batcher() != nil {
+		return maxBatch
+	}
+	return 1
+}
+
+// batcher returns the Provider as a BatchProvider, or nil.
+func (p *provider) batcher() BatchProvider {
+	b, ok := p.given().(BatchProvider)
+	if !ok {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.batchAfter > p.now() {
+		return nil
+	}
+	return b
+}
+
+// Read reads places, as one batch if the provider can and one by one if not.
+func (p *provider) Read(ctx context.Context, at []cache.Place) cache.Answer {
+	opened, err := p.open(ctx)
 	if err != nil {
-		return failed(len(rd.flights), freeze(err))
+		return cache.Answer{Outcomes: outcomes(failed(len(at), err))}
 	}
-	refs := make([]Ref, len(rd.flights))
+	refs := make([]Ref, len(at))
 	byProgram := true
-	r.lock()
-	for i, f := range rd.flights {
-		refs[i] = f.doc.ref()
-		byProgram = byProgram && f.doc.program
+	for i, place := range at {
+		refs[i] = refOf(place)
+		byProgram = byProgram && place.Program
 	}
-	r.unlock()
 	if byProgram {
 		ctx = asked.ByProgram(ctx)
 	}
-	start := r.clock.mono()
-	results := r.fetchRefs(ctx, p, opened, refs)
-	r.noteRead(rd, results, r.clock.mono()-start)
-	return results
-}
-
-func (r *Resolver) fetchRefs(ctx context.Context, p *provider, opened Provider, refs []Ref) []Result {
 	var b BatchProvider
 	if len(refs) > 1 {
-		b = r.batcher(p, opened)
+		b = p.batcher()
 	}
-	results, singly := fetchAll(ctx, recovered, opened, b, refs) // fetchIn sees to Goexit
+	start := p.now()
+	results, singly := fetchAll(ctx, recovered, opened, b, refs) // the cache sees to Goexit
 	if b != nil && singly == len(refs) {
-		r.lock()
-		p.batchAfter = r.now() + noBatchFor
-		r.unlock()
+		p.mu.Lock()
+		p.batchAfter = p.now() + noBatchFor
+		p.mu.Unlock()
 	}
-	return results
+	return cache.Answer{Outcomes: outcomes(results), Called: p.observed, Took: p.now() - start}
+}
+
+// refOf returns what the provider is asked for a place.
+func refOf(at cache.Place) Ref { return at.Space.Owner.(*folder).ref(at.Path) }
+
+// outcomes returns what the cache is to make of results.
+func outcomes(results []Result) []cache.Outcome {
+	made := make([]cache.Outcome, len(results))
+	for i := range results {
+		if err := results[i].Err; err != nil {
+			made[i] = failure(err)
+		} else {
+			made[i].Version = versionOf(&results[i].Value)
+		}
+	}
+	return made
+}
+
+// failure returns the outcome of a read that failed.
+func failure(err error) cache.Outcome {
+	return cache.Outcome{Err: err, Kind: kindOf(err), RetryAfter: retryAfterOf(err)}
+}
+
+// kindOf returns what a failure's class means for a document that is held.
+func kindOf(err error) cache.Kind {
+	switch classOf(err) {
+	case ErrNotFound:
+		return cache.Missing
+	case ErrInvalid:
+		return cache.Invalid
+	case ErrPermission, ErrClosed:
+		return cache.Refused
+	case ErrUnauthenticated:
+		return cache.Credentials
+	}
+	if isFault(err) {
+		return cache.Fault
+	}
+	return cache.Unavailable
+}
+
+// passes reports whether a failure may be over soon.
+func passes(err error) bool {
+	return (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)) && !isFault(err)
+}
+
+// retryAfterOf returns the backend's own word on when to ask again; 0: none.
+func retryAfterOf(err error) time.Duration {
+	var after interface{ RetryAfter() time.Duration }
+	if errors.As(err, &after) {
+		return after.RetryAfter()
+	}
+	return 0
 }
 
 // fetchAll reads refs by a batch of b, and one by one, which it counts, what
@@ -173,7 +235,7 @@ func fetchAll(ctx context.Context, guard func(func() error) error, p Provider, b
 		}
 		singly = len(single)
 	}
-	parallel(singly, maxRefreshes, func(i int) {
+	parallel(singly, maxAtOnce, func(i int) {
 		if b != nil {
 			i = single[i]
 		}
@@ -183,22 +245,6 @@ func fetchAll(ctx context.Context, guard func(func() error) error, p Provider, b
 		results[i] = fetchOne(ctx, guard, p, refs[i])
 	})
 	return results, singly
-}
-
-// batcher returns opened as a BatchProvider, or nil if it is none or has said
-// so lately.
-func (r *Resolver) batcher(p *provider, opened Provider) BatchProvider {
-	b, ok := opened.(BatchProvider)
-	if !ok {
-		return nil
-	}
-	r.lock()
-	refused := p.batchAfter > r.now()
-	r.unlock()
-	if refused {
-		return nil
-	}
-	return b
 }
 
 func fetchOne(ctx context.Context, guard func(func() error) error, p Provider, ref Ref) (res Result) {
@@ -243,7 +289,7 @@ func parallel(n, limit int, f func(int)) {
 		return
 	}
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, limit)
+	slots := make(chan struct{}, max(limit, 1))
 	for i := range n {
 		slots <- struct{}{}
 		wg.Go(func() {
@@ -254,35 +300,69 @@ func parallel(n, limit int, f func(int)) {
 	wg.Wait()
 }
 
-// noteRead has it told that a call of the backend ended, once what it said is
-// settled.
-func (r *Resolver) noteRead(rd *reading, results []Result, took time.Duration) {
-	if r.observer == nil {
-		return
+// Renew prolongs a lease. It reports false if the document has to be read
+// again.
+func (p *provider) Renew(ctx context.Context, v *cache.Version) (cache.Answer, bool) {
+	leaser, ok := p.given().(LeaseProvider)
+	if !ok {
+		return cache.Answer{}, false
 	}
-	e := readEvent(rd, results, took)
-	r.lock()
-	rd.event = e
-	r.unlock()
+	start := p.now()
+	results := make([]Result, 1)
+	results[0].Err = guard(func() (err error) {
+		results[0].Value, err = leaser.Renew(ctx, valueOf(v))
+		return err
+	})
+	if err := results[0].Err; errors.Is(err, errors.ErrUnsupported) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
+		return cache.Answer{}, false
+	}
+	return cache.Answer{Outcomes: outcomes(results), Called: p.observed, Took: p.now() - start}, true
 }
 
-// tellRead tells of it. It is called with the lock held.
-func (r *Resolver) tellRead(rd *reading) {
-	if rd.event != nil {
-		r.tell(rd.event)
-		rd.event = nil
+// Revoke ends a lease.
+func (p *provider) Revoke(ctx context.Context, v *cache.Version) {
+	if leaser, ok := p.given().(LeaseProvider); ok {
+		value := valueOf(v)
+		value.Data = nil
+		_ = guard(func() error { return leaser.Revoke(ctx, value) })
 	}
 }
 
-func readEvent(rd *reading, results []Result, took time.Duration) *Event {
-	e := &Event{Kind: EventRead, Provider: rd.provider.scheme, Documents: len(rd.flights), Refresh: rd.refresh, Duration: took}
-	if len(rd.flights) == 1 {
-		e.Document = rd.flights[0].doc.place()
+// Watches reports whether the provider is open and can tell of changes.
+func (p *provider) Watches() bool {
+	_, ok := p.given().(WatchProvider)
+	return ok
+}
+
+// Watch has the provider tell of changes.
+func (p *provider) Watch(ctx context.Context, at cache.Place, changed func()) cache.Watched {
+	w, ok := p.given().(WatchProvider)
+	if !ok {
+		return cache.Watched{}
 	}
-	for i := range results {
-		if err := results[i].Err; err != nil && (e.Err == nil || errors.Is(e.Err, ErrNotFound)) {
-			e.Err, e.Class = err, classOf(err)
-		}
+	err := guard(func() error { return w.Watch(ctx, refOf(at), changed) })
+	if errors.Is(err, errors.ErrUnsupported) {
+		return cache.Watched{}
 	}
-	return e
+	calls := callsBack(err)
+	return cache.Watched{Calls: calls, Again: !calls, Err: err}
+}
+
+// callsBack reports whether a provider that answered Watch so tells of changes:
+// it watches, or it reads the document by itself every so often.
+func callsBack(err error) (yes bool) {
+	safely(func() {
+		var polling interface{ PollsEvery() time.Duration }
+		yes = err == nil || errors.As(err, &polling) && polling.PollsEvery() > 0
+	})
+	return yes
+}
+
+// end closes the provider, or has it let go without ending its login.
+func (p *provider) end(detach bool) error {
+	opened := p.given()
+	if d, ok := opened.(interface{ Detach() error }); ok && detach {
+		return guard(d.Detach)
+	}
+	return closeProvider(opened)
 }

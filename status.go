@@ -1,10 +1,13 @@
 package secrets
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/cache"
 )
 
 // A State says how a document stands.
@@ -40,35 +43,30 @@ type Status struct {
 // Status tells of every document that is held or was looked for lately, sorted
 // by where it lives. It does no I/O.
 func (r *Resolver) Status() []Status {
-	r.lock()
-	now, wall := r.now(), r.clock.wall()
+	tx := r.cache.Lock()
 	var all []Status
-	for _, p := range r.providers {
-		for _, f := range p.folders {
-			for _, d := range f.docs {
-				if d.value != nil || r.isMissed(d) {
-					all = append(all, r.status(d, now, wall))
-				}
-			}
+	for d := range tx.Docs() {
+		if st := tx.Status(d); st.Version != nil || r.isMissed(d, st.Err) {
+			all = append(all, r.status(tx, d, st))
 		}
 	}
-	all = r.addDeleted(all, now)
-	r.unlock()
-	sort.Sort(byPlace(all))
+	all = r.addDeleted(tx, all)
+	tx.Unlock()
+	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Document, b.Document) })
 	return all
 }
 
 // addDeleted adds the names that were deleted and are asked for, unless they are
-// told already.
-func (r *Resolver) addDeleted(all []Status, now int64) []Status {
-	told := make(map[string]bool)
+// there already.
+func (r *Resolver) addDeleted(tx cache.Tx, all []Status) []Status {
+	there := make(map[string]bool)
 	for _, s := range all {
 		for _, name := range s.Names {
-			told[name] = true
+			there[name] = true
 		}
 	}
-	r.deletions(now, func(name string, g *deletion) {
-		if !told[name] {
+	r.deletions(tx.Now(), func(name string, g *deletion) {
+		if !there[name] {
 			all = append(all, Status{
 				Names: []string{name}, Provider: g.scheme, Document: g.place, State: StateMissing, Failures: 1,
 				Class: ErrNotFound.Error(), LastError: g.err.Error(),
@@ -80,82 +78,98 @@ func (r *Resolver) addDeleted(all []Status, now int64) []Status {
 
 // isMissed reports whether a document that has no value is what somebody asked
 // for, rather than a place where a name might have been.
-func (r *Resolver) isMissed(d *document) bool {
-	if d.trouble == nil || d.trouble.err == nil {
+func (r *Resolver) isMissed(d *cache.Doc, err error) bool {
+	switch {
+	case err == nil:
 		return false
-	}
-	if !errors.Is(d.trouble.err, ErrNotFound) {
+	case !errors.Is(err, ErrNotFound):
 		return true
 	}
 	names := r.namesFor(d)
-	missed := len(names) == 0
-	for _, name := range names {
-		e := r.names.find(name)
-		missed = missed || e == nil || e.doc == nil
-	}
-	return d.asked && missed
+	return d.Asked && (len(names) == 0 || !r.allFound(names))
 }
 
+// allFound reports whether every one of names is held.
+func (r *Resolver) allFound(names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool {
+		e := r.names.find(name)
+		return e == nil || e.doc == nil
+	})
+}
+
+// namesOf returns the names that are cut from a document, sorted.
+func namesOf(d *cache.Doc) []string {
+	var names []string
+	for e := entries(d); e != nil; e = e.sibling {
+		names = append(names, e.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// placeOf returns where a document lives, for people.
+func placeOf(d *cache.Doc) string {
+	ref := d.Space().Owner.(*folder).ref(d.Path())
+	return ref.String()
+}
+
+// schemeOf returns the scheme of a document's provider.
+func schemeOf(d *cache.Doc) string { return d.Space().Owner.(*folder).provider.scheme }
+
 // namesFor returns the names whose exact document d is, sorted.
-func (r *Resolver) namesFor(d *document) []string {
+func (r *Resolver) namesFor(d *cache.Doc) []string {
 	names := []string{}
 	for _, s := range r.sites {
-		if s.folder == d.folder {
-			names = append(names, d.path)
+		if s.folder.space == d.Space() {
+			names = append(names, d.Path())
 			break // the same URI may be there twice
 		}
 	}
 	for name, s := range r.references {
 		switch {
-		case s.folder != d.folder:
+		case s.folder.space != d.Space():
 		case !s.whole:
-			names = append(names, name+d.path)
-		case s.path == d.path:
+			names = append(names, name+d.Path())
+		case s.path == d.Path():
 			names = append(names, name)
 		}
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names
 }
 
-func (r *Resolver) status(d *document, now int64, wall time.Time) Status {
-	s := Status{Names: d.names(), Provider: d.folder.provider.scheme, Document: d.place(), State: StateMissing}
+func (r *Resolver) status(tx cache.Tx, d *cache.Doc, st cache.Status) Status {
+	s := Status{Names: namesOf(d), Provider: schemeOf(d), Document: placeOf(d), State: StateMissing}
 	if s.Names == nil {
 		s.Names = []string{}
-		if d.asked {
+		if d.Asked {
 			s.Names = r.namesFor(d)
 		}
 	}
-	if t := d.trouble; t != nil && t.err != nil {
-		s.Failures, s.LastError = t.failures, t.err.Error()
-		if class := classOf(t.err); class != nil {
+	if st.Err != nil {
+		s.Failures, s.LastError = st.Failures, st.Err.Error()
+		if class := classOf(st.Err); class != nil {
 			s.Class = class.Error()
 		}
 	}
-	if w := r.watches[d]; w != nil && w.err != nil {
-		s.WatchError = w.err.Error()
+	if st.WatchErr != nil {
+		s.WatchError = st.WatchErr.Error()
 	}
-	if d.value == nil {
+	v := st.Version
+	if v == nil {
 		return s
 	}
-	s.State, s.Version, s.FetchedAt = StateFresh, d.value.version, time.Unix(0, d.value.wall)
+	s.State, s.Version, s.FetchedAt = StateFresh, v.ID(), v.FetchedAt()
 	switch {
-	case !d.usable(now):
+	case !st.Servable:
 		s.State = StateExpired
-	case d.stale():
+	case st.Err != nil:
 		s.State = StateStale
 	}
-	if d.due > 0 {
-		next := max(d.next, d.folder.provider.retryAt)
-		s.NextRead = wall.Add(time.Duration(next - now))
+	if st.NextRead != 0 {
+		s.NextRead = r.cache.Wall().Add(time.Duration(st.NextRead - tx.Now()))
 	}
-	s.Created = printable(d.value.createdAt())
-	if x := d.value.extra(); x != nil {
-		s.Expires = printable(x.Expires)
-	}
-	if d.trouble != nil {
-		s.RejectedAt = d.trouble.ledger.RejectedAt(d.value.version)
-	}
+	s.Created, s.Expires, s.RejectedAt = printable(v.Created()), printable(v.Expires()), st.Rejected
 	return s
 }
 
@@ -180,23 +194,18 @@ func (r *Resolver) Healthy() error {
 	if r.err != nil {
 		return r.err
 	}
-	r.lock()
-	defer r.unlock()
-	if r.closed {
+	tx := r.cache.Lock()
+	defer tx.Unlock()
+	if tx.Closed() {
 		return &Error{Op: "health", Err: ErrClosed}
 	}
-	now := r.now()
 	var errs []error
-	for _, p := range r.providers {
-		for _, f := range p.folders {
-			for _, d := range f.docs {
-				if err := r.unhealthy(d, now); err != nil {
-					errs = append(errs, &Error{Op: "health", Ref: d.place(), Err: err})
-				}
-			}
+	for d := range tx.Docs() {
+		if err := r.unhealthy(tx, d); err != nil {
+			errs = append(errs, &Error{Op: "health", Ref: placeOf(d), Err: err})
 		}
 	}
-	r.deletions(now, func(name string, g *deletion) {
+	r.deletions(tx.Now(), func(name string, g *deletion) {
 		if e := r.names.find(name); e == nil || len(r.subs[e]) == 0 { // else it is told below
 			errs = append(errs, &Error{Op: "health", Name: name, Ref: g.place, Err: g.err})
 		}
@@ -208,49 +217,28 @@ func (r *Resolver) Healthy() error {
 			}
 		}
 	}
-	sort.Sort(byText(errs))
+	slices.SortFunc(errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
 }
 
 // foundElsewhere reports whether every name whose exact document d would be is
 // held: a policy that denies that document grants its parent.
-func (r *Resolver) foundElsewhere(d *document) bool {
+func (r *Resolver) foundElsewhere(d *cache.Doc) bool {
 	names := r.namesFor(d)
-	for _, name := range names {
-		if e := r.names.find(name); e == nil || e.doc == nil {
-			return false
-		}
-	}
-	return d.asked && len(names) > 0
+	return d.Asked && len(names) > 0 && r.allFound(names)
 }
 
-func (r *Resolver) unhealthy(d *document, now int64) error {
-	var last error
-	if d.trouble != nil {
-		last = d.trouble.err
-	}
+// unhealthy returns why a document that is in use cannot be served.
+func (r *Resolver) unhealthy(tx cache.Tx, d *cache.Doc) error {
+	st := tx.Status(d)
 	switch {
-	case d.value == nil && last != nil && !errors.Is(last, ErrNotFound) && now-d.lastUsed < r.idleAfter(d) && !r.foundElsewhere(d):
-		return fmt.Errorf("never read: %w", last)
-	case d.value != nil && !d.usable(now) && (r.recentlyUsed(d, now) || r.pinned(d)):
-		if last == nil {
-			last = fmt.Errorf("%w: not read again since", ErrUnavailable)
+	case st.Version == nil && st.Err != nil && !errors.Is(st.Err, ErrNotFound) && st.Lately && !r.foundElsewhere(d):
+		return fmt.Errorf("never read: %w", st.Err)
+	case st.Version != nil && !st.Servable && (st.Lately || owner{r}.Followed(tx, d)):
+		if st.Err == nil {
+			st.Err = fmt.Errorf("%w: not read again since", ErrUnavailable)
 		}
-		return fmt.Errorf("expired, %v old: %w", d.age(now).Round(time.Second), last)
+		return fmt.Errorf("expired, %v old: %w", tx.Age(d).Round(time.Second), st.Err)
 	}
 	return nil
 }
-
-// byPlace sorts by where the documents live.
-type byPlace []Status
-
-func (s byPlace) Len() int           { return len(s) }
-func (s byPlace) Less(i, j int) bool { return s[i].Document < s[j].Document }
-func (s byPlace) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
-
-// byText sorts errors by what they say.
-type byText []error
-
-func (s byText) Len() int           { return len(s) }
-func (s byText) Less(i, j int) bool { return s[i].Error() < s[j].Error() }
-func (s byText) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/go-secrets/secrets/internal/cache"
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
@@ -14,7 +15,7 @@ type subscription struct {
 	entry    *entry
 	woken    chan struct{} // holds a token when there is something to see
 	optional bool          // that there is no such name is fine
-	wakes    pace          // of its subscriber
+	wakes    policy.Pace   // of its subscriber
 }
 
 func (s *subscription) signal() {
@@ -24,24 +25,11 @@ func (s *subscription) signal() {
 	}
 }
 
-// notify wakes the subscribers of a name. It is called with the lock held.
-//
-//go:noinline
+// notify wakes the subscribers of a name. The lock is held.
 func (r *Resolver) notify(e *entry) {
 	for _, s := range r.subs[e] {
 		s.signal()
 	}
-}
-
-// pinned reports whether somebody follows a name of the document, which is
-// then in use whether it is asked for or not.
-func (r *Resolver) pinned(d *document) bool {
-	for e := d.entries; e != nil; e = e.sibling {
-		if len(r.subs[e]) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // subscribe keeps the name in use, and has its subscriber woken by changes,
@@ -53,25 +41,23 @@ func (r *Resolver) subscribe(name string, optional bool) *subscription {
 
 // subscribeTo is subscribe with a channel that several subscriptions share.
 func (r *Resolver) subscribeTo(name string, optional bool, woken chan struct{}) *subscription {
-	r.lock()
-	defer r.unlock()
+	tx := r.cache.Lock()
+	defer tx.Unlock()
 	s := &subscription{woken: woken, optional: optional}
-	if r.closed {
+	if tx.Closed() {
 		return s
 	}
 	s.entry = r.names.find(name)
 	if s.entry == nil {
-		s.entry = &entry{name: name}
-		r.names.add(s.entry)
-		r.named++
+		s.entry = r.addEntry(tx, name)
 	}
 	r.subs[s.entry] = append(r.subs[s.entry], s)
 	return s
 }
 
 func (r *Resolver) unsubscribe(s *subscription) {
-	r.lock()
-	defer r.unlock()
+	tx := r.cache.Lock()
+	defer tx.Unlock()
 	e := s.entry
 	for i, other := range r.subs[e] {
 		if other != s {
@@ -82,8 +68,8 @@ func (r *Resolver) unsubscribe(s *subscription) {
 			return
 		}
 		delete(r.subs, e)
-		if e.doc == nil || !r.closed && !r.mayKeep(e) {
-			r.dropEntry(e)
+		if e.doc == nil || !tx.Closed() && !r.mayKeep(tx, e) {
+			r.dropEntry(tx, e)
 		}
 		return
 	}
@@ -164,11 +150,11 @@ func (r *Resolver) follow(ctx context.Context, s *subscription, name string, las
 // lookAt is Get for a follower. Who has been told something looks again by
 // themselves, and has nothing tried again meanwhile.
 func (r *Resolver) lookAt(ctx context.Context, name string, told bool) (Secret, error) {
-	tries := once
+	effort := once
 	if !told {
-		tries = untilTimeout
+		effort = untilTimeout
 	}
-	return r.get(ctx, name, tries, true)
+	return r.get(ctx, name, effort, true)
 }
 
 func stop(cancel context.CancelFunc) {
@@ -182,8 +168,8 @@ const soonest = 100 * time.Millisecond
 
 // pollAfter returns when to ask for a name again; 0: the refresher sees to it.
 func (r *Resolver) pollAfter(s *subscription, name string, err error, failures int) time.Duration {
-	r.lock()
-	defer r.unlock()
+	tx := r.cache.Lock()
+	defer tx.Unlock()
 	switch {
 	case errors.Is(err, ErrNotFound):
 		ttl := r.ttl
@@ -200,18 +186,14 @@ func (r *Resolver) pollAfter(s *subscription, name string, err error, failures i
 	}
 	d := s.entry.doc
 	switch {
-	case d == nil || d.ttl == 0 && !d.leased():
+	case d == nil || !tx.Kept(d):
 		return max(r.negativeTTL, soonest)
-	case s.entry.behind():
-		return max(time.Duration(r.outlives(s.entry)-r.now()), soonest)
+	case s.entry.behind(tx):
+		return max(time.Duration(r.cache.End(s.entry.from())-tx.Now()), soonest)
 	case !r.onDemand:
 		return 0
 	}
-	next := d.next
-	if d.trouble != nil {
-		next = max(next, d.trouble.retry)
-	}
-	return max(time.Duration(next-r.now()), soonest)
+	return max(tx.NextUse(d), soonest)
 }
 
 // wait waits for a signal, for at most d unless that is 0. It reports whether
@@ -226,11 +208,11 @@ func (s *subscription) wait(ctx context.Context, r *Resolver, d time.Duration) (
 	select {
 	case <-ctx.Done():
 		return false, false
-	case <-r.ctx.Done():
+	case <-r.cache.Context().Done():
 		return false, false
 	case <-s.woken:
-		now := r.now()
-		return true, pause(ctx, r, time.Duration(s.wakes.next(now)-now))
+		now := r.cache.Now()
+		return true, pause(ctx, r, time.Duration(s.wakes.Next(now)-now))
 	case <-late:
 		return false, true
 	}
@@ -246,130 +228,40 @@ func pause(ctx context.Context, r *Resolver, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-r.ctx.Done():
+	case <-r.cache.Context().Done():
 		return false
 	case <-timer.C:
 		return true
 	}
 }
 
-// watchDocument has a provider that can tell of changes tell of those of d. It
-// is called with the lock held, after d was read.
-func (r *Resolver) watchDocument(d *document) {
-	w, ok := d.folder.provider.given().(WatchProvider)
-	if !ok || r.onDemand || r.closed || d.dropped {
-		return
-	}
-	at := r.watches[d]
-	switch {
-	case at == nil:
-		at = &watching{}
-		r.watches[d] = at
-	case at.end != nil:
-		return
-	}
-	ctx, cancel := context.WithCancel(r.ctx)
-	at.end = cancel
-	r.spawn(func() {
-		err := guard(func() error { return w.Watch(ctx, d.ref(), func() { r.changed(d) }) })
-		unsupported := errors.Is(err, errors.ErrUnsupported)
-		if callsBack(err) {
-			r.changed(d) // it may have, between the read and the watch
-		} else if !unsupported {
-			cancel()
-		}
-		r.lock()
-		defer r.unlock()
-		at.err = nil
-		if !unsupported {
-			at.err = err
-		}
-		if ctx.Err() != nil {
-			at.end = nil // the next read tries again
-		}
-	})
-}
-
-// A watching is a provider's watch of a document.
-type watching struct {
-	end context.CancelFunc // nil: it failed, and the next read tries again
-	err error              // why the provider notices no changes; nil: it does, or it never can
-}
-
-// callsBack reports whether a provider that answered Watch so tells of changes:
-// it watches, or it reads the document by itself every so often.
-func callsBack(err error) (yes bool) {
-	safely(func() {
-		var polling interface{ PollsEvery() time.Duration }
-		yes = err == nil || errors.As(err, &polling) && polling.PollsEvery() > 0
-	})
-	return yes
-}
-
-// changed is a provider's word that d may have changed.
-func (r *Resolver) changed(d *document) {
-	r.lock()
-	defer r.unlock()
-	if r.closed || d.dropped {
-		return
-	}
-	if d.ttl == 0 && !d.leased() {
-		for e := d.entries; e != nil; e = e.sibling {
-			r.notify(e) // nothing is kept: it is for them to read
-		}
-		return
-	}
-	if d.flight != nil {
-		d.again = true // that read may have seen what was there before
-		return
-	}
-	r.readSoon(d)
-}
-
-// readSoon makes d due: now, unless that has been so often of late.
-func (r *Resolver) readSoon(d *document) {
-	if d.soon {
-		return
-	}
-	d.soon = true
-	now := r.now()
-	if at := d.changes.next(now); at == now || at < d.next {
-		d.next = at
-	}
-	if !d.idle {
-		r.enqueue(d)
-	}
-}
-
 // watchMissing has signal called when a provider that can tell notices
 // that a missing name may be there, until the returned func is called.
 func (r *Resolver) watchMissing(name string, signal func()) context.CancelFunc {
-	ctx, cancel := context.WithCancel(r.ctx)
-	r.lock()
-	defer r.unlock()
+	ctx, cancel := context.WithCancel(r.cache.Context())
+	tx := r.cache.Lock()
+	defer tx.Unlock()
 	t, err := r.newTarget(name)
-	if err != nil || r.onDemand || r.closed {
+	if err != nil || r.onDemand || tx.Closed() {
 		return cancel
 	}
-	var watches []func() error
-	for _, site := range t.sites {
-		w, ok := site.folder.provider.given().(WatchProvider)
-		if !ok {
+	var places []cache.Place
+	for i, site := range t.sites {
+		if !site.folder.provider.Watches() {
 			continue
 		}
-		exact, parent := t.tries(site)
-		for _, at := range []*try{exact, parent} {
+		c := t.candidate(i)
+		for _, at := range []*place{c.exact, c.parent} {
 			if at != nil {
-				ref := site.folder.ref(at.path)
-				watches = append(watches, func() error { return w.Watch(ctx, ref, signal) })
+				places = append(places, cache.Place{Space: site.folder.space, Path: at.path})
 			}
 		}
 	}
-	if len(watches) > 0 {
-		r.spawn(func() {
+	if len(places) > 0 {
+		r.cache.Go(func() {
 			watched := false
-			for _, watch := range watches {
-				watched = callsBack(guard(watch)) || watched
+			for _, at := range places {
+				watched = at.Space.Owner.(*folder).provider.Watch(ctx, at, signal).Calls || watched
 			}
 			if watched {
 				signal() // it may have come between the read and the watch

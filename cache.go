@@ -1,0 +1,294 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-secrets/secrets/internal/cache"
+)
+
+// How values are held.
+//
+// A name is found in a document (search.go), and documents are held by package
+// internal/cache: it reads each once, however many want it, keeps it fresh,
+// spaces what fails, and evicts what nobody uses. It knows neither names nor
+// providers. This file is what the two say to each other:
+//
+//   - Down, a [Provider] is a source of the cache (source.go). What came of a
+//     read has a kind there, which follows from the error's class: what passes is
+//     tried again and waited out, ErrNotFound ends a document, and everything
+//     else leaves what is held as it is.
+//   - Up, the cache asks about the names that are cut from a document, and says
+//     what has become of it: the owner. With another version of a document, all
+//     its names are withdrawn first and published one by one then, so that who
+//     has seen the new version by one name sees none older by another.
+//
+// One lock guards names and documents. A cache.Tx is that lock, held; what needs
+// it takes one.
+
+// newCache returns the cache of a resolver.
+func (r *Resolver) newCache() *cache.Cache {
+	return cache.New(cache.Config{
+		TTL: r.ttl, MaxStale: r.maxStale, Timeout: r.timeout, Idle: r.idle, NegativeTTL: r.negativeTTL,
+		MaxEntries: r.maxEntries, OnDemand: r.onDemand, Clock: r.clock,
+		Errors: cache.Errors{
+			Closed: ErrClosed, Exited: errExited, Abandoned: errAbandoned, Timeout: freeze(context.DeadlineExceeded),
+			Expired: func(then time.Time) error {
+				return fmt.Errorf("%w: what the backend returned expired at %s; is a clock wrong?", ErrUnavailable, then.UTC().Format(time.RFC3339))
+			},
+		},
+	}, owner{r})
+}
+
+// The owner of the cache's documents has the names that are cut from them.
+type owner struct{ r *Resolver }
+
+func (o owner) Prepare(v *cache.Version, wants uint8) { prepare(v, wants) }
+
+// Accept refuses a version of which a name that is held cannot be cut: it is no
+// longer a JSON object where fields are in use, cannot be decoded, or what a
+// name stands for has become empty.
+func (o owner) Accept(_ cache.Tx, d *cache.Doc, next *cache.Version) cache.Outcome {
+	for e := entries(d); e != nil; e = e.sibling {
+		text, err := e.part.cut(next)
+		if errors.Is(err, ErrNotFound) { // it may have moved
+			continue
+		}
+		if err == nil {
+			err = e.checkEmpty(text)
+		}
+		if err != nil {
+			return failure(err)
+		}
+	}
+	return cache.Outcome{}
+}
+
+// Changed publishes or withdraws the names of a document.
+func (o owner) Changed(tx cache.Tx, d *cache.Doc, c cache.Change) {
+	switch c {
+	case cache.Replaced:
+		o.withdraw(d)
+		o.cutAnew(tx, d)
+		o.r.lost = append(o.r.lost, o.r.referred[d]...)
+	case cache.Confirmed:
+		o.cutAnew(tx, d)
+	case cache.Gone:
+		for e := entries(d); e != nil; e = e.sibling {
+			o.r.lost = append(o.r.lost, e)
+		}
+		o.r.lost = append(o.r.lost, o.r.referred[d]...)
+		o.publish(tx, d)
+	case cache.Failed:
+		o.publish(tx, d)
+	case cache.Withdrawn:
+		o.withdraw(d)
+	case cache.Expired:
+		o.withdraw(d)
+		o.notify(d) // for what is made of it is out of date from now on
+	case cache.Hinted:
+		o.notify(d)
+	}
+}
+
+// cutAnew gives the names of a document what they are in the version that it
+// holds now.
+func (o owner) cutAnew(tx cache.Tx, d *cache.Doc) {
+	v := tx.Version(d)
+	for e := entries(d); e != nil; e = e.sibling {
+		text, err := e.part.cut(v)
+		if err != nil || e.part.refers(v, text) {
+			o.r.lost = append(o.r.lost, e)
+			o.r.publish(tx, e)
+			o.r.notify(e) // who follows it looks again when what is held becomes too old
+			continue
+		}
+		changed := e.renew(v, text)
+		o.r.publish(tx, e)
+		if changed {
+			o.r.notify(e)
+		}
+	}
+}
+
+func (o owner) publish(tx cache.Tx, d *cache.Doc) {
+	for e := entries(d); e != nil; e = e.sibling {
+		o.r.publish(tx, e)
+	}
+}
+
+func (o owner) withdraw(d *cache.Doc) {
+	for e := entries(d); e != nil; e = e.sibling {
+		e.withdraw()
+	}
+}
+
+func (o owner) notify(d *cache.Doc) {
+	for e := entries(d); e != nil; e = e.sibling {
+		o.r.notify(e)
+	}
+}
+
+// Settled searches for the names that are gone from their documents, or are
+// referred elsewhere by what has changed.
+func (o owner) Settled(tx cache.Tx) {
+	lost := o.r.lost
+	o.r.lost = nil
+	for _, e := range lost {
+		if !e.dead {
+			o.r.relocate(tx, e)
+		}
+	}
+}
+
+// Used reports whether a name of the document was asked for.
+func (o owner) Used(_ cache.Tx, d *cache.Doc, clear bool) (used bool) {
+	for e := entries(d); e != nil; e = e.sibling {
+		if !e.used.Load() {
+			continue
+		}
+		used = true
+		if !clear {
+			return true
+		}
+		e.used.Store(false)
+	}
+	return used
+}
+
+// Followed reports whether somebody watches or has bound a name of the
+// document.
+func (o owner) Followed(_ cache.Tx, d *cache.Doc) bool {
+	for e := entries(d); e != nil; e = e.sibling {
+		if len(o.r.subs[e]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Dependents returns the documents to which a document's value refers names.
+func (o owner) Dependents(_ cache.Tx, d *cache.Doc) (docs []*cache.Doc) {
+	for _, e := range o.r.referred[d] {
+		if e.doc != nil {
+			docs = append(docs, e.doc)
+		}
+	}
+	return docs
+}
+
+// Evict forgets the names of a document, and those that it refers elsewhere:
+// the next Get searches for them.
+func (o owner) Evict(tx cache.Tx, d *cache.Doc) {
+	for e := entries(d); e != nil; e = entries(d) {
+		o.r.dropEntry(tx, e)
+	}
+	for len(o.r.referred[d]) > 0 {
+		o.r.dropEntry(tx, o.r.referred[d][0])
+	}
+}
+
+// Along returns the documents of exactly the names that live in their parent d,
+// so that a name that has got a document of its own moves there.
+func (o owner) Along(tx cache.Tx, d *cache.Doc) (docs []*cache.Doc) {
+	for e := entries(d); e != nil; e = e.sibling {
+		if e.part.parent && e.part.site.exact {
+			at := e.exact()
+			exact := tx.Doc(at.site.folder.space, at.path, at.site.ttl)
+			exact.Asked = true
+			docs = append(docs, exact)
+		}
+	}
+	return docs
+}
+
+// exact returns the place of exactly the name, which lives in its parent.
+func (e *entry) exact() *place {
+	return &place{part: &e.part.site.all, path: e.doc.Path() + "/" + e.part.field}
+}
+
+// Moved moves the names of a document that have got a document of their own.
+func (o owner) Moved(d *cache.Doc) {
+	tx := o.r.cache.Lock()
+	defer tx.Unlock()
+	if tx.Closed() {
+		return
+	}
+	var moving []*entry
+	for e := entries(d); e != nil; e = e.sibling {
+		if e.part.parent && e.part.site.exact {
+			moving = append(moving, e)
+		}
+	}
+	for _, e := range moving {
+		o.moveToExact(tx, e)
+	}
+}
+
+// moveToExact moves a name from its parent to a document of its own, if there
+// is one now.
+func (o owner) moveToExact(tx cache.Tx, e *entry) {
+	at := e.exact()
+	at.doc = tx.Peek(at.site.folder.space, at.path)
+	if at.doc == nil || !tx.Servable(at.doc) || tx.Gone(at.doc) {
+		return
+	}
+	if at.site.follow != followNone { // it may be a reference, which a search follows
+		o.r.relocate(tx, e)
+		return
+	}
+	v := tx.Version(at.doc)
+	text, err := at.cut(v)
+	if err == nil && tx.Servable(e.doc) {
+		err = e.checkEmpty(text)
+	}
+	if err == nil { // what cannot be cut stays where it is
+		o.r.attach(tx, e.name, at, v, text)
+	}
+}
+
+// Tick does what is worth doing once a second.
+func (o owner) Tick(tx cache.Tx) {
+	if o.r.names.misses > 0 {
+		o.r.names.promote() // names that are asked for again need not wait for their turn
+	}
+	o.r.deletions(tx.Now(), func(string, *deletion) {})
+}
+
+// Tell tells of something that happened to a document.
+func (o owner) Tell(tx cache.Tx, e cache.Event) {
+	event := o.r.eventOf(tx, eventKinds[e.Kind], e.Doc)
+	if event.quiet = e.Quiet; e.Err != nil {
+		event.Err, event.Class = e.Err, classOf(e.Err)
+	}
+	o.r.told.add(event)
+}
+
+var eventKinds = [...]EventKind{
+	cache.EventChanged: EventChanged, cache.EventStale: EventStale, cache.EventRecovered: EventRecovered, cache.EventExpired: EventExpired,
+}
+
+// TellRead tells of a call of a provider.
+func (o owner) TellRead(_ cache.Tx, call cache.Call) {
+	p := call.Backend.Source.(*provider)
+	e := &Event{Kind: EventRead, Provider: p.scheme, Documents: len(call.Docs), Refresh: call.Refresh, Duration: call.Took}
+	if len(call.Docs) == 1 {
+		e.Document = placeOf(call.Docs[0])
+	}
+	for i := range call.Outcomes {
+		if err := call.Outcomes[i].Err; err != nil && (e.Err == nil || errors.Is(e.Err, ErrNotFound)) {
+			e.Err, e.Class = err, classOf(err)
+		}
+	}
+	o.r.told.add(e)
+}
+
+// eventOf returns an event about a document that holds a version.
+func (r *Resolver) eventOf(tx cache.Tx, kind EventKind, d *cache.Doc) *Event {
+	return &Event{
+		Kind: kind, Provider: schemeOf(d), Document: placeOf(d), Names: namesOf(d),
+		Version: tx.Version(d).ID(), Age: tx.Age(d), Failures: tx.Status(d).Failures,
+	}
+}

@@ -1,0 +1,123 @@
+package cache
+
+import (
+	"context"
+	"sync"
+
+	"github.com/go-secrets/secrets/internal/policy"
+)
+
+// A retired lease is one that another version has replaced. It is left to end
+// by itself, for connections made with it live on; Close revokes it.
+type retired struct {
+	backend *Backend
+	version *Version
+}
+
+// retire remembers the lease of a version that is not held (any more).
+func (tx Tx) retire(b *Backend, v *Version) {
+	if v == nil || !v.Leased() {
+		return
+	}
+	c := tx.c
+	wall := c.Wall()
+	kept := c.retired[:0]
+	for _, old := range c.retired {
+		if ends := old.version.Expires(); ends.IsZero() || ends.After(wall) {
+			kept = append(kept, old)
+		}
+	}
+	c.retired = append(kept, retired{b, v})
+}
+
+// renew prolongs the lease of the one document in rd. It reports false if the
+// document has to be read again.
+func (c *Cache) renew(rd *Reading) bool {
+	d := rd.flights[0].doc
+	rd.spread = policy.Spread()
+	tx := c.Lock()
+	version, alive := d.version, d.leased() && d.servable(tx.Now())
+	tx.Unlock()
+	if !alive {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, c.Timeout)
+	defer cancel()
+	defer c.settleLate(rd, c.Timeout).Stop()
+	answer, renewed := rd.backend.Renew(ctx, version)
+	if !renewed {
+		return false
+	}
+	c.noteCall(rd, answer)
+	c.settle(rd, answer.Outcomes)
+	return true
+}
+
+// Close takes note that the Cache is closed: nothing is read, kept or served
+// any more. Drain must follow, without the lock.
+func (tx Tx) Close() {
+	c := tx.cache()
+	c.closed = true
+	for d := range tx.Docs() {
+		c.owner.Changed(tx, d, Withdrawn)
+		if d.leased() {
+			c.retired = append(c.retired, retired{d.space.backend, d.version})
+		}
+	}
+}
+
+// Drain ends every goroutine of a Cache that is closed, and revokes its leases
+// unless it is told not to, all before ctx ends. It reports whether the
+// goroutines have ended.
+func (c *Cache) Drain(ctx context.Context, revoke bool) (ended bool) {
+	c.cancel()
+	revoked := make(chan struct{})
+	go func() {
+		defer close(revoked)
+		if revoke {
+			c.revoke(ctx)
+		}
+	}()
+	ended = within(ctx, c.work.Wait)
+	within(ctx, func() {
+		<-revoked
+		if revoke {
+			c.revoke(ctx) // what reads brought that were under way
+		}
+	})
+	return ended
+}
+
+// revoke ends the leases that are remembered. That it may not is normal: the
+// default policies of Vault do not grant it.
+func (c *Cache) revoke(ctx context.Context) {
+	tx := c.Lock()
+	leases := c.retired
+	c.retired = nil
+	tx.Unlock()
+	var all sync.WaitGroup
+	room := make(chan struct{}, maxRefreshes)
+	for _, lease := range leases {
+		room <- struct{}{}
+		all.Go(func() {
+			defer func() { <-room }()
+			lease.backend.Revoke(ctx, lease.version)
+		})
+	}
+	all.Wait()
+}
+
+// within calls f, and reports whether it returned before ctx ended.
+func within(ctx context.Context, f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,153 @@
+package cache
+
+import (
+	"time"
+
+	"github.com/go-secrets/secrets/internal/policy"
+)
+
+// A Version is one version of a document: what one read returned. It is
+// immutable once it is held, but for Content, which is the Owner's.
+type Version struct {
+	// Content is what the Owner keeps of the version beside its bytes. The
+	// Source may set it; after that the Owner sees to its concurrency.
+	Content any
+
+	open    func() string // the bytes, where no printer that walks structs looks
+	id      string
+	read    int64  // when it was read, on the monotonic clock, ns
+	wall    int64  // the same in wall time, ns since 1970
+	created int64  // ns since 1970; 0: unknown
+	extra   *extra // nil: nothing of it
+}
+
+// extra is what few versions have.
+type extra struct {
+	created, expires, refreshAt time.Time
+
+	lease   func() any // out of sight like the bytes; nil: none
+	expiry  int64      // expires on the monotonic clock, ns; 0: never
+	refresh int64      // refreshAt, likewise; 0: the TTL decides
+}
+
+// A Fetched is what a Source has read of a document: the parts of a Version.
+type Fetched struct {
+	Data      string
+	ID        string    // differs whenever Data may
+	Created   time.Time // zero: unknown
+	Expires   time.Time // the end of a lease or certificate; zero: none
+	RefreshAt time.Time // the backend's own word on when to read again; zero: the TTL decides
+	Lease     any       // the Source's own; nil: not leased
+	Content   any       // see Version
+}
+
+// NewVersion returns what a Source has read as a Version.
+func NewVersion(f Fetched) *Version {
+	data := f.Data
+	v := &Version{Content: f.Content, open: func() string { return data }, id: f.ID}
+	odd := false // no number of nanoseconds since 1970 is this time
+	if !f.Created.IsZero() {
+		v.created = policy.Nanoseconds(f.Created)
+		odd = v.created == 0 || !time.Unix(0, v.created).Equal(f.Created)
+	}
+	if odd || f.Lease != nil || !f.Expires.IsZero() || !f.RefreshAt.IsZero() {
+		v.extra = &extra{created: f.Created, expires: f.Expires, refreshAt: f.RefreshAt}
+		if lease := f.Lease; lease != nil {
+			v.extra.lease = func() any { return lease }
+		}
+	}
+	return v
+}
+
+// stamp notes when the version was read. What it has in common with the one
+// that it replaces, which may be nil, they share.
+func (v *Version) stamp(now int64, wall time.Time, old *Version) {
+	v.read, v.wall = now, policy.Nanoseconds(wall)
+	if old != nil {
+		if v.open() == old.open() {
+			v.open = old.open
+		}
+		if v.id == old.id {
+			v.id = old.id
+		}
+	}
+	if x := v.extra; x != nil {
+		monotonic := func(t time.Time) int64 {
+			if t.IsZero() {
+				return 0
+			}
+			return max(1, policy.Add(now, int64(t.Sub(wall))))
+		}
+		x.expiry, x.refresh = monotonic(x.expires), monotonic(x.refreshAt)
+	}
+}
+
+// Data returns the bytes.
+func (v *Version) Data() string { return v.open() }
+
+// ID returns what tells the version from others of the document.
+func (v *Version) ID() string { return v.id }
+
+// FetchedAt returns when the version was read, in wall time.
+func (v *Version) FetchedAt() time.Time { return time.Unix(0, v.wall) }
+
+// Created returns when the backend made the version; zero: unknown.
+func (v *Version) Created() (t time.Time) {
+	switch x := v.extra; {
+	case x != nil && !x.created.IsZero():
+		return x.created.UTC()
+	case v.created != 0:
+		return time.Unix(0, v.created).UTC()
+	}
+	return t
+}
+
+// Expires returns the end of the version's lease or certificate; zero: none.
+func (v *Version) Expires() (t time.Time) {
+	if v.extra != nil {
+		t = v.extra.expires
+	}
+	return t
+}
+
+// RefreshAt returns when the backend wants the version read again; zero: it
+// did not say.
+func (v *Version) RefreshAt() (t time.Time) {
+	if v.extra != nil {
+		t = v.extra.refreshAt
+	}
+	return t
+}
+
+// Lease returns the Source's own word for the lease; nil: the version has none.
+func (v *Version) Lease() any {
+	if v.Leased() {
+		return v.extra.lease()
+	}
+	return nil
+}
+
+// Leased reports whether the backend takes the version back.
+func (v *Version) Leased() bool { return v.extra != nil && v.extra.lease != nil }
+
+// Same reports whether two versions, which may be of different documents, are
+// the same.
+func (v *Version) Same(o *Version) bool { return v.id == o.id && v.Data() == o.Data() }
+
+// Read returns when the version was read, on the monotonic clock, in ns.
+func (v *Version) Read() int64 { return v.read }
+
+// end returns until when the version may be served: a given time after it was
+// read, or when the backend says.
+func (v *Version) end(maxStale int64) int64 {
+	end := policy.Add(v.read, maxStale)
+	if x := v.extra; x != nil && x.expiry != 0 {
+		end = min(end, x.expiry)
+	}
+	return end
+}
+
+// expiredAt reports whether the backend's own end of the version has come.
+func (v *Version) expiredAt(now int64) bool {
+	return v.extra != nil && v.extra.expiry != 0 && v.extra.expiry <= now
+}
