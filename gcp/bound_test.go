@@ -2,7 +2,6 @@ package gcp
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/answers"
 	watched "github.com/go-secrets/secrets/internal/canary"
 	"github.com/go-secrets/secrets/internal/figures"
 )
@@ -26,16 +26,7 @@ const (
 )
 
 // packed is a gigabyte of blanks in gzip, about a megabyte.
-var packed = sync.OnceValue(func() []byte {
-	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	chunk := bytes.Repeat([]byte(" "), 1<<20)
-	for range gigabyte / len(chunk) {
-		_, _ = z.Write(chunk)
-	}
-	_ = z.Close()
-	return b.Bytes()
-})
+var packed = sync.OnceValue(func() []byte { return answers.Packed("", ' ') })
 
 // A flood is an answer that is too large. It begins with start, which may be
 // the beginning of one that makes sense.

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -18,24 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/answers"
 	"github.com/go-secrets/secrets/internal/canary"
 )
-
-// packedGigabyte is a gigabyte of JSON's beginning, packed into one megabyte.
-func packedGigabyte(t *testing.T, head string) []byte {
-	t.Helper()
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	_, err := io.WriteString(z, head)
-	require.NoError(t, err)
-	piece := bytes.Repeat([]byte("a"), 1<<20)
-	for range 1024 {
-		_, err := z.Write(piece)
-		require.NoError(t, err)
-	}
-	require.NoError(t, z.Close())
-	return packed.Bytes()
-}
 
 // peak runs f and returns by how many bytes the heap was larger than before at
 // most.
@@ -73,7 +57,7 @@ func TestAnAnswerWithoutMeasureCostsNoMemoryAndEndsInTime(t *testing.T) {
 	t.Setenv("VAULT_TOKEN", "t")
 	t.Setenv("VAULT_SECRET_ID", "s")
 	head := `{"request_id":"r","data":{"value":"`
-	packed := packedGigabyte(t, head)
+	packed := answers.Packed(head, 'a')
 	piece := bytes.Repeat([]byte("a"), 1<<16)
 	floods := map[string]func(w http.ResponseWriter, r *http.Request, status int){
 		"1 GB, plain": func(w http.ResponseWriter, _ *http.Request, status int) {

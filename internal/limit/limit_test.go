@@ -1,8 +1,6 @@
 package limit_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	floods "github.com/go-secrets/secrets/internal/answers"
 	"github.com/go-secrets/secrets/internal/limit"
 )
 
@@ -128,17 +127,11 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 // It looks at the memory of the whole process, so that it runs alone.
 func TestAKilobyteThatUnpacksToAGigabyteCostsNoMoreThanTheLimit(t *testing.T) {
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	for range 1024 {
-		_, err := z.Write(make([]byte, 1<<20))
-		require.NoError(t, err)
-	}
-	require.NoError(t, z.Close())
+	packed := floods.Packed("", 0)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.WriteHeader(http.StatusInternalServerError)
-		_, _ = w.Write(packed.Bytes())
+		_, _ = w.Write(packed)
 	}))
 	defer server.Close()
 	client := &http.Client{Transport: &limit.Transport{Next: server.Client().Transport, Max: 1 << 20}}
