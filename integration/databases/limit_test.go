@@ -77,6 +77,11 @@ func TestHooksOfPgx(t *testing.T) {
 		t.Cleanup(func() { _ = db.Close() })
 		return db, func() int { return p.Reads("db") }
 	}
+	forgotten := func(t *testing.T) { // the server takes a moment to forget a connection
+		require.Eventually(t, func() bool {
+			return len(pg.Strings(t, "SELECT usename FROM pg_stat_activity WHERE usename = 'hooked'")) == 0
+		}, 5*time.Second, 20*time.Millisecond)
+	}
 
 	t.Run("are called", func(t *testing.T) {
 		var reset, asked int
@@ -103,6 +108,7 @@ func TestHooksOfPgx(t *testing.T) {
 	})
 
 	t.Run("that fail close the connection, refuse no credentials, and are tried again", func(t *testing.T) {
+		forgotten(t)
 		fail := errors.Join(errors.New("not yet"), &pgconn.PgError{Code: "28P01", Message: "of another server"})
 		db, reads := open(t, secretpgx.Hooks{AfterConnect: func(context.Context, *pgx.Conn) error { return fail }})
 		begun := time.Now()
@@ -118,6 +124,7 @@ func TestHooksOfPgx(t *testing.T) {
 	})
 
 	t.Run("that panic leave the connection closed", func(t *testing.T) {
+		forgotten(t)
 		panics := true
 		db, _ := open(t, secretpgx.Hooks{AfterConnect: func(context.Context, *pgx.Conn) error {
 			if panics {
