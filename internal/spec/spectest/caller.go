@@ -14,7 +14,7 @@ import (
 	"github.com/go-secrets/secrets/secretstest"
 )
 
-// An answer is what a call in the background returned, once Done is
+// An Answer is what a call in the background returned, once Done is
 // closed.
 type Answer struct {
 	Text string

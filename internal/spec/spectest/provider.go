@@ -65,7 +65,7 @@ func Listed(seq iter.Seq2[string, error]) (names []string, err error) {
 	return names, err
 }
 
-// shuffled returns the names in an order that looks like chance.
+// Shuffled returns the names in an order that looks like chance.
 func Shuffled(names []string) []string {
 	names = slices.Clone(names)
 	Drawn(0).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })

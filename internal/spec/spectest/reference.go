@@ -29,7 +29,7 @@ func AskOthers(t *testing.T, r *secrets.Resolver, values *secretstest.Provider, 
 	}
 }
 
-// referring returns a provider and a resolver on it whose references are given
+// Referring returns a provider and a resolver on it whose references are given
 // without their scheme.
 func Referring(t *testing.T, references map[string]string, opts ...secrets.Option) (*secrets.Resolver, *secretstest.Provider) {
 	p := NewPolled(nil)

@@ -40,7 +40,7 @@ func NextReads(t testing.TB, r *secrets.Resolver) (next map[string]time.Time, fi
 	return next, first
 }
 
-// nextRead returns when the document of a name is to be read; zero: when
+// NextRead returns when the document of a name is to be read; zero: when
 // somebody asks.
 func NextRead(t testing.TB, r *secrets.Resolver, name string) time.Time {
 	for _, s := range r.Status() {
