@@ -34,6 +34,21 @@ func FuzzSum(f *testing.F) {
 	})
 }
 `,
+	"internal/spec/sum/doc.go": "// Package sum specifies Sum.\npackage sum\n",
+	"internal/spec/sum/sum_test.go": `package sum
+
+import (
+	"testing"
+
+	"github.com/go-secrets/secrets"
+)
+
+func TestSum(t *testing.T) {
+	if secrets.Sum(1, 2) != 3 {
+		t.Error("no")
+	}
+}
+`,
 	"README.md":       "# Small\n",
 	"api/secrets.txt": "func Sum(int, int) int\npackage secrets\n",
 }
