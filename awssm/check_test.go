@@ -10,7 +10,7 @@ func TestEveryOptionIsCheckedWhenAURIIsOpened(t *testing.T) {
 	t.Parallel()
 	awstest.Opened(t, "awssm://", awstest.Options{
 		"stage": {
-			Right: []string{"AWSCURRENT", "AWSPREVIOUS", "AWSPENDING", "blue", "current", "AWSBILLING", "release%207"},
+			Right: []string{"AWSCURRENT", "AWSPREVIOUS", "AWSPENDING", "blue", "1.0.0", "current", "AWSBILLING", "release%207"},
 			Wrong: map[string]string{
 				"":           `option stage is ""; a staging label has 1 to 256 characters`,
 				"AWSCURENT":  "did you mean AWSCURRENT?",
@@ -21,11 +21,12 @@ func TestEveryOptionIsCheckedWhenAURIIsOpened(t *testing.T) {
 		"version": {
 			Right: []string{awstest.SecretVersion, "EXAMPLE1-90ab-cdef-fedc-ba987SECRET1"},
 			Wrong: map[string]string{
-				"3":                          `option version is "3"; a VersionId has 32 to 64 letters`,
-				"latest":                     "without the option the current version is read",
-				"awscurrent":                 "did you mean stage=AWSCURRENT?",
-				"":                           `option version is ""`,
-				"hvs.CAESIJmL0mGvC4bq2kqWuQ": "option version is something else (26 bytes)",
+				"3":                             `option version is "3"; a VersionId has 32 to 64 letters`,
+				"uuid/" + awstest.SecretVersion: "leave out uuid/",
+				"latest":                        "without the option the current version is read",
+				"awscurrent":                    "did you mean stage=AWSCURRENT?",
+				"":                              `option version is ""`,
+				"hvs.CAESIJmL0mGvC4bq2kqWuQ":    "option version is something else (26 bytes)",
 			},
 		},
 		"prefix": {

@@ -84,7 +84,11 @@ func checkVersion(options map[string]string) error {
 	case slices.Contains(stages, strings.ToUpper(version)):
 		return invalid("option version is " + awsapi.Shown(version) + ", which is a stage; did you mean stage=" + strings.ToUpper(version) + "?")
 	}
-	return invalid("option version is " + awsapi.Shown(version) + "; a VersionId has 32 to 64 letters, digits and hyphens (aws secretsmanager list-secret-version-ids), and without the option the current version is read")
+	hint := ""
+	if strings.HasPrefix(version, "uuid/") { // as the External Secrets Operator writes it
+		hint = "; leave out uuid/"
+	}
+	return invalid("option version is " + awsapi.Shown(version) + "; a VersionId has 32 to 64 letters, digits and hyphens (aws secretsmanager list-secret-version-ids), and without the option the current version is read" + hint)
 }
 
 func invalid(msg string) error { return fault.New(secrets.ErrInvalid, msg, nil) }

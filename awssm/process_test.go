@@ -89,6 +89,7 @@ func TestARoleIsAssumedWithWhatAProcessPrints(t *testing.T) {
 	source := awstest.NewSource(t, awstest.Trouble{})
 	s := awstest.NewServer(t, awstest.SecretsManager{"db": "a value"}.Handle)
 	for name, profiles := range map[string]string{
+		"with a long token":      "[profile dev]\ncredential_process = printf '{\"Version\":1,\"AccessKeyId\":\"AKIDPROCESS\",\"SecretAccessKey\":\"x\",\"SessionToken\":\"%020000d\"}' 7\n",
 		"the profile's own":      "[profile dev]\ncredential_process = " + printed + "\n",
 		"a role over it":         "[profile dev]\nrole_arn = " + awstest.Role + "\nsource_profile = base\nexternal_id = abc\nduration_seconds = 7200\n[profile base]\ncredential_process = " + printed + "\n",
 		"a role over that":       "[profile dev]\nrole_arn = " + awstest.Role + "\nsource_profile = mid\n[profile mid]\nrole_arn = " + awstest.Role + "\nsource_profile = base\n[profile base]\ncredential_process = " + printed + "\n",
@@ -101,7 +102,7 @@ func TestARoleIsAssumedWithWhatAProcessPrints(t *testing.T) {
 			want := "ASIASTS"
 			if strings.HasPrefix(name, "?role=") {
 				options["role"] = awstest.Role
-			} else if name == "the profile's own" {
+			} else if name == "the profile's own" || name == "with a long token" {
 				want = "AKIDPROCESS"
 			}
 			s.Reset()

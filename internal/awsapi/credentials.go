@@ -31,7 +31,7 @@ func (m *marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
 		err = errNoKeys
 	}
 	if err != nil {
-		err = &credentialError{m.hide.strip(err)}
+		err = &credentialError{m.hide.strip(withoutClass(err))}
 	}
 	return c, err
 }
@@ -289,12 +289,17 @@ func credentialClass(err error, a Answer, kind kind) error {
 	case errors.As(err, &hops):
 		return secrets.ErrUnauthenticated
 	case errors.As(err, &file):
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 			return secrets.ErrUnauthenticated
+		case isLate(err):
+			return secrets.ErrUnavailable
 		}
 		return secrets.ErrInvalid
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), sent(err):
+	case isLate(err), sent(err):
 		return secrets.ErrUnavailable
+	case trouble(err) != nil:
+		return trouble(err)
 	case errors.As(err, &process), kind == byOwnProvider:
 		return secrets.ErrUnauthenticated
 	case operationOf(err) != "" && kind != byInstance && kind != bySSO:

@@ -123,7 +123,11 @@ func authorities(ctx context.Context, shared *config.SharedConfig) ([]byte, erro
 	}
 	data, err := namedfile.Read(ctx, name, namedfile.Options{Max: largest})
 	if err != nil {
-		return nil, fault.New(secrets.ErrInvalid, "the certificates of "+setting+" cannot be read", err)
+		class := secrets.ErrInvalid
+		if isLate(err) { // its file system hangs, or nobody has written to the pipe yet
+			class = secrets.ErrUnavailable
+		}
+		return nil, fault.New(class, "the certificates of "+setting+" cannot be read", err)
 	}
 	return data, nil
 }

@@ -27,11 +27,6 @@ type service struct {
 	dialling func(*url.URL) dialing // nil: next is a user's own
 }
 
-// asRoundTripper lets a user's own client be one.
-type asRoundTripper struct{ HTTPClient }
-
-func (a asRoundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return a.Do(req) }
-
 // Do sends a request and returns its answer. If there is none within a third of
 // the time, idle connections are closed, since they may be as dead as the one
 // that was used, and the request is sent again.

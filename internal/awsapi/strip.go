@@ -34,6 +34,7 @@ func (h *hidden) strip(err error) error {
 	if err == nil {
 		return nil
 	}
+	err = withoutClass(err)
 	var process *processcreds.ProviderError
 	if errors.As(err, &process) {
 		return &processcreds.ProviderError{Err: withoutOutput(process)}

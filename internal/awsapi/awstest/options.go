@@ -35,6 +35,8 @@ var shared = Options{
 			"eu_west_3":    "did you mean eu-west-3?",
 			"us-east1":     "did you mean us-east-1?",
 			"europe-west1": "a region reads eu-west-1",
+			"CACentral1":   "did you mean ca-central-1?",
+			"***":          "option region is something else (3 bytes)",
 			"$REGION":      "option region is something else (7 bytes)",
 			"a/b":          "option region",
 			"wJalrXUtnFEMI%2FK7MDENG%2FbPxRfiCYEXAMPLEKEY": "option region is something else (40 bytes)",

@@ -1,0 +1,28 @@
+package awssm
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/awsapi/awstest"
+)
+
+func TestEveryFailureThatCanBeProvokedHasExactlyOneClass(t *testing.T) {
+	awstest.OneClass(t, awstest.Makers{
+		Scheme: "awssm",
+		Open: func(options map[string]string) (secrets.Provider, error) {
+			return open(t.Context(), secrets.Ref{Scheme: "awssm", Options: options})
+		},
+		New: func(url string, credentials aws.CredentialsProvider, client awstest.Doer) secrets.Provider {
+			return New(clientOf(&awstest.Server{URL: url}, func(o *secretsmanager.Options) {
+				o.Credentials = credentials
+				if client != nil {
+					o.HTTPClient = client
+				}
+			}))
+		},
+	})
+}
