@@ -2,9 +2,11 @@ package secrets
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -172,4 +174,209 @@ func (l *filling) live(ctx context.Context, f *taggedField, found Secret) (refle
 	}
 	l.started = append(l.started, live)
 	return value, nil
+}
+
+// A taggedField is a field of a struct that Load fills.
+type taggedField struct {
+	index    []int // as in reflect.StructField, through pointers to structs
+	typ      reflect.Type
+	path     string // in Go, for errors
+	name     string
+	optional bool
+	fallback *string // default=
+}
+
+// in returns the field in a struct, and makes the structs that nil pointers on
+// the way to it should point to.
+func (f *taggedField) in(v reflect.Value) reflect.Value {
+	for i, n := range f.index {
+		for i > 0 && v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				v.Set(reflect.New(v.Type().Elem()))
+			}
+			v = v.Elem()
+		}
+		v = v.Field(n)
+	}
+	return v
+}
+
+// peek returns the field in a struct as in does, and the zero Value if a nil
+// pointer is on the way to it.
+func peek(v reflect.Value, index []int) reflect.Value {
+	for i, n := range index {
+		for i > 0 && v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				return reflect.Value{}
+			}
+			v = v.Elem()
+		}
+		v = v.Field(n)
+	}
+	return v
+}
+
+// A tagWalk reads the tags of a struct, and those of the structs in it and of
+// those that it points to. A tag that it cannot have filled is an error.
+type tagWalk struct {
+	fields []taggedField
+	unseen []taggedField // interfaces, whose tags are seen in a value only
+	errs   []error
+}
+
+// A tagGroup is a struct on the way of a walk.
+type tagGroup struct {
+	index  []int
+	path   string
+	prefix string
+	within []reflect.Type // from the outermost to the struct itself
+}
+
+// taggedFields reads the tags of a struct type.
+func taggedFields(t reflect.Type) ([]taggedField, error) {
+	w := walkTags(t)
+	return w.fields, errors.Join(w.errs...)
+}
+
+func walkTags(t reflect.Type) *tagWalk {
+	w := new(tagWalk)
+	w.structure(t, tagGroup{path: t.Name() + ".", within: []reflect.Type{t}})
+	return w
+}
+
+func (w *tagWalk) structure(t reflect.Type, g tagGroup) {
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		tag, tagged := sf.Tag.Lookup("secret")
+		f := taggedField{index: append(g.index[:len(g.index):len(g.index)], i), typ: sf.Type, path: g.path + sf.Name}
+		switch {
+		case tag == "-":
+		case !tagged || strings.HasSuffix(tag, "/"):
+			w.group(sf, f, tag, g)
+		default:
+			w.field(sf, f, tag, g)
+		}
+	}
+}
+
+// group walks a field that has no name of its own.
+func (w *tagWalk) group(sf reflect.StructField, f taggedField, tag string, g tagGroup) {
+	inner := sf.Type
+	for inner.Kind() == reflect.Pointer && !isLive(inner) {
+		inner = inner.Elem()
+	}
+	prefixed := tag != ""
+	switch {
+	case prefixed && (inner.Kind() != reflect.Struct || isLeaf(inner)):
+		w.refuse(f, "the tag ends in a slash, which is for a struct, and this is a %s", sf.Type)
+	case !prefixed && inner.Kind() == reflect.Interface:
+		w.unseen = append(w.unseen, f)
+	case !holdsTags(inner):
+		if prefixed && !sf.IsExported() && !sf.Anonymous {
+			w.refuse(f, "the field is not exported, so it cannot be set")
+		}
+	case inner.Kind() != reflect.Struct:
+		w.refuse(f, "there are tags in a %s, which is not filled by tags; if Load is to leave it alone, tag it %s", sf.Type, `secret:"-"`)
+	case !sf.IsExported() && (!sf.Anonymous || sf.Type.Kind() == reflect.Pointer):
+		w.refuse(f, "there are tags in it, and the field is not exported, so it cannot be set; if Load is to leave it alone, tag it %s", `secret:"-"`)
+	case slices.Contains(g.within, inner):
+		w.refuse(f, "a %s with tags in itself has no end; if Load is to leave this one alone, tag it %s", inner, `secret:"-"`)
+	default:
+		w.structure(inner, tagGroup{f.index, f.path + ".", g.prefix + tag, append(g.within[:len(g.within):len(g.within)], inner)})
+	}
+}
+
+// field reads the tag of a field that has a name of its own.
+func (w *tagWalk) field(sf reflect.StructField, f taggedField, tag string, g tagGroup) {
+	if err := f.parse(tag, g.prefix); err != nil {
+		w.refuse(f, "%s", err)
+		return
+	}
+	t := held(sf.Type)
+	switch {
+	case !sf.IsExported():
+		w.refuse(f, "the field is not exported, so it cannot be set")
+	case !decodable(t):
+		w.refuse(f, "a %s cannot hold a secret", sf.Type)
+	case ignoresTags(t) && isLive(sf.Type):
+		w.refuse(f, "there are tags in the %s, which is read as JSON; use BindStruct, or take them out", t)
+	case ignoresTags(t):
+		w.refuse(f, "there are tags in the %s, which is read as JSON; end the tag in a slash (%s) to have them read, or take them out", t, strings.TrimPrefix(f.name, g.prefix)+"/")
+	case f.fallback != nil:
+		if err := decodeText(reflect.New(t).Elem(), *f.fallback); err != nil {
+			w.refuse(f, "the default does not fit: %s", reason(err))
+			return
+		}
+		fallthrough
+	default:
+		w.fields = append(w.fields, f)
+	}
+}
+
+func (w *tagWalk) refuse(f taggedField, format string, args ...any) {
+	w.errs = append(w.errs, &Error{Op: "load", Name: strings.TrimPrefix(f.path, "."), Err: invalid(format, args...)})
+}
+
+// parse reads name[,optional][,default=…].
+func (f *taggedField) parse(tag, prefix string) error {
+	name, rest, more := strings.Cut(tag, ",")
+	f.name = prefix + name
+	for more {
+		if text, ok := strings.CutPrefix(rest, "default="); ok {
+			f.fallback = &text
+			break
+		}
+		var option string
+		if option, rest, more = strings.Cut(rest, ","); option != "optional" {
+			return errors.New("the tag has an option other than optional and default=")
+		}
+		f.optional = true
+	}
+	if _, _, err := splitName(f.name); err != nil {
+		return errors.New(reason(err))
+	}
+	return nil
+}
+
+// reason returns an error's text without its class.
+func reason(err error) string { return strings.TrimPrefix(err.Error(), ErrInvalid.Error()+": ") }
+
+// ignoresTags reports whether a type that is decoded from one secret as JSON
+// has tags in it, which say something else.
+func ignoresTags(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return !isLeaf(t) && !reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) && holdsTags(t)
+}
+
+// holdsTags reports whether there is a tag in a type or in what it is made of:
+// the fields of structs, exported or not, and the elements of pointers, slices,
+// arrays and maps. What a Live holds is its own.
+func holdsTags(t reflect.Type) bool {
+	seen := make(map[reflect.Type]bool)
+	var holds func(t reflect.Type) bool
+	holds = func(t reflect.Type) bool {
+		if seen[t] || isLive(t) {
+			return false
+		}
+		seen[t] = true
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice:
+			return holds(t.Elem())
+		case reflect.Array:
+			return t.Len() > 0 && holds(t.Elem()) // atomic.Pointer[T] has a [0]*T
+		case reflect.Map:
+			return holds(t.Key()) || holds(t.Elem())
+		case reflect.Struct:
+			for i := range t.NumField() {
+				sf := t.Field(i)
+				if tag, tagged := sf.Tag.Lookup("secret"); tag != "-" && (tagged || holds(sf.Type)) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return holds(t)
 }

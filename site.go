@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -160,4 +161,199 @@ func (p *provider) folder(tx cache.Tx, base string, options map[string]string, w
 	f.space = tx.AddSpace(p.backend, f)
 	p.folders = append(p.folders, f)
 	return f
+}
+
+// What a value may make us do. A value that is a reference was written by
+// somebody who may write a secret, or a variable, and who is not on that account
+// the one who operates the program: who says to which servers its credentials
+// go, and which files it reads.
+
+// A follow says what the references in a site's values may make us do.
+type follow uint8
+
+const (
+	followNone       follow = iota
+	followConfigured        // read from providers as they are configured, below their bases
+	followAny               // read from every linked backend by its default credentials
+)
+
+var follows = map[string]follow{"false": followNone, "true": followConfigured, "any": followAny}
+
+// operatorOptions are the options that are the operator's whatever backend has
+// them, marked or not.
+var operatorOptions = []string{"address", "agent", "allow_http", "ca_cert", "ca_path", "endpoint", "skip_verify", "tls_server_name"}
+
+// isOperators reports whether an option is one that only the operator may set.
+func (b *Backend) isOperators(option string) bool {
+	return slices.Contains(b.OperatorOptions, option) || slices.Contains(operatorOptions, option)
+}
+
+// CheckValue refuses a reference that was found in a variable, or another value
+// that whoever operates the program has set, if it would have credentials sent
+// elsewhere, others used, or more believed than by default
+// ([Backend.OperatorOptions]): it may do so only if a configured provider has
+// all of its options. Whoever can set one variable could otherwise have the
+// process log in to a server of theirs. The error is [ErrInvalid].
+//
+// A value out of a document may do less, which is what ?references=true of a
+// provider's URI sees to: it reads from the providers that are configured, with
+// their options, what is below their bases. With ?references=any it may do what
+// CheckValue lets it.
+func (r *Resolver) CheckValue(ref Ref) error {
+	tx := r.cache.Lock()
+	err := r.checkAny(&ref)
+	tx.Unlock()
+	if err != nil {
+		return &Error{Op: "parse reference", Err: err}
+	}
+	return nil
+}
+
+// siteOfValue returns where a reference that a value holds leads, or says that
+// it may not.
+func (r *Resolver) siteOfValue(tx cache.Tx, ref *Ref, f follow) (*site, error) {
+	if f == followConfigured {
+		return r.siteAsConfigured(tx, ref)
+	}
+	if err := r.checkAny(ref); err != nil {
+		return nil, err
+	}
+	return r.newSite(tx, ref, false)
+}
+
+// checkAny lets a reference use any linked backend by its defaults, and
+// options of the operator only if a provider is configured with exactly the
+// options of the reference.
+func (r *Resolver) checkAny(ref *Ref) error {
+	b := linked(ref.Scheme)
+	if b == nil {
+		b = &Backend{} // that it is missing is seen when the reference is opened
+	}
+	option := b.operatorsIn(ref.Options)
+	if option == "" || slices.ContainsFunc(r.configured, func(s *site) bool { return s.folder.provider.hasOptions(b, ref) && s.folder.provider.hasNoOther(ref) }) {
+		return nil
+	}
+	what := "decides which credentials are used or what is trusted"
+	if slices.Contains(operatorOptions, option) {
+		what = "says where credentials are sent"
+	}
+	return invalid("the option %s of a %s:// reference in a value %s, and no configured provider has the same", option, ref.Scheme, what)
+}
+
+// operatorsIn returns the first of a provider's options that is the operator's.
+func (b *Backend) operatorsIn(options map[string]string) string {
+	for _, k := range slices.Sorted(maps.Keys(options)) {
+		if !slices.Contains(b.DocumentOptions, k) && b.isOperators(k) {
+			return k
+		}
+	}
+	return ""
+}
+
+// siteAsConfigured lets a reference read from a provider as it is configured,
+// whole, what a name could read there: a document below its base. Options of the
+// provider that the reference does not have are those of the configuration; one
+// that it has otherwise makes it another provider.
+func (r *Resolver) siteAsConfigured(tx cache.Tx, ref *Ref) (*site, error) {
+	b, err := lookupBackend(ref.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	var fit []*site
+	for _, s := range r.configured {
+		if _, below := s.below(ref.Join()); below && s.hasOptions(b, ref) && !slices.ContainsFunc(fit, s.sameBase) {
+			fit = append(fit, s)
+		}
+	}
+	several := len(fit) > 1
+	if several { // one that says all of it is meant
+		fit = slices.DeleteFunc(fit, func(s *site) bool { return !s.folder.provider.hasNoOther(ref) })
+	}
+	if len(fit) == 0 && !several {
+		return nil, invalid("a value refers to %s:// where no provider with these options, all of them, has a base above that path: configure one, or say ?references=any in the URI that the value comes from, if whoever writes it may have every backend read", ref.Scheme)
+	}
+	if len(fit) == 0 {
+		return nil, invalid("a value refers to %s:// where several providers are configured: give it all the options of the one that is meant", ref.Scheme)
+	}
+	return r.siteBelow(tx, fit[0], ref, b) // if there are more, they are of one provider
+}
+
+// siteBelow returns the site of a reference to a document at or below a site.
+func (r *Resolver) siteBelow(tx cache.Tx, s *site, ref *Ref, b *Backend) (*site, error) {
+	at := Ref{Scheme: ref.Scheme, Path: ref.Join(), Field: ref.Field, Options: maps.Clone(ref.Options)}
+	for k, v := range s.folder.provider.options {
+		at.set(k, v)
+	}
+	for k, v := range s.folder.options {
+		if b.isOperators(k) {
+			at.set(k, v)
+		}
+	}
+	name, _ := s.below(at.Path)
+	if name == "" { // the document of the site itself
+		return r.newSite(tx, &at, false)
+	}
+	if err := checkPath(name); err != nil {
+		return nil, err
+	}
+	at.Path = s.folder.base
+	below, err := r.newSite(tx, &at, true)
+	if err == nil {
+		below.path, below.all.field, below.whole = name, ref.Field, true
+	}
+	return below, err
+}
+
+// hasOptions reports whether a site is of a reference's scheme and has what the
+// reference has of options that tell providers apart, or lead out of its path.
+func (s *site) hasOptions(b *Backend, ref *Ref) bool {
+	for k, v := range ref.Options {
+		if slices.Contains(b.DocumentOptions, k) && b.isOperators(k) && s.folder.options[k] != v {
+			return false
+		}
+	}
+	return s.folder.provider.hasOptions(b, ref)
+}
+
+// hasOptions reports whether a provider is of a reference's scheme and has those
+// of its options that tell providers apart.
+func (p *provider) hasOptions(b *Backend, ref *Ref) bool {
+	if p.scheme == "" || p.scheme != ref.Scheme {
+		return false
+	}
+	for k, v := range ref.Options {
+		if have, ok := p.options[k]; slices.Contains(b.Options, k) && (!ok || have != v) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasNoOther reports whether a reference has every option of a provider.
+func (p *provider) hasNoOther(ref *Ref) bool {
+	for k := range p.options {
+		if _, ok := ref.Options[k]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// sameBase reports whether two sites are the same to a reference in a value.
+func (s *site) sameBase(other *site) bool { return s.folder == other.folder && s.path == other.path }
+
+// below returns the name of a path below the site's base; empty: it is the path
+// of the site itself.
+func (s *site) below(path string) (name string, ok bool) {
+	base := strings.TrimSuffix(s.folder.base, "/")
+	switch {
+	case s.whole:
+		return "", path == s.path
+	case s.folder.base == "":
+		name = strings.TrimPrefix(path, "/")
+		return name, name != ""
+	case path == base:
+		return "", true
+	}
+	return strings.CutPrefix(path, base+"/")
 }
