@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -20,10 +21,7 @@ func unmarshalsText(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
-// isURL reports whether t is net/url.URL, without linking that package into
-// programs that have no such field: it weighs 0.1 MB. Its UnmarshalBinary
-// parses.
-func isURL(t reflect.Type) bool { return t.Name() == "URL" && t.PkgPath() == "net/url" }
+func isURL(t reflect.Type) bool { return t == reflect.TypeFor[url.URL]() }
 
 // isLeaf reports whether a struct type is a value rather than a group of
 // fields.
@@ -111,10 +109,11 @@ func decodeValue(v reflect.Value, text string) error {
 	misfit := func(want string) error { return invalid("the value is no %s, which the type %s needs", want, t) }
 	switch {
 	case isURL(t) && v.CanAddr():
-		// Its error quotes the URL, password included.
-		if v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary([]byte(text)) != nil {
+		u, err := url.Parse(text)
+		if err != nil { // it quotes the URL, password included
 			return misfit("URL")
 		}
+		v.Set(reflect.ValueOf(*u))
 		return nil
 	case v.CanAddr() && unmarshalsText(t):
 		if v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)) != nil {

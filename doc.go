@@ -182,4 +182,20 @@
 // [LeaseProvider]; it calls [Register] in its init function. Caching, retries,
 // fields and the search for names are not its business. secretstest.Run is the
 // suite by which it proves itself.
+//
+// # Where things are
+//
+// For those who change this package; docs/architecture.md has more.
+//
+//   - secrets.go: Open, New, Get, Refresh, Close. default.go, option.go: the
+//     default resolver, options, Config.
+//   - secret.go, provider.go, chain.go, ref.go, errors.go: values, providers and
+//     their registry, references, classes of failure.
+//   - name.go, search.go: where a name may live; finding it. site.go: provider
+//     URIs. index.go: the names that are held. value.go: what of a document a
+//     name is.
+//   - cache.go, source.go, guard.go: how values are held, by internal/cache; a
+//     provider as its source.
+//   - retry.go, watch.go, bind.go, load.go, decode.go, preload.go, list.go,
+//     observe.go, status.go: one thing that a Resolver does each.
 package secrets

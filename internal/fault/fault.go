@@ -15,10 +15,7 @@ type Error struct {
 	CannotSpell bool          // the backend can hold no document of this name
 }
 
-// New returns an error of a class. It is called in many places and in none
-// that matters to speed, so it is not worth what copies of it would weigh.
-//
-//go:noinline
+// New returns an error of a class.
 func New(class error, msg string, err error) *Error {
 	return &Error{Class: class, Msg: msg, Err: err}
 }

@@ -10,8 +10,6 @@ import (
 )
 
 // Set sets an option, which must not have another value yet.
-//
-//go:noinline
 func Set(ref *secrets.Ref, name, value string) error {
 	if old, ok := ref.Options[name]; ok && old != value {
 		return Invalid(ref.Scheme + ":// says its " + name + " twice, and differently")
