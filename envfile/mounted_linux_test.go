@@ -121,6 +121,21 @@ func TestAFileThatIsMountedByItselfIsSeenToChange(t *testing.T) {
 			again.waitFor(before)
 		}
 	})
+	t.Run("but not when another file takes the place of its source, which a mount does not follow", func(t *testing.T) {
+		write(t, host, map[string]string{"pinned": "old"})
+		bind(t, host+"/pinned", run+"/pinned")
+		l := listen(t, p, name("pinned"))
+		replace(t, host+"/pinned", "new")
+		assert.Equal(t, "old", get(t, p, name("pinned")))
+		require.NoError(t, syscall.Unmount(run+"/pinned", syscall.MNT_DETACH))
+		require.NoError(t, syscall.Mount(host+"/pinned", run+"/pinned", "", syscall.MS_BIND, ""))
+		assert.Equal(t, "new", get(t, p, name("pinned")), "mounted anew")
+		l.hears("an edit in place, of what another name in the directory has its event from", func() {
+			edit(t, host+"/pinned", "newer")
+			write(t, run, map[string]string{"plain": "1"})
+		})
+		l.hears("an edit in place", func() { edit(t, host+"/pinned", "newest") })
+	})
 	t.Run("by an app, within a second", func(t *testing.T) {
 		edit(t, host+"/password", "one")
 		r, err := secrets.Open(t.Context(), "file://"+run, secrets.WithLogger(nil))

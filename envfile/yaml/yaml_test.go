@@ -59,6 +59,7 @@ func TestAFileInYAMLIsADocumentWithFields(t *testing.T) {
 func TestValuesStayAsTheyAreWritten(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
+		"0008": `"0008"`, "02142": `"02142"`, "00": `"00"`, "0510210600": `"0510210600"`, "0b11": `"0b11"`,
 		"0123": `"0123"`, "0o17": `"0o17"`, "0x1F": `"0x1F"`, "1_000": `"1_000"`, "+1": `"+1"`, ".5": `".5"`, "1.": `"1."`, ".inf": `".inf"`, "1:30": `"1:30"`,
 		"12345678901234567890123": "12345678901234567890123", "-1.50e+3": "-1.50e+3", "'1'": `"1"`, "!!str 1": `"1"`,
 		"true": "true", "True": `"True"`, "yes": `"yes"`, "on": `"on"`, "'true'": `"true"`,
@@ -157,6 +158,9 @@ func TestABillionLaughsCostNothing(t *testing.T) {
 	got, err := read(t, laughs(2, false), envfile.DirOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, 10*(1+10+100), strings.Count(got, "ha"))
+	got, err = read(t, "base: &b {name: app, port: 5432}\nall: ["+strings.Repeat("*b, ", 20_000)+"]\n", envfile.DirOptions{})
+	require.NoError(t, err, "many aliases are no attack")
+	assert.Equal(t, 20_001, strings.Count(got, "5432"))
 	_, err = read(t, laughs(2, false), envfile.DirOptions{MaxSize: 2000})
 	assert.ErrorContains(t, err, "larger than 2000 bytes")
 }
