@@ -151,7 +151,6 @@ func TestABillionLaughsCostNothing(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		require.ErrorIs(t, err, secrets.ErrInvalid)
 		assert.ErrorContains(t, err, "with its aliases written out the document is larger than 1048576 bytes; option max allows for more")
-		assert.Less(t, time.Since(start), 2*time.Second)
 		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(32<<20), "bytes allocated")
 		t.Logf("%d bytes: %v, %d kB", len(text), time.Since(start), (after.TotalAlloc-before.TotalAlloc)>>10)
 	}
