@@ -37,15 +37,31 @@ func (s source) begin(ctx context.Context, from *files, allowHTTP bool, asks fun
 	}
 	x, client, closeIdle := newExchange(allowHTTP, asks)
 	defer closeIdle()
+	return s.exchanged(ctx, from, x, client)
+}
+
+// exchanged gets an access token with what the file holds, by requests of
+// client, which is that of x.
+func (s source) exchanged(ctx context.Context, from *files, x *exchange, client *http.Client) (*session, error) {
 	creds, err := s.credentials(ctx, from, x, client)
 	if err != nil {
 		return nil, err
 	}
 	token, err := creds.Token(ctx)
+	if err == nil && !sendable(token.Value) {
+		err = errNoToken
+	}
 	if err != nil {
 		return nil, s.failure(ctx, err, x)
 	}
 	return propertiesOf(ctx, creds, token)
+}
+
+var errNoToken = errors.New("the answer has no token")
+
+// sendable reports whether a text can be a token in the header of a request.
+func sendable(token string) bool {
+	return token != "" && !strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
 // propertiesOf makes the session of credentials: with the quota project and the

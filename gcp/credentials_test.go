@@ -69,6 +69,8 @@ func TestTheAnswerOfATokenEndpointIsToldWithItsWords(t *testing.T) {
 		"an outage is unavailable":     {503, `{"error":"backend"}`, secrets.ErrUnavailable, []string{"HTTP 503"}},
 		"an outage of a proxy, too":    {502, "<html>" + canary + "</html>", secrets.ErrUnavailable, []string{"HTTP 502"}},
 		"throttling is throttled":      {429, `{"error":{"code":429,"message":"Quota exceeded","status":"RESOURCE_EXHAUSTED"}}`, secrets.ErrThrottled, []string{"HTTP 429", "RESOURCE_EXHAUSTED: Quota exceeded"}},
+		"a token that is empty":        {200, `{"access_token":"","token_type":"Bearer","issued_token_type":"x","expires_in":3600}`, secrets.ErrUnavailable, []string{"something else than a token"}},
+		"a token of two lines":         {200, `{"access_token":"a\nb","token_type":"Bearer","issued_token_type":"x","expires_in":3600}`, secrets.ErrUnavailable, []string{"something else than a token"}},
 		"a captive portal":             {200, "<html>" + canary + "</html>", secrets.ErrUnavailable, []string{"something else than a token"}},
 		"a redirect is not followed":   {307, "", secrets.ErrUnavailable, []string{"HTTP 307"}},
 		"what it repeats is left out":  {400, `{"error":"invalid_grant","error_description":"bad token ` + canary + `"}`, secrets.ErrUnauthenticated, []string{"bad token […]"}},

@@ -133,7 +133,7 @@ func showURL(u *url.URL) string {
 	if !plausibleHost(u.Hostname()) {
 		return fmt.Sprintf("something that is no URL (%d bytes)", len(u.String()))
 	}
-	return endpoint.Of(u)
+	return oneLine(endpoint.Of(u)) // a server of metadata may have named its end
 }
 
 // plausibleHost reports whether a text can be meant as the name or address of

@@ -125,6 +125,11 @@ func (m *metadataSource) token(ctx context.Context) (*auth.Token, error) {
 	}
 	x, client, closeIdle := exchangeOver(&http.Transport{DialContext: m.dial}, true, m.asks)
 	defer closeIdle()
+	return m.ask(ctx, x, client)
+}
+
+// ask makes the request for a token by client, which is that of x.
+func (m *metadataSource) ask(ctx context.Context, x *exchange, client *http.Client) (*auth.Token, error) {
 	query := url.Values{"scopes": {strings.Join(secretmanager.DefaultAuthScopes(), ",")}}
 	text, err := metadata.NewWithOptions(&metadata.Options{Client: client}).
 		GetWithContext(ctx, "instance/service-accounts/default/token?"+query.Encode())
@@ -151,7 +156,7 @@ func parseToken(text string, now time.Time) (*auth.Token, error) {
 		Type    string  `json:"token_type"`
 		Seconds float64 `json:"expires_in"`
 	}
-	if json.Unmarshal([]byte(text), &answer) != nil || answer.Token == "" || answer.Seconds <= 0 {
+	if json.Unmarshal([]byte(text), &answer) != nil || !sendable(answer.Token) || answer.Seconds <= 0 {
 		return nil, fault.New(secrets.ErrUnavailable, "the metadata server answers something else than a token: a captive portal, or another service at its address?", nil)
 	}
 	return &auth.Token{

@@ -81,6 +81,9 @@ func (s *session) logIn(ctx context.Context) (*token, error) {
 		}
 		return nil, unauthenticated("the login was answered without a token", nil)
 	}
+	if checkToken(secret.Auth.ClientToken) != nil {
+		return nil, unavailable("the login was answered with a token that has a line break or another character in it that no token has: is "+s.caller.host+" a Vault server?", nil)
+	}
 	t := &token{id: hidden(secret.Auth.ClientToken), ours: true, known: true, renewable: secret.Auth.Renewable, made: started, limited: uses > 0, granted: uses, uses: uses}
 	if t.limited { // each renewal would spend one
 		t.renewable = false

@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
+	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/namedfile"
 )
 
@@ -33,6 +35,9 @@ func ask(ctx context.Context, source Source) (string, error) {
 			done <- r
 		}()
 		text, err := source()
+		if err != nil && !classed(err) {
+			err = unavailable("the source of a credential failed", err)
+		}
 		r = result{text, err}
 	}()
 	select {
@@ -41,6 +46,13 @@ func ask(ctx context.Context, source Source) (string, error) {
 	case <-ctx.Done():
 		return "", unavailable("the credential was not read in time: is its file a pipe that nobody writes to, or its file system away?", context.Cause(ctx))
 	}
+}
+
+// classed reports whether an error has a class of its own.
+func classed(err error) bool {
+	return slices.ContainsFunc([]error{
+		secrets.ErrNotFound, secrets.ErrPermission, secrets.ErrUnauthenticated, secrets.ErrUnavailable, secrets.ErrThrottled, secrets.ErrInvalid, secrets.ErrClosed,
+	}, func(class error) bool { return errors.Is(err, class) })
 }
 
 // Text is a Source that always yields the same.
