@@ -162,6 +162,7 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 		{"gcp://my-project", "x", "no Google Cloud credentials: …"},
 		{"vault://secret/prod", "x", "no Vault credentials: VAULT_TOKEN is unset and there is no ~/.vault-token"},
 		{"env://", "trouble/missing", "… does not exist (named by …)"},
+		{"env://", "trouble/two", "… has both … and …, and … may be either; rename one"},
 		{"env://", "trouble/both", "… has both … and …; unset one …"},
 		{"env://", "trouble/value", "… names the file that holds the secret, and has …"},
 		{"env://", "trouble/value", "… something that is no file name (… bytes)"},
@@ -181,7 +182,7 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 		{"vault://secret?address=vault.example.com", "x", "… and no address of a server; it reads https://vault.example.com:8200"},
 		{"vault://secret?address=https://127.0.0.1:1/v1", "x", "… ends in /v1, which every request adds: …"},
 	}
-	for name, value := range map[string]string{"TROUBLE_MISSING_FILE": dir + "/none", "TROUBLE_BOTH": "x", "TROUBLE_BOTH_FILE": dir + "/plain", "TROUBLE_VALUE_FILE": `{"a":1}`} {
+	for name, value := range map[string]string{"TROUBLE_MISSING_FILE": dir + "/none", "TROUBLE_BOTH": "x", "Trouble_Two": "x", "trouble-two": "y", "TROUBLE_BOTH_FILE": dir + "/plain", "TROUBLE_VALUE_FILE": `{"a":1}`} {
 		t.Setenv(name, value)
 	}
 	for _, c := range nobody {
