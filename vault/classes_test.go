@@ -156,6 +156,43 @@ func TestWhateverKeepsARequestFromBeingAnsweredHasOneClass(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoHTTPIsToldWithoutRepeatingIt(t *testing.T) {
+	t.Parallel()
+	for what, answer := range map[string]string{
+		"a header":                      "HTTP/1.1 200 OK\r\n" + strings.Repeat("x", 20_000) + "\r\n\r\n",
+		"one with words of a request's": "HTTP/1.1 200 OK\r\ninvalid header field\r\n\r\n",
+		"a status":                      "HTTP/1.1 " + strings.Repeat("9", 20_000) + " OK\r\n\r\n",
+		"a protocol":                    strings.Repeat("SSH-", 5_000) + "\r\n\r\n",
+		"the length of a part":          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("z", 20_000) + "\r\n",
+		"an encoding":                   "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + strings.Repeat("z", 20_000) + "\r\n\r\n",
+		"a length":                      "HTTP/1.1 200 OK\r\nContent-Length: " + strings.Repeat("z", 20_000) + "\r\n\r\n",
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = l.Close() })
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 4096))
+				_, _ = io.WriteString(conn, answer)
+				_ = conn.Close()
+			}
+		}()
+		client, err := api.NewClient(&api.Config{Address: "http://" + l.Addr().String()})
+		require.NoError(t, err)
+		client.SetMaxRetries(0)
+		for with, option := range map[string]Option{"a token": WithToken(Text("t")), "a login": WithAuth(&Cert{})} {
+			err := fetch(New(client, option, WithoutRenewal()))
+			failing(t, what+" with "+with, err)
+			assert.ErrorIs(t, err, secrets.ErrUnavailable, what)
+			assert.Less(t, len(err.Error()), 2*longestText, what)
+		}
+	}
+}
+
 func TestWhateverIsWrongWithACredentialHasOneClass(t *testing.T) {
 	t.Parallel()
 	for what, source := range map[string]Source{

@@ -236,6 +236,9 @@ func networkError(ctx context.Context, host string, err error) error {
 		return unavailable("the answer of "+host+" is larger than anything that Vault stores", limit.ErrTooLarge)
 	}
 	if err != nil {
+		if notHTTP(err.Error()) { // which quotes the server, and so may have any words in it
+			return unavailable(host+" does not speak HTTP: is this the address of a Vault server?", nil)
+		}
 		if unsent := neverSent(err.Error()); unsent != nil {
 			return unsent
 		}
@@ -253,8 +256,6 @@ func networkError(ctx context.Context, host string, err error) error {
 		return unavailable(msg, nil)
 	}
 	switch text := err.Error(); {
-	case strings.Contains(text, "malformed HTTP"), strings.Contains(text, "malformed chunked"):
-		return unavailable(host+" does not speak HTTP: is this the address of a Vault server?", nil)
 	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
 		return unavailable(host+" speaks plain HTTP, not HTTPS: check VAULT_ADDR", err)
 	case strings.Contains(text, "x509:"):
@@ -263,7 +264,21 @@ func networkError(ctx context.Context, host string, err error) error {
 	if host == defaultHost {
 		msg += ", the default (set VAULT_ADDR or ?address=)"
 	}
+	if text := err.Error(); len(text) > longestText {
+		f := unavailable(msg+": "+text[:longestText]+"…", err)
+		f.Quiet = true
+		return f
+	}
 	return unavailable(msg, err)
+}
+
+// longestText is how much is told of what net/http says, in bytes.
+const longestText = 1 << 10
+
+// notHTTP reports whether a text of net/http is about an answer that it cannot
+// read.
+func notHTTP(text string) bool {
+	return strings.Contains(text, "malformed HTTP") || strings.Contains(text, "malformed chunked") || strings.Contains(text, "malformed MIME header")
 }
 
 // neverSent tells a request that failed before anything was sent: what is set
