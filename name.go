@@ -12,9 +12,8 @@ import (
 // any name that a backend can hold is refused before anything else is done with
 // it.
 const (
-	maxName      = 1 << 10 // bytes, the field included
-	maxSegments  = 64      // of a path, and of a JSON pointer
-	maxReference = 4 << 10 // bytes, as it is written
+	maxName     = 1 << 10 // bytes, the field included
+	maxSegments = 64      // of a path, and of a JSON pointer
 )
 
 // Name joins parts into a name, with slashes between them. A part may be

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-secrets/secrets/internal/grammar"
 	"github.com/go-secrets/secrets/internal/nearest"
 )
 
@@ -201,7 +202,7 @@ var registry = struct {
 // the init function of the backend's package, as database/sql drivers do, and
 // panics on a scheme that is malformed or taken, or a nil Open.
 func Register(scheme string, b Backend) {
-	if !validScheme(scheme) || b.Open == nil {
+	if !grammar.ValidScheme(scheme) || b.Open == nil {
 		panic("secrets: Register needs a scheme of lower-case letters, digits, + - . and an Opener: " + scheme)
 	}
 	registry.Lock()

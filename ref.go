@@ -1,9 +1,9 @@
 package secrets
 
 import (
-	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/go-secrets/secrets/internal/grammar"
 )
 
 // A Ref says where a document lives:
@@ -42,33 +42,14 @@ func (r Ref) Join() string {
 // String returns the reference in the form that [ParseRef] reads, its options
 // sorted.
 func (r Ref) String() string {
-	text, field := escape(r.Join(), "?#%"), escape(r.Field, "%")
-	if credentialInRest(r.Scheme, text, field) == userinfoText { // it was a name that holds an @
-		text, field = strings.ReplaceAll(text, "@", "%40"), strings.ReplaceAll(field, "@", "%40")
-	}
-	if r.Scheme != "" {
-		text = r.Scheme + "://" + text
-	}
-	text += r.optionText()
-	if r.Field != "" {
-		text += "#" + field
-	}
-	return text
+	return grammar.Reference{Scheme: r.Scheme, Path: r.Join(), Field: r.Field, Options: r.Options}.String()
 }
 
-// optionText returns the options as String writes them.
-func (r *Ref) optionText() string {
-	text, sep := "", "?"
-	keys := make([]string, 0, len(r.Options))
-	for k := range r.Options {
-		keys = append(keys, k)
+func (r *Ref) set(option, value string) {
+	if r.Options == nil {
+		r.Options = make(map[string]string)
 	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		text += sep + escape(k, "&=#%") + "=" + escape(r.Options[k], "&#%")
-		sep = "&"
-	}
-	return text
+	r.Options[option] = value
 }
 
 // ParseRef reads a reference, in this package's own form or in one of the
@@ -79,17 +60,18 @@ func (r *Ref) optionText() string {
 // The parser is not net/url's: the path ends at the first ? or #, the field
 // starts at the first #, escapes (%23) are decoded in every part, and a plus
 // is a plus. A credential in s is an error of class [ErrInvalid] that does not
-// repeat it, as is everything malformed, and a reference of more than 4 KiB. A foreign form is read by its backend,
-// which must be linked; of this package's own form, that and whether the
-// options are known is seen when the reference is opened.
+// repeat it, as is everything malformed, and a reference of more than 4 KiB.
+// A foreign form is read by its backend, which must be linked; of this package's
+// own form, that and whether the options are known is seen when the reference is
+// opened.
 func ParseRef(s string) (Ref, error) {
-	if len(s) > maxReference {
-		return Ref{}, &Error{Op: "parse reference", Err: invalid("a reference has at most %d bytes, and this one has %d%s", maxReference, len(s), longOption(s))}
-	}
 	var ref Ref
-	form, err := ref.parseForm(s)
-	if err == nil {
-		err = ref.translate(form)
+	parsed, err := grammar.Parse(s, knownScheme)
+	if err != nil {
+		err = invalid("%v", err)
+	} else {
+		ref = Ref{Scheme: parsed.Scheme, Path: parsed.Path, Field: parsed.Field, Options: parsed.Options}
+		err = ref.translate(parsed.Form)
 	}
 	if err != nil {
 		return Ref{}, &Error{Op: "parse reference", Err: err}
@@ -97,165 +79,44 @@ func ParseRef(s string) (Ref, error) {
 	return ref, nil
 }
 
-// longOption names the option that makes a reference too long, if one does:
-// often it should name a file, and holds the file's content.
-func longOption(s string) string {
-	_, query, _ := strings.Cut(s, "?")
-	for pair := range strings.SplitSeq(query, "&") {
-		if name, value, ok := strings.Cut(pair, "="); ok && validOption(name) && len(value) > maxName {
-			return ", of which its option " + name + " has " + strconv.Itoa(len(value))
-		}
-	}
-	return ""
-}
-
-// parseURI reads scheme://path[?options][#field]. Its errors quote the scheme
-// and option names only: what stands elsewhere may be a credential.
-func (r *Ref) parseURI(scheme, rest string) error {
-	r.Scheme = strings.ToLower(scheme)
-	if !validScheme(r.Scheme) {
-		return invalid("what stands before :// is no scheme (a letter, then letters, digits, + - .)")
-	}
-	rest, field, hasField := strings.Cut(rest, "#")
-	path, query, _ := strings.Cut(rest, "?")
-
-	wrong := credentialInRest(r.Scheme, path, field)
-	if wrong != "" {
-		return r.malformed(wrong)
-	}
-	if r.Path, wrong = unescape(path); wrong != "" {
-		return r.malformed("path: " + wrong)
-	}
-	if tokenInPath(r.Path) {
-		return r.malformed(tokenText)
-	}
-	if r.Field, wrong = unescape(field); wrong != "" {
-		return r.malformed("field: " + wrong)
-	}
-	if hasField && r.Field == "" {
-		return r.malformed("ends in # with no field after it")
-	}
-	if wrong = r.parseOptions(query); wrong != "" {
-		return r.malformed(wrong)
-	}
-	return nil
-}
-
-// malformed returns an error about a reference, which quotes its scheme.
-func (r *Ref) malformed(text string) error { return invalid("%s", r.Scheme+":// "+text) }
-
-// parseOptions reads option=value&…, and says what is wrong with it; empty:
-// nothing.
-func (r *Ref) parseOptions(query string) (wrong string) {
-	for i, more := 1, query != ""; more; i++ {
-		var pair string
-		pair, query, more = strings.Cut(query, "&")
-		k, v, ok := strings.Cut(pair, "=")
-		if !ok || !validOption(k) {
-			return "option " + strconv.Itoa(i) + " does not read name=value"
-		}
-		_, twice := r.Options[k]
-		raw := v
-		v, what := unescape(raw)
-		switch {
-		case twice:
-			what = " is given twice"
-		case what != "":
-			what = ": " + what
-		case slices.Contains(credentialOptions, strings.Map(bareOption, k)):
-			what = " is a credential, which no URI may hold; set it in the environment or a file"
-		case credentialInOption(raw, v):
-			what = " holds what looks like user:password@ in a URL; credentials belong into the environment or a file"
-		}
-		if what != "" {
-			return "option " + k + what
-		}
-		r.set(k, v)
-	}
-	return ""
-}
-
-func (r *Ref) set(option, value string) {
-	if r.Options == nil {
-		r.Options = make(map[string]string)
-	}
-	r.Options[option] = value
-}
-
-func validScheme(s string) bool {
-	for i := range len(s) {
-		if !schemeByte(s[i]) || i == 0 && (s[i] < 'a' || s[i] > 'z') {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func validOption(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-' || c == '.') {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 64
-}
-
-// unescape decodes %XX and refuses NUL. What it says is wrong does not quote s;
-// empty: nothing.
-func unescape(s string) (text, wrong string) {
-	if strings.IndexByte(s, 0) >= 0 {
-		return "", "holds a NUL byte"
-	}
-	if strings.IndexByte(s, '%') < 0 {
-		return s, ""
-	}
-	var b []byte
-	for i := 0; i < len(s); i++ {
-		if s[i] != '%' {
-			b = append(b, s[i])
-			continue
-		}
-		if i+2 >= len(s) {
-			return "", "ends in an incomplete %XX escape (a plain % is written %25)"
-		}
-		hi, lo := unhex(s[i+1]), unhex(s[i+2])
-		if hi < 0 || lo < 0 {
-			return "", "has a % that no two hex digits follow (a plain % is written %25)"
-		}
-		c := byte(hi<<4 | lo)
-		if c == 0 {
-			return "", "holds a NUL byte"
-		}
-		b = append(b, c)
-		i += 2
-	}
-	return string(b), ""
-}
-
-func unhex(c byte) int {
+// translate has the backend of a reference read what is its own in a form.
+func (r *Ref) translate(form string) error {
+	b, err := lookupBackend(r.Scheme)
 	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
+	case err != nil && form == "":
+		return nil // that no backend is linked is seen when it is opened
+	case err != nil:
+		return err
+	case b.Translate != nil:
+		err = b.Translate(form, r)
 	}
-	return -1
+	if len(r.Options) == 0 {
+		r.Options = nil
+	}
+	return err
 }
 
-// escape writes the bytes of set, and control characters, as %XX.
-func escape(s, set string) string {
-	b := make([]byte, 0, len(s))
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == 0x7f || strings.IndexByte(set, c) >= 0 {
-			b = append(b, '%', hexDigits[c>>4], hexDigits[c&15])
-		} else {
-			b = append(b, c)
-		}
+// ParseValue tells whether a value, such as that of an environment variable,
+// is a reference, and reads it; found is false if it is plain text, which is
+// what nearly every value is.
+//
+// Only a whole value is a reference; quotes or blanks around one do not make it
+// plain text. A value that holds ref+scheme:// or secretref+scheme:// and is not
+// wholly one, as in a URL whose password it was meant for, is [ErrInvalid], for
+// the program would take it for the secret. So is what begins as a reference and
+// is longer than any.
+// Of a text of more than 128 KiB, only the beginning is looked at.
+//
+// A bare file://, env:// or envfile:// is plain text: MIGRATIONS_URL=file://migrations
+// is common. With ref+ or secretref+ before it, it is a reference.
+func ParseValue(value string) (ref Ref, found bool, err error) {
+	text, found, err := grammar.Find(value, knownScheme)
+	switch {
+	case err != nil:
+		return Ref{}, false, &Error{Op: "parse reference", Err: invalid("%v", err)}
+	case !found:
+		return Ref{}, false, nil
 	}
-	return string(b)
+	ref, err = ParseRef(text)
+	return ref, err == nil, err
 }
-
-const hexDigits = "0123456789ABCDEF"

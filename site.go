@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-secrets/secrets/internal/cache"
+	"github.com/go-secrets/secrets/internal/grammar"
 )
 
 // A site is where names are looked for, or where one name is: a provider URI
@@ -140,7 +141,7 @@ func (s *site) setOption(k, v string) (known bool, err error) {
 // provider returns the provider of a scheme and a set of options, which all
 // bases and references with these share.
 func (r *Resolver) provider(tx cache.Tx, scheme string, options map[string]string, open Opener) *provider {
-	key := scheme + (&Ref{Options: options}).optionText()
+	key := scheme + grammar.FormatOptions(options)
 	p, ok := r.providersByKey[key]
 	if !ok {
 		p = r.newProvider(tx, scheme, options, open)
@@ -151,7 +152,7 @@ func (r *Resolver) provider(tx cache.Tx, scheme string, options map[string]strin
 
 // folder returns the folder of a base and document options.
 func (p *provider) folder(tx cache.Tx, base string, options map[string]string, whole bool) *folder {
-	text := (&Ref{Options: options}).optionText()
+	text := grammar.FormatOptions(options)
 	for _, f := range p.folders {
 		if f.base == base && f.whole == whole && f.text == text {
 			return f

@@ -1,6 +1,7 @@
-package secrets
+package grammar
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/go-secrets/secrets/internal/token"
@@ -10,9 +11,9 @@ import (
 // errors and on status pages. What looks like one is refused, and the error
 // does not repeat it.
 
-const (
-	userinfoText = "holds what looks like user:password@ in its path; credentials belong into the environment or a file (write @ as %40 if it is part of the name)"
-	tokenText    = "holds what looks like a token; credentials belong into the environment or a file"
+var (
+	errUserinfo = errors.New("holds what looks like user:password@ in its path; credentials belong into the environment or a file (write @ as %40 if it is part of the name)")
+	errToken    = errors.New("holds what looks like a token; credentials belong into the environment or a file")
 )
 
 // credentialOptions are never accepted in a URI, whatever the backend and
@@ -34,16 +35,16 @@ func bareOption(c rune) rune {
 	return c
 }
 
-// credentialInRest says what is wrong with what follows scheme://, as it is
-// written, options apart; empty: nothing.
-func credentialInRest(scheme, path, field string) (wrong string) {
+// credentialInRest refuses user information in what follows scheme://, as it is
+// written, options apart.
+func credentialInRest(scheme, path, field string) error {
 	switch {
 	case credentialInPath(path), cutByCredential(path, field):
-		return userinfoText
+		return errUserinfo
 	case scheme == "vault" && userOfHost(path): // Vault's paths begin with a mount, and no mount has an @
-		return userinfoText
+		return errUserinfo
 	}
-	return ""
+	return nil
 }
 
 // credentialInPath reports whether a raw path holds user information before an
