@@ -137,9 +137,9 @@
 //	                    another machine
 //
 // The proxy of HTTPS_PROXY is used, and at most 256 KiB are read of what it says
-// before it leads on. Over gRPC it has to be http://host:port; ?transport=rest
-// knows https:// and socks5://, too. A client that was given to [New] goes
-// through gRPC's own way, which has no such bound.
+// before it leads on. It may be http://, https:// or socks5://. A client that was
+// given to [New] goes through gRPC's own way, which has no such bound and knows
+// http:// only.
 //
 // A call that gets no answer in a third of the read's time is made once more,
 // over another connection.

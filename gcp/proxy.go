@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	socks "golang.org/x/net/proxy"
 
 	"github.com/go-secrets/secrets/internal/limit"
 )
@@ -38,12 +41,12 @@ func dialGRPC(ctx context.Context, address string) (net.Conn, error) {
 	if through == nil {
 		return new(net.Dialer).DialContext(ctx, "tcp", address)
 	}
-	if through.Scheme != "http" {
-		return nil, errors.New("the proxy in HTTPS_PROXY is none that gRPC can use, which is http://host:port; ?transport=rest knows https:// and socks5://, too")
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", withPort(through))
+	conn, err := dialProxy(ctx, through, address)
 	if err != nil {
 		return nil, fmt.Errorf("the proxy in HTTPS_PROXY: %w", err)
+	}
+	if through.Scheme != "http" && through.Scheme != "https" {
+		return conn, nil
 	}
 	tunnel, err := connectVia(ctx, conn, address, through.User)
 	if err != nil {
@@ -56,9 +59,25 @@ func dialGRPC(ctx context.Context, address string) (net.Conn, error) {
 	return tunnel, nil
 }
 
-func withPort(u *url.URL) string {
+// dialProxy connects to a proxy as net/http does by its scheme; by SOCKS it leads
+// on to address at once.
+func dialProxy(ctx context.Context, through *url.URL, address string) (net.Conn, error) {
+	switch through.Scheme {
+	case "http":
+		return new(net.Dialer).DialContext(ctx, "tcp", withPort(through, "80"))
+	case "https":
+		return new(tls.Dialer).DialContext(ctx, "tcp", withPort(through, "443"))
+	}
+	dialer, err := socks.FromURL(through, socks.Direct)
+	if err != nil { // whose text has the URL
+		return nil, errProxy
+	}
+	return dialer.(socks.ContextDialer).DialContext(ctx, "tcp", address)
+}
+
+func withPort(u *url.URL, port string) string {
 	if u.Port() == "" {
-		return net.JoinHostPort(u.Hostname(), "80")
+		return net.JoinHostPort(u.Hostname(), port)
 	}
 	return u.Host
 }

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +131,84 @@ func TestAProxyIsReachedAtThePortOfItsScheme(t *testing.T) {
 	for proxy, want := range map[string]string{"http://proxy": "proxy:80", "http://proxy:3128": "proxy:3128", "http://[::1]": "[::1]:80"} {
 		u, err := url.Parse(proxy)
 		require.NoError(t, err)
-		assert.Equal(t, want, withPort(u))
+		assert.Equal(t, want, withPort(u, "80"))
 	}
+}
+
+func TestAProxyIsSpokenToAsItsSchemeSays(t *testing.T) {
+	t.Parallel()
+	s, env, asked := google(t, "secretmanager.googleapis.com", "localhost")
+	s.Put("projects/my-project/secrets/db", []byte("v"))
+	plain := strings.TrimPrefix(env[0], "HTTPS_PROXY=http://")
+	cert, ca := certify(t, "localhost")
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	require.NoError(t, err)
+	lead(t, l, func(net.Conn) string { return plain })
+	both, err := os.ReadFile(strings.TrimPrefix(env[1], "SSL_CERT_FILE="))
+	require.NoError(t, err)
+	more, err := os.ReadFile(ca)
+	require.NoError(t, err)
+	env[1] = "SSL_CERT_FILE=" + write(t, t.TempDir(), "both.pem", string(both)+string(more))
+	socks, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	named := make(chan string, 10)
+	lead(t, socks, func(conn net.Conn) string {
+		named <- serveSOCKS(conn)
+		return s.Addr()
+	})
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	for scheme, proxy := range map[string]string{"https": "https://localhost:" + port, "socks5": "socks5://" + socks.Addr().String()} {
+		t.Run(scheme, func(t *testing.T) {
+			before := len(asked())
+			outcomes, log := inChild(t, append([]string{"HTTPS_PROXY=" + proxy}, env[1:]...), "gcp://my-project", "gcp://my-project/db")
+			require.Empty(t, outcomes[0].Error, log)
+			assert.Equal(t, "v", outcomes[0].Data)
+			if scheme == "https" {
+				assert.Equal(t, []string{"secretmanager.googleapis.com:443"}, asked()[before:], "with its port")
+			} else {
+				assert.Equal(t, "secretmanager.googleapis.com", <-named, "which the proxy looks up")
+			}
+		})
+	}
+	outcomes, _ := inChild(t, append([]string{"HTTPS_PROXY=ftp://user:" + canary + "@proxy:1"}, env[1:]...), "gcp://my-project", "gcp://my-project/db")
+	assert.Contains(t, outcomes[0].Error, "holds no URL of a proxy")
+	assert.NotContains(t, outcomes[0].Deep, canary)
+}
+
+// lead leads each connection to where to says, which may have read of it.
+func lead(t *testing.T, l net.Listener, to func(net.Conn) string) {
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			here, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer here.Close()
+				there, err := net.Dial("tcp", to(here))
+				if err != nil {
+					return
+				}
+				defer there.Close()
+				go func() { _, _ = io.Copy(there, here) }()
+				_, _ = io.Copy(here, there)
+			}()
+		}
+	}()
+}
+
+// serveSOCKS answers the two messages of a client (RFC 1928), and returns the
+// name that it wants to be led to.
+func serveSOCKS(conn net.Conn) string {
+	head := make([]byte, 2)
+	_, _ = io.ReadFull(conn, head)
+	_, _ = io.CopyN(io.Discard, conn, int64(head[1]))
+	_, _ = conn.Write([]byte{5, 0})
+	request := make([]byte, 5)
+	_, _ = io.ReadFull(conn, request)
+	name := make([]byte, int(request[4])+2)
+	_, _ = io.ReadFull(conn, name)
+	_, _ = conn.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+	return string(name[:len(name)-2])
 }

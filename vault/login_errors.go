@@ -80,7 +80,7 @@ var loginRules = []rule{
 	{500, "lookup failed", &secrets.ErrUnauthenticated, unverified},
 	{500, "service account", &secrets.ErrUnauthenticated, unverified},
 	{5, "", &secrets.ErrUnavailable, "the $ login failed in the server: its log says why"},
-	{0, "", &secrets.ErrUnauthenticated, "the $ login was refused: check the role, what it is bound to, the credential, and that the method is enabled (vault auth list; ?auth_mount= if under another path); a user may be locked after wrong passwords"},
+	{0, "", &secrets.ErrUnauthenticated, "the $ login was refused: check the role, what it is bound to, the credential, and that the method is enabled (vault auth list; ?auth_mount= if under another path, without auth/ in front); a user may be locked after wrong passwords"},
 }
 
 const (
