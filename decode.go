@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/fields"
+	"github.com/go-secrets/secrets/internal/shorten"
 )
 
 // isSecret reports whether t is Secret. The types that are looked for here are
@@ -174,7 +177,7 @@ func decodeJSON(value string, dst any) error {
 	if t == nil || t.Kind() != reflect.Pointer || reflect.ValueOf(dst).IsNil() {
 		return invalid("the destination must be a non-nil pointer, not %T", dst)
 	}
-	err := json.Unmarshal([]byte(strings.TrimPrefix(value, byteOrderMark)), dst)
+	err := json.Unmarshal([]byte(strings.TrimPrefix(value, fields.ByteOrderMark)), dst)
 	if err == nil {
 		return nil
 	}
@@ -207,9 +210,9 @@ func jsonPlace(t reflect.Type, e *json.UnmarshalTypeError) string {
 	case len(path) == 0:
 		return place
 	case rest != "" || t != e.Type && t.Kind() != reflect.Pointer:
-		return place + ", in field " + quote(strings.Join(path, "."))
+		return place + ", in field " + shorten.Quote(strings.Join(path, "."))
 	}
-	return "field " + quote(strings.Join(path, "."))
+	return "field " + shorten.Quote(strings.Join(path, "."))
 }
 
 // declaredField finds the field of a struct type that a path of JSON keys

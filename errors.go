@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-secrets/secrets/internal/shorten"
 )
 
 // The classes of failure. Every error that a [Resolver] or a [Provider]
@@ -66,7 +67,7 @@ func (e *Error) Error() string {
 		if scheme, _, uri := strings.Cut(name, "://"); uri {
 			name = scheme + "://…" // it was taken for a name, and may hold anything
 		}
-		text += " " + quote(name)
+		text += " " + shorten.Quote(name)
 	}
 	if e.Ref != "" {
 		text += ": " + e.Ref
@@ -81,15 +82,6 @@ func (e *Error) Error() string {
 
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
-
-// quote makes a name safe to print on one line. It is strconv.Quote for text
-// that a person typed, and bounded for text that nobody did.
-func quote(s string) string {
-	if len(s) > mostShown {
-		s = head(s) + "…"
-	}
-	return strconv.Quote(s)
-}
 
 // invalid returns an error of class ErrInvalid.
 func invalid(format string, args ...any) error {

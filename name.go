@@ -3,17 +3,18 @@ package secrets
 import (
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-secrets/secrets/internal/cache"
+	"github.com/go-secrets/secrets/internal/fields"
+	"github.com/go-secrets/secrets/internal/shorten"
 )
 
 // The bounds on what is asked for. A name may be input, and what is longer than
 // any name that a backend can hold is refused before anything else is done with
 // it.
 const (
-	maxName     = 1 << 10 // bytes, the field included
-	maxSegments = 64      // of a path, and of a JSON pointer
+	maxName     = 1 << 10          // bytes, the field included
+	maxSegments = fields.MaxTokens // of a path, and of a JSON pointer
 )
 
 // Name joins parts into a name, with slashes between them. A part may be
@@ -83,21 +84,8 @@ func brief(name string) string {
 	if len(name) <= maxName {
 		return name
 	}
-	return head(name) + "…"
+	return shorten.Head(name) + "…"
 }
-
-// head returns the first bytes of a text, as many as a message shows, and no
-// half a character.
-func head(s string) string {
-	end := min(len(s), mostShown)
-	for back := 0; back < utf8.UTFMax && end > 0 && end < len(s) && !utf8.RuneStart(s[end]); back++ {
-		end--
-	}
-	return s[:end]
-}
-
-// mostShown is how many bytes of a name a message shows.
-const mostShown = 200
 
 // splitName checks a name and splits it into its document path and its field.
 func splitName(name string) (path, field string, err error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-secrets/secrets/internal/cache"
+	"github.com/go-secrets/secrets/internal/shorten"
 )
 
 // An Option sets one thing of a [Resolver].
@@ -211,7 +212,7 @@ type Duration time.Duration
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return invalid("%s is no duration; want one like 30s, 5m or 24h", quote(string(text)))
+		return invalid("%s is no duration; want one like 30s, 5m or 24h", shorten.Quote(string(text)))
 	}
 	*d = Duration(v)
 	return nil
@@ -263,7 +264,7 @@ func (c Config) options() ([]Option, error) {
 	case "on_demand":
 		opts = append(opts, WithOnDemand())
 	default:
-		return nil, &Error{Op: "open", Name: "refresh", Err: invalid("%s is neither background nor on_demand", quote(c.Refresh))}
+		return nil, &Error{Op: "open", Name: "refresh", Err: invalid("%s is neither background nor on_demand", shorten.Quote(c.Refresh))}
 	}
 	return opts, nil
 }

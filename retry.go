@@ -277,7 +277,7 @@ func rejectionReason(s Secret, err error) error {
 	}
 	fields, _ := fieldsOf(snap.from) // none where it is no object
 	for key := range fields {
-		if value, err := fields.member(key); err == nil && quotes(value) && !slices.Contains(plainKeys, key) {
+		if value, err := fields.Member(key); err == nil && quotes(value) && !slices.Contains(plainKeys, key) {
 			return errQuotes
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-secrets/secrets/internal/cache"
+	"github.com/go-secrets/secrets/internal/shorten"
 )
 
 // A search finds out where names live, reading what it needs to know. One
@@ -64,7 +65,7 @@ func (r *Resolver) newTarget(name string) (*target, error) {
 func (r *Resolver) route(t *target) error {
 	reference := func(s *site) error {
 		if s.all.field != "" && t.field != "" {
-			return invalid("%s is a reference that names a field already", quote(t.path))
+			return invalid("%s is a reference that names a field already", shorten.Quote(t.path))
 		}
 		t.sites = []*site{s}
 		return nil

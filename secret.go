@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-secrets/secrets/internal/cache"
+	"github.com/go-secrets/secrets/internal/fields"
 )
 
 // A Secret is one version of one secret. Its value comes out through
@@ -95,11 +96,12 @@ func (s snapshot) lookup(key string) (string, error) {
 	if s.from != nil && !s.field {
 		return fieldOf(s.from, key)
 	}
-	o, err := parseObject(s.value)
+	o, err := fields.Parse(s.value)
 	if err != nil {
-		return "", err
+		return "", fieldError(err)
 	}
-	return o.field(key)
+	text, err := o.Field(key)
+	return text, fieldError(err)
 }
 
 // Decode stores the value, which must be JSON, in what dst points to, as

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/gob"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -186,4 +187,39 @@ func (*quotingJSON) UnmarshalJSON(text []byte) error { return fmt.Errorf("can't 
 func digestsOf(s string) [][]byte {
 	md, s1, s256, s512 := md5.Sum([]byte(s)), sha1.Sum([]byte(s)), sha256.Sum256([]byte(s)), sha512.Sum512([]byte(s))
 	return [][]byte{md[:], s1[:], s256[:], s512[:]}
+}
+
+func FuzzSecret(f *testing.F) {
+	const hidden = "S3cr3t!Cnry"
+	for _, text := range []string{
+		`{"a":"§","b":{"c":["§",{"d":"§"}]}}`, `{"a":"§`, `{"a":§}`, `["§"]`, `§`, `{"a":1e999,"b":"\ud800"}`, "{\"a\":\"\xff§\"}", ` {}`, `{"a":null}`, `{"§":{"A":"x"}}`,
+	} {
+		for _, key := range []string{"a", "/b/c/1/d", "//", "x"} {
+			f.Add(strings.ReplaceAll(text, "§", hidden), key)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text, key string) {
+		if strings.Contains(key, hidden) {
+			return // a key is no secret, and is named
+		}
+		quiet := func(err error) {
+			if err != nil && strings.Contains(err.Error(), hidden) {
+				t.Errorf("the error for key %q of %q quotes the value", key, text)
+			}
+		}
+		s := secretstest.Value(text)
+		field, err := s.Field(key)
+		quiet(err)
+		if err == nil {
+			_, err = field.Field("/x")
+			quiet(err)
+		} else if !errors.Is(err, secrets.ErrNotFound) {
+			require.ErrorIs(t, err, secrets.ErrInvalid)
+		}
+		var number struct{ A, B int }
+		var list []string
+		quiet(s.Decode(&number))
+		quiet(s.Decode(&list))
+		quiet(s.Decode(nil))
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-secrets/secrets/internal/cache"
+	"github.com/go-secrets/secrets/internal/shorten"
 )
 
 // A Resolver finds secrets by name, holds them, and keeps them fresh. Open or
@@ -170,7 +171,7 @@ func (r *Resolver) addReference(tx cache.Tx, name, uri string) error {
 		return errors.Unwrap(err)
 	}
 	if below && ref.Field != "" {
-		return invalid("names below %s cannot all be one #field", quote(name))
+		return invalid("names below %s cannot all be one #field", shorten.Quote(name))
 	}
 	s, err := r.newSite(tx, &ref, below)
 	if err != nil {

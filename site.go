@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-secrets/secrets/internal/cache"
 	"github.com/go-secrets/secrets/internal/grammar"
+	"github.com/go-secrets/secrets/internal/shorten"
 )
 
 // A site is where names are looked for, or where one name is: a provider URI
@@ -99,7 +100,7 @@ func (b *Backend) unknownOption(scheme, option string) error {
 			known = append(known, o)
 		}
 	}
-	return invalid("%s:// does not know the option %s (it knows %s%s)", scheme, quote(option), strings.Join(known, ", "), didYouMean(option, known))
+	return invalid("%s:// does not know the option %s (it knows %s%s)", scheme, shorten.Quote(option), strings.Join(known, ", "), didYouMean(option, known))
 }
 
 // setOption sets one of the resolver's own options; known is false if k is

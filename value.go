@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/go-secrets/secrets/internal/cache"
+	"github.com/go-secrets/secrets/internal/fields"
 )
 
 // A part says what of a document a name is, and what is made of that.
@@ -28,10 +29,7 @@ func (p *part) cut(v *cache.Version) (text string, err error) {
 	case p.field == "":
 		text, err = textOf(v)
 	case p.parent:
-		var o object
-		if o, err = fieldsOf(v); err == nil {
-			text, err = o.member(p.field)
-		}
+		text, err = memberOf(v, p.field)
 	default:
 		text, err = fieldOf(v, p.field)
 	}
@@ -94,9 +92,9 @@ type content struct {
 
 // made is what is made of a version when it is first needed. It is immutable.
 type made struct {
-	standsFor string                 // Value.Default: the field that stands for the document; empty: all of it does
-	fields    func() (object, error) // as a JSON object; nil: not parsed yet
-	reference *reference             // that all of it is; nil: not looked for yet
+	standsFor string                        // Value.Default: the field that stands for the document; empty: all of it does
+	fields    func() (fields.Object, error) // as a JSON object; nil: not parsed yet
+	reference *reference                    // that all of it is; nil: not looked for yet
 }
 
 // A reference is what ParseValue says of a version.
@@ -146,12 +144,12 @@ func (c *content) load() (held *made, now made) {
 
 // fieldsOf parses a version when first needed. Those who come at the same time
 // each parse it.
-func fieldsOf(v *cache.Version) (object, error) {
+func fieldsOf(v *cache.Version) (fields.Object, error) {
 	c := contentOf(v)
 	held, more := c.load()
 	if more.fields == nil {
-		o, err := parseObject(v.Data())
-		more.fields = func() (object, error) { return o, err }
+		o, err := fields.Parse(v.Data())
+		more.fields = func() (fields.Object, error) { return o, err }
 		c.made.CompareAndSwap(held, &more) // or somebody else has kept something
 	}
 	return more.fields()
@@ -183,9 +181,32 @@ func referenceOf(text string) (r reference) {
 func fieldOf(v *cache.Version, key string) (string, error) {
 	o, err := fieldsOf(v)
 	if err != nil {
-		return "", err
+		return "", fieldError(err)
 	}
-	return o.field(key)
+	text, err := o.Field(key)
+	return text, fieldError(err)
+}
+
+// memberOf returns the member of a version of exactly that key.
+func memberOf(v *cache.Version, key string) (string, error) {
+	o, err := fieldsOf(v)
+	if err != nil {
+		return "", fieldError(err)
+	}
+	text, err := o.Member(key)
+	return text, fieldError(err)
+}
+
+// fieldError gives an error of package fields its class.
+func fieldError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *fields.Error
+	if errors.As(err, &e) && e.Missing {
+		return notFound("%s", e.Text)
+	}
+	return invalid("%v", err)
 }
 
 // standsFor returns the field that stands for a document; empty: all of it does.
@@ -200,11 +221,7 @@ func textOf(v *cache.Version) (string, error) {
 	if key == "" {
 		return v.Data(), nil
 	}
-	o, err := fieldsOf(v)
-	if err != nil {
-		return "", err
-	}
-	return o.member(key)
+	return memberOf(v, key)
 }
 
 // versionOf makes a version of what a provider returned.
