@@ -48,6 +48,7 @@ type Owner interface {
 // A Change is what has become of a document.
 type Change uint8
 
+// The changes of a document.
 const (
 	Replaced  Change = iota // it holds another version
 	Confirmed               // it holds a version that is the first, or no other than before
@@ -69,6 +70,7 @@ type Event struct {
 // An EventKind says what happened.
 type EventKind uint8
 
+// The kinds of event.
 const (
 	EventChanged   EventKind = iota // another version is held
 	EventStale                      // a refresh failed

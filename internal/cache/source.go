@@ -66,6 +66,7 @@ type Outcome struct {
 // A Kind says whose a failure is, and so what it means for a document.
 type Kind uint8
 
+// The kinds of failure.
 const (
 	None        Kind = iota
 	Missing          // the backend answered, and has no such document

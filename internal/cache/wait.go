@@ -184,6 +184,7 @@ type Query struct {
 // A Need says how fresh an answer must be.
 type Need uint8
 
+// The needs, the least first.
 const (
 	NeedHeld  Need = iota // what is held or remembered
 	NeedRead              // what was read since, or is leased: a TTL of zero
@@ -243,7 +244,7 @@ func (tx Tx) Reading(d *Doc) (r Read, ok bool) {
 	return Read{Since: time.Duration(tx.Now() - f.start), Last: f.last.Err}, true
 }
 
-// await waits for a channel, for at most d and until ctx ends. It reports
+// Await waits for a channel, for at most d and until ctx ends. It reports
 // whether waiting again is worth it.
 func Await(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
 	select {
