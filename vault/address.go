@@ -30,7 +30,7 @@ func (s setup) address() (address, which string) {
 func checkAddress(which, address string, allowHTTP bool) error {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil, !validPort(u.Port()), u.Scheme != "unix" && u.Host == "", u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "unix":
+	case err != nil, !validPort(u.Port()), u.Host == "http:", u.Host == "https:", u.Scheme != "unix" && u.Host == "", u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "unix":
 		return invalid("%s is %s, and no address of a server; it reads https://vault.example.com:8200", which, endpoint.Show(address))
 	case strings.Trim(u.Path, "/") == "v1":
 		return invalid("%s ends in /v1, which every request adds: leave it out of VAULT_ADDR or ?address=", which)

@@ -76,10 +76,10 @@ func checkedOptions(t *testing.T) map[string]checked {
 	word := func(beside string) checked {
 		return checked{beside: beside, right: []string{"app"}, wrong: map[string]string{"": "is empty"}}
 	}
-	ttl := checked{right: []string{"72h", "3600", "30d", "1h30m"}, wrong: map[string]string{"soon": `is a duration such as 72h, or a number of seconds, not "soon"`, "-1h": `not "-1h"`}}
+	ttl := checked{right: []string{"72h", "3600", "30d", "1h30m"}, wrong: map[string]string{"2w": `not "2w"`, "soon": `is a duration such as 72h, or a number of seconds, not "soon"`, "-1h": `not "-1h"`}}
 	address := checked{right: []string{"https://vault.example.com:8200", "http://127.0.0.1:8200", "unix:///run/vault.sock"}, wrong: map[string]string{
 		"": "is empty", "vault.example.com:8200": "no address of a server", "ftp://vault": "no address of a server", "https://%zz": "no address",
-		"https://vault:99999": "no address", "http://vault.example.com": "?allow_http=true", "https://vault/v1": "/v1",
+		"https://vault:99999": "no address", "https//vault.example.com": "no address", "https://https://vault:8200": "no address", "//vault:8200": "no address", "http://vault.example.com": "?allow_http=true", "https://vault/v1": "/v1",
 	}}
 	return map[string]checked{
 		"address": address, "agent": address, "allow_http": yesOrNo, "renew": yesOrNo, "skip_verify": yesOrNo,
