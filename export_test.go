@@ -21,9 +21,10 @@ func (r *Resolver) Held() (documents, names, missing int) {
 	return documents, tx.Names(), missing
 }
 
-// ParsedAhead reports whether a read of the document of a name that is held,
-// returning data, parses it before the lock is taken.
-func (r *Resolver) ParsedAhead(name string, data []byte) bool {
+// PreparedAhead reports what of a document, of a name that is held, is made
+// before the lock is taken when a read returns data: whether its fields are
+// parsed, and how many of its texts are looked through for references.
+func (r *Resolver) PreparedAhead(name string, data []byte) (parsed bool, references int) {
 	tx := r.cache.Lock()
 	wants := r.names.find(name).doc.Wants
 	tx.Unlock()
@@ -31,8 +32,8 @@ func (r *Resolver) ParsedAhead(name string, data []byte) bool {
 	if len(data) >= cache.Large {
 		owner{r}.Prepare(v, wants)
 	}
-	_, now := contentOf(v).load()
-	return now.fields != nil
+	_, made := contentOf(v).load()
+	return made.fields != nil, len(made.references)
 }
 
 // WaitForLock takes the lock, and returns how long that took.

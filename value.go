@@ -92,12 +92,12 @@ type content struct {
 
 // made is what is made of a version when it is first needed. It is immutable.
 type made struct {
-	standsFor string                        // Value.Default: the field that stands for the document; empty: all of it does
-	fields    func() (fields.Object, error) // as a JSON object; nil: not parsed yet
-	reference *reference                    // that all of it is; nil: not looked for yet
+	standsFor  string                        // Value.Default: the field that stands for the document; empty: all of it does
+	fields     func() (fields.Object, error) // as a JSON object; nil: not parsed yet
+	references map[string]reference          // what ParseValue says of its large texts; nil: not asked yet
 }
 
-// A reference is what ParseValue says of a version.
+// A reference is what ParseValue says of a text.
 type reference struct {
 	ref   Ref
 	found bool
@@ -119,7 +119,7 @@ func prepare(v *cache.Version, wants uint8) {
 		_, _ = fieldsOf(v)
 	}
 	if wants&wantReference != 0 {
-		_, _, _ = referenceIn(v, v.Data())
+		findReferences(v)
 	}
 }
 
@@ -155,21 +155,36 @@ func fieldsOf(v *cache.Version) (fields.Object, error) {
 	return more.fields()
 }
 
-// referenceIn is [ParseValue] of the text of a part of a version. What it finds
-// out about a large version is kept, for the look takes milliseconds there.
+// referenceIn is [ParseValue] of the text of a part of a version. For a large
+// text that takes a millisecond, and findReferences has done it.
 func referenceIn(v *cache.Version, text string) (ref Ref, found bool, err error) {
-	if len(text) < cache.Large || text != v.Data() {
-		return ParseValue(text)
+	if len(text) >= cache.Large {
+		_, more := contentOf(v).load()
+		if r, ok := more.references[text]; ok {
+			return r.ref, r.found, r.err
+		}
 	}
+	return ParseValue(text)
+}
+
+// findReferences looks through the large texts of a version: all of it, and its
+// fields.
+func findReferences(v *cache.Version) {
 	c := contentOf(v)
 	held, more := c.load()
-	if more.reference == nil {
-		r := referenceOf(text)
-		more.reference = &r
-		c.made.CompareAndSwap(held, &more)
+	if more.references != nil {
+		return
 	}
-	known := more.reference
-	return known.ref, known.found, known.err
+	more.references = map[string]reference{v.Data(): referenceOf(v.Data())}
+	if more.fields != nil {
+		object, _ := more.fields()
+		for key := range object {
+			if text, err := object.Member(key); err == nil && len(text) >= cache.Large {
+				more.references[text] = referenceOf(text)
+			}
+		}
+	}
+	c.made.CompareAndSwap(held, &more) // or somebody else has kept something
 }
 
 func referenceOf(text string) (r reference) {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-secrets/secrets"
+	"github.com/go-secrets/secrets/internal/cache"
 	"github.com/go-secrets/secrets/internal/spec/spectest"
 )
 
@@ -185,13 +186,43 @@ func TestALargeDocumentOfWhichAFieldIsHeldIsParsedWithoutTheLock(t *testing.T) {
 	for name, ahead := range map[string]bool{"doc#a": true, "all": false} {
 		_, err := r.Get(t.Context(), name)
 		require.NoError(t, err)
-		assert.Equal(t, ahead, r.ParsedAhead(name, []byte(text)), "%s, large", name)
-		assert.False(t, r.ParsedAhead(name, []byte(`{"a":"x"}`)), "%s, small", name)
+		parsed, _ := r.PreparedAhead(name, []byte(text))
+		assert.Equal(t, ahead, parsed, "%s, large", name)
+		parsed, _ = r.PreparedAhead(name, []byte(`{"a":"x"}`))
+		assert.False(t, parsed, "%s, small", name)
 	}
 	r = spectest.On(t, spectest.NewPolled(map[string]string{"db": text}))
 	_, err := r.Get(t.Context(), "db/a")
 	require.NoError(t, err)
-	assert.True(t, r.ParsedAhead("db/a", []byte(text)), "the field of a parent")
+	parsed, _ := r.PreparedAhead("db/a", []byte(text))
+	assert.True(t, parsed, "the field of a parent")
+}
+
+// Only where ?references= says so, and of a document and its fields.
+func TestALargeValueIsLookedThroughForReferencesWithoutTheLock(t *testing.T) {
+	long := strings.Repeat("ref+://", cache.Large/7+1)
+	for name, c := range map[string]struct {
+		options string
+		ask     string
+		texts   int
+	}{
+		"a document":                        {"?references=any", "doc", 1},
+		"a document and its large field":    {"?references=any", "doc#a", 2},
+		"nothing where no value refers":     {"", "doc#a", 0},
+		"nothing where it is switched off":  {"?references=false", "doc", 0},
+		"a document that is wanted by part": {"?references=true", "doc/a", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := spectest.NewPolled(map[string]string{"doc": `{"a":"x"}`})
+			r, err := secrets.Open(t.Context(), spectest.Scheme(t, p)+"://"+c.options)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = r.Close() })
+			_, err = r.Get(t.Context(), c.ask)
+			require.NoError(t, err)
+			_, texts := r.PreparedAhead(c.ask, []byte(`{"a":"`+long+`"}`))
+			assert.Equal(t, c.texts, texts)
+		})
+	}
 }
 
 func BenchmarkHostileDocument(b *testing.B) {
