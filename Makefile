@@ -52,10 +52,14 @@ integration: ## the suites against real servers; PKG=./vault chooses one
 	.ci/prepare
 	.ci/integration $(PKG)
 
-mutants: ; cd internal/tools && go run ./mutate -mod ../.. -tests ./internal/spec/... -skip '^TestModel$$' -explained mutate/explained $(or $(ARGS),$(core))
-core := chain.go clock.go close.go document.go entry.go errors.go flight.go heap.go indirect.go lease.go list.go memory.go overdue.go preload.go \
-	refresher.go replacement.go retry.go search.go secrets.go settle.go site.go source.go status.go target.go version.go watch.go
-mutants: ## changes the core one comparison at a time, and looks whether a test notices; an hour; ARGS='-sample 20 settle.go'
+mutate := cd internal/tools && go run ./mutate -skip '^TestModel$$'
+mutants: ; $(mutate) -mod ../.. -tests ./internal/spec/... -explained mutate/explained $(or $(ARGS),$(core))
+core := cache.go chain.go errors.go index.go list.go name.go observe.go preload.go retry.go search.go secrets.go site.go source.go status.go value.go watch.go
+mutants: ## changes the root one comparison at a time, and looks whether a test notices; an hour; ARGS='-sample 20 search.go'
+
+mutants-cache: ; $(mutate) -mod ../../internal/cache -tests '../.. ../spec/...' -explained mutate/explained/cache $(or $(ARGS),$(engine))
+engine := backend.go cache.go clock.go demand.go document.go evict.go heap.go lease.go read.go refresh.go replace.go settle.go version.go wait.go watch.go
+mutants-cache: ## the same of internal/cache; ARGS='-sample 20 settle.go'
 
 soak: ; SECRETS_MODEL_TIME=$(or $(TIME),30m) go test -race -v -timeout=12h -run='^TestModel$$' ./internal/spec/model
 soak: ## the model of the resolver at a reduced rate: memory and goroutines must be flat; half an hour; TIME=2h
@@ -67,4 +71,4 @@ tidy: ## go mod tidy in every module
 	.ci/tidy -w
 
 .PHONY: help check ci format tidiness deps vet staticcheck errcheck comments gosec govulncheck licences apicheck docs checks coverage soak api newest test bench bench-peers fuzz \
-	integration mutants scale tidy
+	integration mutants mutants-cache scale tidy
