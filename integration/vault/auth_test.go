@@ -301,7 +301,7 @@ func TestCertLogsInWithTheClientCertificate(t *testing.T) {
 	r := open(t, kv, shared.TLSAddr, "auth=cert&auth_mount="+mount+"&role=app&client_cert="+cert+"&client_key="+key+tls)
 	assert.Equal(t, "x", reveal(t, r, "k"))
 
-	_, err := open(t, kv, shared.TLSAddr, "auth=cert&auth_mount="+mount+tls).Get(t.Context(), "k")
+	_, err := secrets.Open(t.Context(), "vault://"+kv+"?address="+shared.TLSAddr+"&auth=cert&auth_mount="+mount+tls)
 	require.ErrorIs(t, err, secrets.ErrInvalid, "without a certificate")
 	_, err = open(t, kv, shared.TLSAddr, "token_file="+rootTokenFile(t, shared)).Get(t.Context(), "k")
 	require.ErrorIs(t, err, secrets.ErrUnavailable)

@@ -180,8 +180,7 @@ func TestARedirectToTheSameHostIsFollowedOnce(t *testing.T) {
 func TestPlainHTTPToAnotherMachineIsRefusedUnlessItIsMeant(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"http://vault.example.com:8200", "http://10.1.2.3:8200", "http://[2001:db8::1]:8200"} {
-		r := open(t, "secret", address, "token_file="+rootTokenFile(t, shared))
-		_, err := r.Get(t.Context(), "k")
+		_, err := secrets.Open(t.Context(), "vault://secret?address="+address+"&token_file="+rootTokenFile(t, shared))
 		require.ErrorIs(t, err, secrets.ErrInvalid, address)
 		assert.ErrorContains(t, err, "use https")
 		client := shared.Client(t)

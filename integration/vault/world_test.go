@@ -278,8 +278,8 @@ func TestEnginesThatArePostedToMakeWhatTheyMake(t *testing.T) {
 	assert.WithinDuration(t, time.Now().Add(30*time.Minute), v.Expires, time.Minute)
 
 	for path, options := range map[string][]string{
-		pki + "/issue/web":       {"public_key", "x"},
-		sshMount + "/sign/app":   {"csr", "x"},
+		pki + "/issue/web":       {"cert_type", "user"},
+		sshMount + "/sign/app":   {"csr", certificateRequest(t)},
 		sshMount + "/public_key": {"ip", "10.0.0.1"},
 	} {
 		_, err := p.Fetch(t.Context(), ref(path, options...))
