@@ -94,6 +94,47 @@ func BenchmarkHeldGet(b *testing.B) {
 	}
 }
 
+// BenchmarkOnDemandGet is a Get of a held name where nothing reads ahead, beside
+// the least that this can cost: the lookup and a look at the clock. It must not
+// be slower with two goroutines than with one.
+func BenchmarkOnDemandGet(b *testing.B) {
+	r := secrets.New(secretstest.NewProvider(map[string]string{"db": "one"}), secrets.WithOnDemand(), secrets.WithTTL(time.Hour), secrets.WithLogger(nil))
+	defer r.Close()
+	ctx := context.Background()
+	require.NoError(b, r.Preload(ctx, "db"))
+	for range 3 { // until the name is in the map that is read without the lock
+		_, _ = r.Get(ctx, "db")
+	}
+	one := "one"
+	var floor atomic.Pointer[map[string]*string]
+	floor.Store(&map[string]*string{"db": &one})
+	start := time.Now()
+	least := func() bool { return (*floor.Load())["db"] != nil && time.Since(start) < time.Hour }
+	get := func() bool { _, err := r.Get(ctx, "db"); return err == nil }
+	for _, op := range []struct {
+		name string
+		do   func() bool
+	}{{"floor", least}, {"Get", get}} {
+		b.Run("op="+op.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if !op.do() {
+					b.Fatal("missing")
+				}
+			}
+		})
+		b.Run("op=parallel-"+op.name, func(b *testing.B) {
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if !op.do() {
+						b.Error("missing")
+					}
+				}
+			})
+		})
+	}
+}
+
 func BenchmarkLiveGet(b *testing.B) {
 	r := secrets.New(secretstest.NewProvider(map[string]string{"db": "one"}), secrets.WithLogger(nil))
 	defer r.Close()

@@ -63,3 +63,10 @@ func Unlink(t testing.TB, scheme string) {
 	delete(registry.backends, scheme)
 	t.Cleanup(func() { Register(scheme, *b) })
 }
+
+// Locked calls f while the lock is held.
+func (r *Resolver) Locked(f func()) {
+	tx := r.cache.Lock()
+	defer tx.Unlock()
+	f()
+}

@@ -395,3 +395,25 @@ func TestAWatchOnDemandLooksAtNoClock(t *testing.T) {
 		assert.Zero(t, l.during(func() { time.Sleep(90 * time.Second) }))
 	}))
 }
+
+// A Get that takes the lock would wait for ever here, and the bubble end.
+func TestAHeldGetTakesNoLock(t *testing.T) {
+	for name, opts := range map[string][]secrets.Option{
+		"in the background": nil,
+		"on demand":         {secrets.WithOnDemand()},
+	} {
+		t.Run(name, spectest.Bubble(func(t *testing.T) {
+			p := spectest.NewPolled(map[string]string{"db": "one"})
+			r := spectest.On(t, p, opts...)
+			for range 3 { // until the name is in the map that is read without the lock
+				_, err := r.Get(t.Context(), "db")
+				require.NoError(t, err)
+			}
+			r.Locked(func() {
+				s, err := r.Get(t.Context(), "db")
+				require.NoError(t, err)
+				assert.Equal(t, "one", s.Reveal())
+			})
+		}))
+	}
+}
