@@ -257,8 +257,8 @@ func (o owner) Tick(tx cache.Tx) {
 	o.r.deletions(tx.Now(), func(string, *deletion) {})
 }
 
-// Tell tells of something that happened to a document.
-func (o owner) Tell(tx cache.Tx, e cache.Event) {
+// Report queues an event: something happened to a document.
+func (o owner) Report(tx cache.Tx, e cache.Event) {
 	event := o.r.eventOf(tx, eventKinds[e.Kind], e.Doc)
 	if event.quiet = e.Quiet; e.Err != nil {
 		event.Err, event.Class = e.Err, classOf(e.Err)
@@ -270,8 +270,8 @@ var eventKinds = [...]EventKind{
 	cache.EventChanged: EventChanged, cache.EventStale: EventStale, cache.EventRecovered: EventRecovered, cache.EventExpired: EventExpired,
 }
 
-// TellRead tells of a call of a provider.
-func (o owner) TellRead(_ cache.Tx, call cache.Call) {
+// ReportRead queues an event: a call of a provider has ended.
+func (o owner) ReportRead(_ cache.Tx, call cache.Call) {
 	p := call.Backend.Source.(*provider)
 	e := &Event{Kind: EventRead, Provider: p.scheme, Documents: len(call.Docs), Refresh: call.Refresh, Duration: call.Took}
 	if len(call.Docs) == 1 {

@@ -33,7 +33,7 @@ type entry struct {
 
 // lasting is a Secret with the time until which it may be returned.
 type lasting struct {
-	cache.Lasting
+	cache.Validity
 	secret Secret
 }
 
@@ -114,10 +114,10 @@ func (r *Resolver) publish(tx cache.Tx, e *entry) {
 		}
 		return
 	}
-	until, ok := tx.Lasting(e.doc)
+	until, ok := tx.Validity(e.doc)
 	if from := e.part.site.referrer; from != nil && ok {
-		var also cache.Lasting
-		also, ok = tx.Lasting(from)
+		var also cache.Validity
+		also, ok = tx.Validity(from)
 		until.Until = min(until.Until, also.Until)
 	}
 	if !ok || e.behind(tx) {
@@ -159,7 +159,7 @@ func (r *Resolver) attach(tx cache.Tx, name string, at *place, v *cache.Version,
 	if !e.holds(v, text) && e.renew(v, text) {
 		news = true
 	}
-	tx.Find(d)
+	tx.NoteFound(d)
 	r.publish(tx, e)
 	if news || tx.Idle(d) { // when Get has it, or to have it read
 		r.notify(e)
@@ -216,7 +216,7 @@ func (r *Resolver) unrefer(e *entry) {
 func (r *Resolver) addEntry(tx cache.Tx, name string) *entry {
 	e := &entry{name: name}
 	r.names.add(e)
-	tx.Weigh(1)
+	tx.AddNames(1)
 	return e
 }
 
@@ -226,7 +226,7 @@ func (r *Resolver) dropEntry(tx cache.Tx, e *entry) {
 	r.unrefer(e)
 	if len(r.subs[e]) == 0 && !e.dead {
 		r.names.drop(e)
-		tx.Weigh(-1)
+		tx.AddNames(-1)
 	}
 }
 

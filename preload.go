@@ -218,7 +218,7 @@ func (r *Resolver) freshen(ctx context.Context, names []string) {
 	tx.Freshen(docs...)
 	until := tx.Now() + int64(cache.SoftWait)
 	for _, d := range docs {
-		if done, _ := tx.Held(d); done != nil && tx.Servable(d) {
+		if done, _ := tx.BlockedBy(d); done != nil && tx.Servable(d) {
 			waits = append(waits, done)
 		}
 	}

@@ -27,7 +27,7 @@ func (r *Resolver) Invalidate(s Secret) {
 	}
 	news := tx.NewLedger(d).Reject(tx.Version(d).ID())
 	r.rejected(tx, d, news, nil)
-	tx.Hold(d)
+	tx.Block(d)
 }
 
 // Retry calls fn with the secret, and again with another version if fn's error
@@ -201,7 +201,7 @@ func (r *Resolver) situation(tx cache.Tx, snap snapshot, call *turns.Call, waite
 	if at.IsZero() {
 		return st, place, nil
 	}
-	outage, looking := tx.Wanted(d)
+	outage, looking := tx.WantReplacement(d)
 	st.Outage = outage
 	st.Settled = time.Since(at) >= policy.RotationWindow && !looking
 	return st, place, nil
@@ -254,7 +254,7 @@ func (r *Resolver) rejected(tx cache.Tx, d *cache.Doc, news bool, why error) {
 		e.Err = why
 		r.told.add(e)
 	}
-	tx.Replace(d)
+	tx.FindReplacement(d)
 }
 
 // errQuotes stands in the log for a rejection that quotes the secret.

@@ -240,11 +240,11 @@ func (r *Resolver) run(s *search) {
 	closed := func(tx cache.Tx) { r.finish(tx, s) }
 	for abandoned := false; ; {
 		tx := r.cache.Lock()
-		tx.Look(s.waiter)
-		if !tx.Closed() && !(abandoned && s.waiter.Deserted()) {
+		tx.Reset(s.waiter)
+		if !tx.Closed() && !(abandoned && s.waiter.Cancelled()) {
 			r.stepAll(tx, s)
 		}
-		if !tx.Waits(s.waiter) {
+		if !tx.Claimed(s.waiter) {
 			r.finish(tx, s)
 			tx.Unlock()
 			return
@@ -360,7 +360,7 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 	if s.waiters == 0 {
 		// What it reads it goes on reading; whoever asks next starts a search
 		// of their own, and joins the reads of this one.
-		tx.Leave(s.waiter)
+		tx.Cancel(s.waiter)
 		for _, t := range s.targets {
 			if r.searches[t.name] == s {
 				delete(r.searches, t.name)

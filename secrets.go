@@ -196,7 +196,7 @@ func (r *Resolver) Get(ctx context.Context, name string) (Secret, error) {
 			e.use()
 			return *s, nil
 		}
-		if s := e.lasting.Load(); s != nil && s.Lasts(r.clock) {
+		if s := e.lasting.Load(); s != nil && s.Covers(r.clock) {
 			e.use()
 			return s.secret, nil
 		}
@@ -290,14 +290,14 @@ func (r *Resolver) waitFor(tx cache.Tx, e *entry, patient bool) (<-chan struct{}
 	}
 	s := r.searches[e.name]
 	if from != nil {
-		if done, until := tx.Held(from); done != nil {
+		if done, until := tx.BlockedBy(from); done != nil {
 			return done, until
 		}
 		if v := tx.Version(from); s != nil && v != nil && tx.Now() < v.Read()+int64(cache.SoftWait) {
 			return s.done, v.Read() + int64(cache.SoftWait) // it was read just now, and may say something else
 		}
 	}
-	done, until := tx.Held(d)
+	done, until := tx.BlockedBy(d)
 	if done != nil && s != nil && tx.Gone(d) {
 		return s.done, until
 	}
@@ -307,7 +307,7 @@ func (r *Resolver) waitFor(tx cache.Tx, e *entry, patient bool) (<-chan struct{}
 // serve returns the held value of an entry, and has the next Get find it at
 // once.
 func (r *Resolver) serve(tx cache.Tx, e *entry) Secret {
-	tx.Use(e.doc)
+	tx.NoteServed(e.doc)
 	r.publish(tx, e)
 	return *e.last
 }

@@ -2,8 +2,8 @@ package cache
 
 import "github.com/go-secrets/secrets/internal/policy"
 
-// A Backend is a Source with what the Cache knows of it: what is in flight, and
-// how it has been doing.
+// A Backend is a Source with the Cache's state for it: the reads in flight, and the
+// failures.
 type Backend struct {
 	Source
 	cache  *Cache
@@ -14,17 +14,16 @@ type Backend struct {
 
 	// Guarded by Cache.mu.
 	due      *docHeap // the documents that are to be refreshed
-	failures int      // in a row, of the kinds that speak of the backend
-	told     int      // failures, when the log was last told
+	failures int      // in a row, of the kinds that are the backend's
+	logged   int      // the value of failures when the log last had one
 	retryAt  int64    // no refresh before, after failures
 	calls    int      // refreshes that were started and have not ended, as calls of the backend
-	probing  bool     // after failures: one refresh is under way, and the others wait for what it says
+	probing  bool     // after failures: one refresh is under way, and the others wait for its result
 }
 
-// A Space is the documents of a Backend that are read in the same way. Owner is
-// the Owner's word for it.
+// A Space is the documents of a Backend that are read in the same way.
 type Space struct {
-	Owner   any
+	Owner   any // the Owner's own data
 	backend *Backend
 	docs    map[string]*Doc // by path; guarded by Cache.mu
 }
@@ -50,18 +49,19 @@ func (tx Tx) AddSpace(b *Backend, owner any) *Space {
 	return s
 }
 
-// judge sets the backend's backoff by what a call said. Only refreshes make it
-// longer: what others wait for is spaced by what they remember.
-func (b *Backend) judge(rd *Reading, outcomes []Outcome, now int64) {
+// updateBackoff sets the backend's backoff after a call. Only a failed refresh makes
+// it longer: between reads that callers wait for, the memory of each document's
+// failure is the pause.
+func (b *Backend) updateBackoff(rd *Reading, outcomes []Outcome, now int64) {
 	if rd.refresh {
 		b.probing = false
 	}
 	var failed *Outcome
 	for i := range outcomes {
 		o := &outcomes[i]
-		if o.Err == nil || !o.Kind.speaksOfBackend() && o.Kind != abandoned {
-			// It answered: what other documents have is their own.
-			b.failures, b.retryAt, b.told = 0, 0, 0
+		if o.Err == nil || !o.Kind.ofBackend() && o.Kind != abandoned {
+			// It answered: the failures of other documents are their own.
+			b.failures, b.retryAt, b.logged = 0, 0, 0
 			return
 		}
 		if failed == nil || o.RetryAfter > failed.RetryAfter {
@@ -74,17 +74,17 @@ func (b *Backend) judge(rd *Reading, outcomes []Outcome, now int64) {
 	}
 }
 
-// toldOutage reports whether others have told of a failure already: of an
-// outage one document tells, when it starts and each time the failures in a row
-// have doubled.
-func (b *Backend) toldOutage(d *Doc, kind Kind) bool {
+// alreadyLogged reports whether the log needs no record of a failure. It has one
+// record of an outage when that starts, from the first document that fails, and one
+// each time the failures in a row have doubled.
+func (b *Backend) alreadyLogged(d *Doc, kind Kind) bool {
 	n := d.failures()
-	if kind.speaksOfBackend() && b.failures > 0 {
+	if kind.ofBackend() && b.failures > 0 {
 		n = b.failures
-		if b.told == n {
+		if b.logged == n {
 			return true
 		}
-		b.told = n
+		b.logged = n
 	}
 	return n&(n-1) != 0
 }

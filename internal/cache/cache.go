@@ -12,7 +12,7 @@ type Config struct {
 	TTL         time.Duration // of a document whose Space has none; 0: nothing is kept
 	MaxStale    time.Duration // for how long a version is served after it was read
 	Timeout     time.Duration // of one read, its tries included
-	Idle        time.Duration // without a use for as long, a document is read on demand; 0: three TTLs
+	Idle        time.Duration // a document that nobody uses for as long is read on demand only; 0: three TTLs
 	NegativeTTL time.Duration // for how long a document is remembered as missing
 	MaxEntries  int           // documents and names that are held
 	OnDemand    bool          // no goroutine reads ahead
@@ -25,15 +25,16 @@ type Errors struct {
 	Closed    error // the Cache was closed
 	Timeout   error // no answer in time; wraps context.DeadlineExceeded
 	Exited    error // a Source ended its goroutine
-	Abandoned error // nobody waits any more, and it was never read
+	Abandoned error // all callers stopped waiting before the read began
 	// Expired returns the error of a version that had expired by then when it
 	// was read.
 	Expired func(then time.Time) error
 }
 
-// A Cache keeps documents: each is read once, however many want it, kept
-// fresh, and evicted when there are too many. Its methods are safe for
-// concurrent use; those of a [Tx] need the lock, which a Tx is.
+// A Cache keeps documents: it reads each once, however many callers want it,
+// keeps it fresh, and evicts documents when there are too many. Its methods are
+// safe for concurrent use; the methods of a [Tx] need the lock, and a Tx is that
+// lock.
 type Cache struct {
 	Config
 	owner Owner
@@ -42,26 +43,26 @@ type Cache struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 	reads  chan func()   // to goroutines that wait for the next read
-	wake   chan struct{} // holds a token when the refresher has something to look at
+	wake   chan struct{} // holds a token when the refresher has work
 
-	mu         sync.Mutex // guards what follows, and every Doc
-	locked     bool       // for Tx to see that it is spent
-	at         int64      // the time of this holding of the lock; 0: nobody has asked yet
+	mu         sync.Mutex // guards the fields below, and every Doc
+	locked     bool       // lets a Tx find out that it is spent
+	at         int64      // the time, read once for each Lock; 0: not read yet
 	backends   []*Backend
 	expiring   *docHeap // documents that hold a version which has not expired
 	missing    *docHeap // documents that hold none
 	misses     int64    // counts how often a document that holds none was asked for
 	held       int      // documents that hold a version
-	names      int      // what the Owner holds, see Weigh
+	names      int      // that the Owner holds, see AddNames
 	searching  int      // names that are being searched for together
 	sweepAfter int64    // no sweep before
 	lastRead   int64    // when a read was last settled; each is later than the one before
 	drift      driftMeter
 	retired    []retired
-	watches    map[*Doc]*watching // of documents whose Source tells of changes
+	watches    map[*Doc]*watching // of documents whose Source reports changes
 	running    bool               // the refresher runs
-	wakeAt     int64              // when it looks next
-	tidyAt     int64              // when it tidies next
+	wakeAt     int64              // when it next wakes
+	tidyAt     int64              // when it next forgets missing documents and calls Owner.Tick
 	closed     bool
 }
 
@@ -97,13 +98,13 @@ func (c *Cache) Wall() time.Time {
 	return wall
 }
 
-// End returns until when a version may be served that its document has replaced,
-// on the monotonic clock, in ns.
+// End returns until when a replaced version may be served, on the monotonic clock,
+// in ns.
 func (c *Cache) End(v *Version) int64 { return v.end(int64(c.MaxStale)) }
 
-// A Tx is the lock of a Cache, held, until Unlock. What needs the lock takes a
-// Tx. A spent one panics unless somebody else holds the lock: the race detector
-// finds those.
+// A Tx is the lock of a Cache, held, until Unlock. A function that needs the lock
+// takes a Tx. A Tx that is used after Unlock panics, unless another goroutine holds
+// the lock at that moment: then the race detector finds the mistake.
 type Tx struct{ c *Cache }
 
 // Lock takes the lock.
@@ -139,8 +140,8 @@ func (tx Tx) Now() int64 {
 // Closed reports whether the Cache was closed.
 func (tx Tx) Closed() bool { return tx.cache().closed }
 
-// LastRead returns when a read was last settled. What is read from now on is
-// settled later.
+// LastRead returns when a read was last settled. Every read that begins from now on
+// has a later time.
 func (tx Tx) LastRead() int64 { return tx.cache().lastRead }
 
 // Docs yields every document.
@@ -169,12 +170,12 @@ func (tx Tx) Counts() (held, missing int) {
 func (c *Cache) Go(f func()) { c.work.Go(f) }
 
 // linger is how long a goroutine that has called a Source waits for the next
-// call. Its stack has grown to what an SDK needs, and growing another one costs
-// more than everything else that the Cache adds to a read.
+// call. Its stack has grown to the size that an SDK needs, and growing another
+// stack costs more than all else that the Cache adds to a read.
 const linger = 2 * time.Second
 
-// GoRead is Go for what calls a Source, which may end its goroutine: on one
-// that waits for work, or on a new one.
+// GoRead is Go for an f that calls a Source, which may end its goroutine. f runs on
+// a goroutine that waits for work, or else on a new one.
 func (c *Cache) GoRead(f func()) {
 	select {
 	case c.reads <- f:
@@ -183,13 +184,14 @@ func (c *Cache) GoRead(f func()) {
 	}
 	c.Go(func() {
 		f()
-		if !c.OnDemand { // that has no goroutine when nobody waits
+		if !c.OnDemand { // on demand, no goroutine lives when nobody waits
 			c.readMore()
 		}
 	})
 }
 
-// readMore runs what GoRead is given until that has been nothing for a while.
+// readMore runs the functions that GoRead is given, until none has come for the
+// linger time.
 func (c *Cache) readMore() {
 	timer := time.NewTimer(linger)
 	defer timer.Stop()

@@ -115,9 +115,9 @@ func (l *log) Dependents(cache.Tx, *cache.Doc) []*cache.Doc { return nil }
 func (l *log) Along(cache.Tx, *cache.Doc) []*cache.Doc      { return nil }
 func (l *log) Moved(*cache.Doc)                             {}
 func (l *log) Tick(cache.Tx)                                {}
-func (l *log) Tell(cache.Tx, cache.Event)                   {}
-func (l *log) TellRead(cache.Tx, cache.Call)                {}
-func (l *log) Evict(tx cache.Tx, d *cache.Doc)              { d.Names = nil; tx.Weigh(-1) }
+func (l *log) Report(cache.Tx, cache.Event)                 {}
+func (l *log) ReportRead(cache.Tx, cache.Call)              {}
+func (l *log) Evict(tx cache.Tx, d *cache.Doc)              { d.Names = nil; tx.AddNames(-1) }
 func (l *log) of(path string) (said []string) {
 	for _, c := range l.changes {
 		if p, what, _ := strings.Cut(c, " "); p == path {
@@ -171,7 +171,7 @@ func (d *desk) read(paths ...string) (texts []string, errs []error) {
 	tx.Unlock()
 	for {
 		tx := d.Lock()
-		tx.Look(w)
+		tx.Reset(w)
 		texts, errs = nil, nil
 		for _, path := range paths {
 			doc := tx.Doc(d.space, path, 0)
@@ -184,13 +184,13 @@ func (d *desk) read(paths ...string) (texts []string, errs []error) {
 			default:
 				if doc.Names == nil {
 					doc.Names = path
-					tx.Weigh(1)
+					tx.AddNames(1)
 				}
-				tx.Use(doc)
+				tx.NoteServed(doc)
 				texts = append(texts, known.Version.Data())
 			}
 		}
-		more, closed := tx.Waits(w), tx.Closed()
+		more, closed := tx.Claimed(w), tx.Closed()
 		tx.Unlock()
 		if closed {
 			return nil, []error{errClosed}
@@ -344,18 +344,18 @@ func TestOnDemandLastsUntilTheTTLAndReadsInTheUsersPath(t *testing.T) {
 		_, _ = d.read("a")
 		tx := d.Lock()
 		doc := tx.Peek(d.space, "a")
-		lasting, ok := tx.Lasting(doc)
+		validity, ok := tx.Validity(doc)
 		tx.Unlock()
 		require.True(t, ok)
-		assert.True(t, lasting.Lasts(d.Clock))
+		assert.True(t, validity.Covers(d.Clock))
 		time.Sleep(time.Minute)
-		assert.False(t, lasting.Lasts(d.Clock))
+		assert.False(t, validity.Covers(d.Clock))
 		tx = d.Lock()
-		_, ok = tx.Lasting(doc)
+		_, ok = tx.Validity(doc)
 		assert.False(t, ok)
 		assert.True(t, tx.Overdue(doc))
 		tx.Freshen(doc)
-		done, _ := tx.Held(doc)
+		done, _ := tx.BlockedBy(doc)
 		tx.Unlock()
 		require.NotNil(t, done)
 		<-done

@@ -6,9 +6,9 @@ import (
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
-// A Clock reads a pair of clocks at one moment: wall time, which may be set and
-// which goes on while the machine sleeps, and monotonic time, counted from when
-// the Clock was made, which does neither. Tests of steps bring their own.
+// A Clock reads two clocks at one moment. Wall time may be set, and goes on while
+// the machine sleeps. Monotonic time does neither; it counts from when the Clock
+// was made. Tests that let the clocks jump have a Clock of their own.
 type Clock func() (wall time.Time, mono time.Duration)
 
 // SystemClock returns the clocks of the machine.
@@ -20,7 +20,7 @@ func SystemClock() Clock {
 	}
 }
 
-// Offset returns wall time since 1970 minus monotonic time.
+// offset returns wall time since 1970 minus monotonic time.
 func (c Clock) offset() (offset time.Duration, mono int64) {
 	wall, m := c()
 	return policy.Sub(time.Duration(policy.Nanoseconds(wall)), m), int64(m)
@@ -37,8 +37,8 @@ type driftMeter struct {
 }
 
 // jump returns by how much wall time has run ahead since the clocks were last
-// level: at the first call, after a jump, and after a step back, which is taken
-// as it is and changes nothing else. It is 0 while that is within maxDrift.
+// taken as level; 0 if that is within maxDrift. It takes them as level at the first
+// call, after a jump, and when wall time has stepped back, for which it returns 0.
 func (m *driftMeter) jump(offset time.Duration) time.Duration {
 	ahead := policy.Sub(offset, m.level)
 	switch {

@@ -4,27 +4,26 @@ import (
 	"time"
 )
 
-// A held version that is past its TTL, and that no refresher reads again, is
-// read for those who use it: its document is idle, or the Cache reads on
-// demand. They wait for that, for a moment.
+// The refresher does not read a document that is idle, and reads none if the Cache
+// works on demand. When the held version of such a document is past its TTL, its
+// next user starts a read and waits for it, but at most SoftWait; then the user is
+// served the held version.
 
-// SoftWait is how long a user waits for a refresh of what is held.
+// SoftWait is how long a user waits at most for a refresh of a held version.
 const SoftWait = time.Second
 
-// overdue reports whether the held version of a document is past its TTL, and
-// is read again only because somebody uses it. One that is read for each use is
-// past nothing.
+// overdue reports whether the held version of a document is past its TTL, and only
+// a user has it read again. It is false for a document that is read for each use.
 func (tx Tx) overdue(d *Doc) bool {
 	now := tx.Now()
 	return (d.idle || tx.c.OnDemand && d.kept()) && now >= d.next && (d.trouble == nil || now >= d.trouble.retry)
 }
 
-// Overdue reports whether what a document holds is to be read again by whoever
-// uses it.
+// Overdue reports whether the next user of a document must start a read of it.
 func (tx Tx) Overdue(d *Doc) bool { return d.servable(tx.Now()) && tx.overdue(d) }
 
-// Freshen has the overdue ones of documents read, those of a backend together,
-// and their users wait for that, or for a read that somebody else has begun.
+// Freshen starts reads of the documents that are overdue, those of one backend
+// together. Their users wait for these reads, or for one that is under way already.
 func (tx Tx) Freshen(docs ...*Doc) {
 	c, now := tx.cache(), tx.Now()
 	var readings []*Reading
@@ -43,9 +42,9 @@ func (tx Tx) Freshen(docs ...*Doc) {
 				readings = append(readings, rd)
 			}
 			tx.gatherOverdue(rd, d)
-		case d.flight.hold == 0:
+		case d.flight.blockUntil == 0:
 			d.idle, d.lastUsed = false, now
-			d.flight.hold = now + int64(SoftWait)
+			d.flight.blockUntil = now + int64(SoftWait)
 		}
 	}
 	for _, rd := range readings {
@@ -53,55 +52,55 @@ func (tx Tx) Freshen(docs ...*Doc) {
 	}
 }
 
-// gatherOverdue makes the caller, who has a use for it, the reader of an overdue
-// document, for which others wait a moment.
+// gatherOverdue adds an overdue document to a reading that the caller launches. The
+// users of the document wait for it.
 func (tx Tx) gatherOverdue(rd *Reading, d *Doc) {
 	d.idle, d.lastUsed = false, tx.Now()
 	f, _ := tx.claim(d)
-	f.hold = tx.Now() + int64(SoftWait)
+	f.blockUntil = tx.Now() + int64(SoftWait)
 	tx.c.owner.Changed(tx, d, Withdrawn)
 	rd.flights = append(rd.flights, f)
 	tx.gatherAlong(rd, d)
 }
 
-// Hold has users of a document wait a moment for the read that is under way.
-func (tx Tx) Hold(d *Doc) {
+// Block makes the users of a document wait, at most SoftWait, for the read that is
+// under way.
+func (tx Tx) Block(d *Doc) {
 	if d.flight != nil {
-		d.flight.hold = tx.Now() + int64(SoftWait)
+		d.flight.blockUntil = tx.Now() + int64(SoftWait)
 		tx.c.owner.Changed(tx, d, Withdrawn)
 	}
 }
 
-// Held returns the read that users of a document wait for rather than be served
-// what is held, and until when; nil: they do not wait.
-func (tx Tx) Held(d *Doc) (done <-chan struct{}, until int64) {
-	if !d.holdsUp(tx.Now()) {
+// BlockedBy returns the read that the users of a document wait for before they are
+// served the held version, and until when at most; nil: they do not wait.
+func (tx Tx) BlockedBy(d *Doc) (done <-chan struct{}, until int64) {
+	if !d.blocks(tx.Now()) {
 		return nil, 0
 	}
-	return d.flight.done, d.flight.hold
+	return d.flight.done, d.flight.blockUntil
 }
 
-// holdsUp reports whether users wait for the read under way.
-func (d *Doc) holdsUp(now int64) bool { return d.flight != nil && now < d.flight.hold }
+// blocks reports whether users wait for the read under way.
+func (d *Doc) blocks(now int64) bool { return d.flight != nil && now < d.flight.blockUntil }
 
-// Use takes note that somebody was served what a document holds.
-func (tx Tx) Use(d *Doc) {
+// NoteServed records that somebody was served the held version.
+func (tx Tx) NoteServed(d *Doc) {
 	d.lastUsed = tx.Now()
-	tx.revive(d)
+	tx.resume(d)
 }
 
-// Find takes note that a name was found in a document. What is overdue stays
-// so: its next user has it read, or waits for who does.
-func (tx Tx) Find(d *Doc) {
+// NoteFound records that a name was found in a document. An overdue document stays
+// overdue: its next user starts a read, or waits for the one under way.
+func (tx Tx) NoteFound(d *Doc) {
 	d.lastUsed = tx.Now()
 	if !tx.overdue(d) {
-		tx.revive(d)
+		tx.resume(d)
 	}
 }
 
-// revive has a document that was idle refreshed again: it is not due, or its
-// backend is being left alone.
-func (tx Tx) revive(d *Doc) {
+// resume makes a document that was idle one that the refresher reads.
+func (tx Tx) resume(d *Doc) {
 	if d.idle {
 		d.idle = false
 		if d.flight == nil {
@@ -110,14 +109,14 @@ func (tx Tx) revive(d *Doc) {
 	}
 }
 
-// Idle reports whether a document is due and left alone until somebody uses it.
+// Idle reports whether a document is due, and not read until somebody uses it.
 func (tx Tx) Idle(d *Doc) bool {
 	tx.cache()
 	return d.idle
 }
 
-// NextUse returns how long nothing new can be known of a document that is held;
-// 0: the refresher sees to it.
+// NextUse returns after how long a use of a held document can bring something new;
+// 0: the refresher reads it.
 func (tx Tx) NextUse(d *Doc) time.Duration {
 	if !tx.cache().OnDemand {
 		return 0
@@ -129,25 +128,25 @@ func (tx Tx) NextUse(d *Doc) time.Duration {
 	return max(time.Duration(next-tx.Now()), 1)
 }
 
-// A Lasting says for how long what is held may be served on demand.
-type Lasting struct {
+// A Validity says for how long a held version may be served on demand.
+type Validity struct {
 	Until int64         // on the monotonic clock, ns
-	Level time.Duration // wall minus monotonic time: what is farther ahead of it has jumped
+	Level time.Duration // wall minus monotonic time then; more than maxDrift beyond it is a jump
 }
 
-// Lasts reports whether a moment is within a Lasting, and returns its monotonic
-// time.
-func (l Lasting) Lasts(c Clock) bool {
+// Covers reports whether the time that c tells is within a Validity, and the clocks
+// have not jumped.
+func (l Validity) Covers(c Clock) bool {
 	offset, mono := c.offset()
 	return mono < l.Until && offset-l.Level <= maxDrift && offset >= l.Level
 }
 
-// Lasting returns for how long what a document holds may be served on demand
-// with no more than a look at the clocks; ok is false if it may not.
-func (tx Tx) Lasting(d *Doc) (l Lasting, ok bool) {
+// Validity returns for how long the held version may be served on demand, if the
+// user looks at nothing but the clocks; ok is false if it may not.
+func (tx Tx) Validity(d *Doc) (l Validity, ok bool) {
 	c, now := tx.cache(), tx.Now()
-	if !c.OnDemand || !d.kept() || d.holdsUp(now) || !d.servable(now) || tx.overdue(d) {
-		return Lasting{}, false
+	if !c.OnDemand || !d.kept() || d.blocks(now) || !d.servable(now) || tx.overdue(d) {
+		return Validity{}, false
 	}
 	until := d.expires()
 	due := d.next
@@ -155,7 +154,7 @@ func (tx Tx) Lasting(d *Doc) (l Lasting, ok bool) {
 		due = max(due, d.trouble.retry)
 	}
 	if until = min(until, due); until <= now {
-		return Lasting{}, false
+		return Validity{}, false
 	}
-	return Lasting{Until: until, Level: c.drift.level}, true
+	return Validity{Until: until, Level: c.drift.level}, true
 }

@@ -7,81 +7,80 @@ import (
 	"github.com/go-secrets/secrets/internal/turns"
 )
 
-// A Doc is one document: one place of one backend, the version that is held,
-// and everything that the Cache knows about reading it. All fields are guarded
-// by Cache.mu.
+// A Doc is one document: one place of one backend, the held version, and the state
+// of its reads. Cache.mu guards all fields.
 type Doc struct {
-	// Names is the Owner's word for the names that are cut from the document;
-	// nil: there are none, and the document may be forgotten.
+	// Names is the Owner's own: the names that are cut from the document; nil:
+	// there are none, and the document may be evicted.
 	Names   any
 	Asked   bool  // somebody asked for it by its own name, not only as a name's parent
-	Program bool  // the program asks for it by itself
+	Program bool  // the program asks for it by itself, see Query
 	Wants   uint8 // what Owner.Prepare is to prepare of a large version; 0: nothing
 
-	space *Space
-	path  string
-	ttl   int64 // ns; 0: it is read for each use
-	said  int64 // ns; the least TTL that a Space said of it, which the backend's own word does not outlast; 0: none did
+	space  *Space
+	path   string
+	ttl    int64 // ns; 0: it is read for each use
+	ownTTL int64 // ns; the least TTL that a caller of Tx.Doc gave; it also bounds the backend's RefreshAt; 0: none was given
 
 	version  *Version // nil: never held
 	next     int64    // when it is to be read again; without a version: when it was last asked for, counted by Cache.misses
 	lastUsed int64    // when it was last known to be asked for
 
-	due     int32 // 1 + its index in the backend's heap; 0: not in it
-	rank    int32 // 1 + its index in Cache.expiring, or without a version in Cache.missing; 0: not in it
-	pins    int32 // searches that have yet to look at it, and so keep it
-	rounds  uint8 // refreshes, counted for the occasional look at what Owner.Along says
-	idle    bool  // due, and left alone until somebody asks
-	expired bool  // past its expiry, and said so
-	dropped bool  // forgotten
-	again   bool  // it changed while it was being read
-	soon    bool  // a change of it has made it due
+	due       int32 // 1 + its index in the backend's heap; 0: not in it
+	rank      int32 // 1 + its index in Cache.expiring, or without a version in Cache.missing; 0: not in it
+	pins      int32 // searches that still need it, so that it is not evicted
+	rounds    uint8 // refreshes, counted for Owner.Along
+	idle      bool  // due, and not read until somebody asks
+	expired   bool  // past its expiry, and the Owner knows
+	dropped   bool  // evicted
+	readAgain bool  // it changed while it was being read
+	dueByHint bool  // a hint of its backend has made it due
 
-	changes policy.Pace // of reads that a backend's word brings about
+	changes policy.Pace // of the reads that hints of the backend cause
 
 	flight  *Flight  // the read under way
 	trouble *trouble // what went wrong lately; nil: nothing
 }
 
-// trouble is what is remembered of failures.
+// trouble is the memory of failures and rejections.
 type trouble struct {
 	err      error // of the last read, if it failed
-	kind     Kind  // whose that is
-	at       int64 // when that was
-	until    int64 // until when somebody who would have to wait gets err instead
+	kind     Kind  // of err
+	at       int64 // when the read failed
+	until    int64 // until when a caller that would have to wait gets err instead
 	retry    int64 // no refresh before
 	failures int   // reads in a row
 	gone     bool  // the backend no longer has it; its names are being searched for
 
 	jump    int64 // by how much wall time has jumped since the version was read
-	counted int64 // how much of that counts, a read having failed since
+	counted int64 // the part of jump that adds to the age: all that came before the last failed read
 
 	ledger      *turns.Ledger // of the versions that were rejected; nil: none was
-	replacement *replacement  // what is looked for since the held version was; nil: nothing
+	replacement *replacement  // the state of reading for another version than the rejected one; nil: none
 }
 
 // Space returns where the document is.
 func (d *Doc) Space() *Space { return d.space }
 
-// Path returns what of its Space the document is.
+// Path returns where in its Space the document is.
 func (d *Doc) Path() string { return d.path }
 
-// Backend returns who reads the document.
+// Backend returns the Backend that reads the document.
 func (d *Doc) Backend() *Backend { return d.space.backend }
 
 func (d *Doc) place() Place { return Place{Space: d.space, Path: d.path, Program: d.Program} }
 
-// Doc returns the document at a path, made if there is none. said is the TTL
-// that the Space has for it; 0: the Cache's. The least that anybody says counts.
-func (tx Tx) Doc(s *Space, path string, said time.Duration) *Doc {
+// Doc returns the document at a path, and makes it if there is none. own is the TTL
+// that the caller wants for it; 0: the Cache's. The least of all callers counts.
+func (tx Tx) Doc(s *Space, path string, own time.Duration) *Doc {
 	c := tx.cache()
-	ttl := int64(said)
+	ttl := int64(own)
 	if ttl == 0 {
 		ttl = int64(c.TTL)
 	}
 	d := s.docs[path]
 	if d == nil {
-		d = &Doc{space: s, path: path, ttl: ttl, said: int64(said), lastUsed: tx.Now()}
+		d = &Doc{space: s, path: path, ttl: ttl, ownTTL: int64(own), lastUsed: tx.Now()}
 		s.docs[path] = d
 		tx.rememberMissing(d) // until it holds a version
 		return d
@@ -89,9 +88,9 @@ func (tx Tx) Doc(s *Space, path string, said time.Duration) *Doc {
 	if ttl < d.ttl {
 		tx.shorten(d, ttl)
 	}
-	if said > 0 && (d.said == 0 || int64(said) < d.said) {
-		d.said = int64(said)
-		tx.hasten(d, d.said)
+	if own > 0 && (d.ownTTL == 0 || int64(own) < d.ownTTL) {
+		d.ownTTL = int64(own)
+		tx.hasten(d, d.ownTTL)
 	}
 	return d
 }
@@ -102,7 +101,7 @@ func (tx Tx) Peek(s *Space, path string) *Doc {
 	return s.docs[path]
 }
 
-// shorten gives a document the shorter TTL of another who asks for it.
+// shorten gives a document a shorter TTL, which another caller wants.
 func (tx Tx) shorten(d *Doc, ttl int64) {
 	d.ttl = ttl
 	if d.version != nil && !d.kept() {
@@ -112,7 +111,7 @@ func (tx Tx) shorten(d *Doc, ttl int64) {
 	tx.hasten(d, ttl)
 }
 
-// hasten has a document that is held read again by a TTL, if it would be later.
+// hasten makes a held document due within a TTL, unless it is due before.
 func (tx Tx) hasten(d *Doc, ttl int64) {
 	if d.version == nil || d.stale() || d.leased() {
 		return
@@ -125,8 +124,8 @@ func (tx Tx) hasten(d *Doc, ttl int64) {
 	}
 }
 
-// Version returns the version that a document holds, servable or not; nil: it
-// was never held.
+// Version returns the held version, whether it may be served or not; nil: the
+// document was never read with success.
 func (tx Tx) Version(d *Doc) *Version {
 	tx.cache()
 	return d.version
@@ -138,7 +137,7 @@ func (tx Tx) Servable(d *Doc) bool { return d.servable(tx.Now()) }
 // Ready reports whether the held version may be served with no look at the
 // clock, until Changed says otherwise.
 func (tx Tx) Ready(d *Doc) bool {
-	return !tx.cache().OnDemand && d.kept() && !d.idle && !d.holdsUp(tx.Now()) && d.servable(tx.Now())
+	return !tx.cache().OnDemand && d.kept() && !d.idle && !d.blocks(tx.Now()) && d.servable(tx.Now())
 }
 
 // Gone reports whether the last read said that the document is not there.
@@ -147,14 +146,14 @@ func (tx Tx) Gone(d *Doc) bool {
 	return d.gone()
 }
 
-// Kept reports whether a version of the document is held, once it was read,
-// rather than read for each use.
+// Kept reports whether a version that was read is held. If not, the document is
+// read for each use.
 func (tx Tx) Kept(d *Doc) bool {
 	tx.cache()
 	return d.kept()
 }
 
-// Leased reports whether what is held is leased.
+// Leased reports whether the held version is leased.
 func (tx Tx) Leased(d *Doc) bool {
 	tx.cache()
 	return d.leased()
@@ -195,8 +194,8 @@ func (d *Doc) expires() int64 {
 	return end
 }
 
-// Age returns how old the held version is, jumps of the wall clock included as
-// far as they count. There must be one.
+// Age returns how old the held version is, with the jumps of the wall clock that
+// count. There must be a held version.
 func (tx Tx) Age(d *Doc) time.Duration {
 	age := tx.Now() - d.version.read
 	if d.trouble != nil {
@@ -210,12 +209,12 @@ type Status struct {
 	Version  *Version  // that is held; nil: none
 	Servable bool      // it may be served
 	Failures int       // reads in a row
-	Err      error     // of the last read; nil: it did not fail
-	Kind     Kind      // whose that is
+	Err      error     // of the last read; nil: it succeeded
+	Kind     Kind      // of Err
 	NextRead int64     // on the monotonic clock, ns; 0: when somebody asks
 	Rejected time.Time // when the held version was last rejected; zero: never
 	Lately   bool      // somebody has asked for it within the idle time
-	WatchErr error     // why its Source tells of no changes; nil: it does, or never can
+	WatchErr error     // why its Source reports no changes; nil: it does, or cannot watch at all
 }
 
 // Status returns how a document stands.

@@ -14,9 +14,9 @@ const minMissing = 64
 // tenth of what may be held. They never displace what is held.
 func (c *Cache) MostMissing() int { return max(c.MaxEntries/10, minMissing) }
 
-// rememberMissing makes a document that holds no version the one that was last
-// asked for, and forgets the one that was asked for the longest ago if there
-// are too many.
+// rememberMissing records that a document which holds no version was asked for
+// now. If there are too many such documents, it drops the one that was asked for
+// the longest ago.
 func (tx Tx) rememberMissing(d *Doc) {
 	c := tx.c
 	if d.rank > 0 || d.dropped {
@@ -31,41 +31,40 @@ func (tx Tx) rememberMissing(d *Doc) {
 		if old := c.missing.first(); old != d && !old.awaited() {
 			tx.drop(old)
 		} else {
-			tx.miss(old) // somebody is waiting for it
+			tx.miss(old) // a search still needs it
 		}
 	}
 }
 
-// miss makes a document the last in the order of those that hold no version.
+// miss moves a document to the end of the order of documents without a version.
 func (tx Tx) miss(d *Doc) {
 	tx.c.misses++
 	d.next = tx.c.misses
 	tx.c.missing.fix(d)
 }
 
-// forgetMissing forgets the missing documents whose memory has run out: most
-// were tried as a name's parent, or for its own document.
+// forgetMissing drops the missing documents that need not be remembered any more:
+// for most of them, a search tried a name's exact document or its parent.
 func (tx Tx) forgetMissing(now int64) {
 	c := tx.c
 	for d := c.missing.first(); d != nil; d = c.missing.first() {
 		t := d.trouble
 		if d.awaited() || t != nil && (now < t.until || t.kind != Missing && now-d.lastUsed < tx.idleAfter(d)) {
-			return // those behind it were asked for later
+			return // the documents after it were asked for later
 		}
 		tx.drop(d)
 	}
 }
 
-// awaited reports whether the document is being read, or somebody has yet to
-// look at what came of that.
+// awaited reports whether the document is being read, or a search still has to look
+// at the result.
 func (d *Doc) awaited() bool { return d.flight != nil || d.pins > 0 }
 
-// Searching takes note that a search for n names together has begun; or has
-// ended, of -n.
+// Searching counts a search for n names together: n when it begins, -n when it ends.
 func (tx Tx) Searching(n int) { tx.cache().searching += n }
 
-// Weigh takes note that the Owner holds n names more, or fewer.
-func (tx Tx) Weigh(n int) { tx.cache().names += n }
+// AddNames adds n, which may be negative, to how many names the Owner holds.
+func (tx Tx) AddNames(n int) { tx.cache().names += n }
 
 // Names returns how many names the Owner holds.
 func (tx Tx) Names() int { return tx.cache().names }
@@ -73,8 +72,7 @@ func (tx Tx) Names() int { return tx.cache().names }
 // Full reports whether more is held than may be.
 func (tx Tx) Full() bool { return tx.cache().held+tx.c.names > tx.c.MaxEntries }
 
-// Release forgets a document if nothing needs it any more: no name is cut from
-// it, and it is not leased.
+// Release drops a document if no name is cut from it and it is not leased.
 func (tx Tx) Release(d *Doc) {
 	tx.cache()
 	if d.Names == nil && !d.leased() {
@@ -82,8 +80,8 @@ func (tx Tx) Release(d *Doc) {
 	}
 }
 
-// ReleaseNameless forgets what a search has read and no name lives in, if that
-// may not stay.
+// ReleaseNameless drops a document that a search has read and no name is cut from,
+// if it is not to be kept or there is no room for it.
 func (tx Tx) ReleaseNameless(d *Doc) {
 	tx.cache()
 	if d.version != nil && !d.awaited() && !d.leased() && (d.ttl == 0 || !tx.Evict(d)) {
@@ -91,7 +89,8 @@ func (tx Tx) ReleaseNameless(d *Doc) {
 	}
 }
 
-// drop forgets a document that no name is cut from, and no search waits for.
+// drop takes a document out of the Cache, unless a name is cut from it, a search
+// has pinned it, or its value refers a name to another document.
 func (tx Tx) drop(d *Doc) {
 	c := tx.c
 	if d.dropped || d.Names != nil || d.pins > 0 || len(c.owner.Dependents(tx, d)) > 0 {
@@ -117,12 +116,12 @@ func (tx Tx) drop(d *Doc) {
 	}
 }
 
-// sweepEvery spaces the sweeps that find nothing.
+// sweepEvery is the pause after a sweep that made no room.
 const sweepEvery = lookEvery
 
-// Evict forgets documents that nobody has asked for lately, the longest unused
-// first, until no more is held than may be. It spares newest, and reports
-// whether there is room.
+// Evict drops documents that nobody has used lately, the longest unused first,
+// until the Cache is not Full. It does not drop newest, and reports whether there
+// is room.
 func (tx Tx) Evict(newest *Doc) (room bool) {
 	c := tx.cache()
 	if !tx.Full() {
@@ -132,7 +131,7 @@ func (tx Tx) Evict(newest *Doc) (room bool) {
 	if now < c.sweepAfter {
 		return false
 	}
-	// A sixteenth more than is needed, so that the next one does not sweep.
+	// It frees a sixteenth more than is needed, so that the next call need not sweep.
 	target := c.MaxEntries - c.MaxEntries/16
 	for _, d := range tx.unused(newest) {
 		if c.held+c.names <= target {
@@ -153,7 +152,7 @@ func (tx Tx) unused(except *Doc) []*Doc {
 	var unused []*Doc
 	for d := range tx.Docs() {
 		if tx.c.OnDemand {
-			tx.noteUse(d) // no refresher does
+			tx.noteUse(d) // with no refresher, nothing else does this
 		}
 		if d != except && d.version != nil && !d.awaited() && !tx.inUse(d) {
 			unused = append(unused, d)
@@ -163,15 +162,16 @@ func (tx Tx) unused(except *Doc) []*Doc {
 	return unused
 }
 
-// noteUse clears the flags of the document's names, and notes when it was used.
+// noteUse clears the used flags of the document's names, and records the time if
+// one was set.
 func (tx Tx) noteUse(d *Doc) {
 	if tx.c.owner.Used(tx, d, true) {
 		d.lastUsed = tx.Now()
 	}
 }
 
-// inUse reports whether a document is to be kept: it is used, or its value refers
-// a name to a document that is.
+// inUse reports whether a document is used, or its value refers a name to a document
+// that is.
 func (tx Tx) inUse(d *Doc) bool {
 	return tx.Used(d) || slices.ContainsFunc(tx.c.owner.Dependents(tx, d), tx.Used)
 }
@@ -188,7 +188,7 @@ func (tx Tx) recentlyUsed(d *Doc) bool {
 	return tx.c.owner.Used(tx, d, false) || !d.idle && tx.Now()-d.lastUsed < tx.idleAfter(d)
 }
 
-// IdleAfter returns after which time without a use a document is idle, in ns.
+// IdleAfter returns, in ns, how long a document must be unused to be idle.
 func (tx Tx) IdleAfter(d *Doc) int64 { return tx.idleAfter(d) }
 
 func (tx Tx) idleAfter(d *Doc) int64 {

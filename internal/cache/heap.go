@@ -2,8 +2,8 @@ package cache
 
 import "container/heap"
 
-// A docHeap orders documents by a number of theirs, mostly a time, the least
-// first. Each document knows its place in it, so that a changed number costs
+// A docHeap orders documents by a number, mostly a time, the least first. Each
+// document knows its index in the heap, so that a change of its number costs
 // O(log n).
 type docHeap struct {
 	docs []*Doc

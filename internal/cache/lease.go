@@ -7,14 +7,14 @@ import (
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
-// A retired lease is one that another version has replaced. It is left to end
-// by itself, for connections made with it live on; Close revokes it.
+// A retired lease is one whose version is not held any more. It ends by itself,
+// since connections that were made with it are still open; Close revokes it.
 type retired struct {
 	backend *Backend
 	version *Version
 }
 
-// retire remembers the lease of a version that is not held (any more).
+// retire remembers the lease of a version that is not held, or not any more.
 func (tx Tx) retire(b *Backend, v *Version) {
 	if v == nil || !v.Leased() {
 		return
@@ -30,8 +30,8 @@ func (tx Tx) retire(b *Backend, v *Version) {
 	c.retired = append(kept, retired{b, v})
 }
 
-// renew prolongs the lease of the one document in rd. It reports false if the
-// document has to be read again.
+// renew renews the lease of the one document in rd. It reports false if the
+// document must be read instead.
 func (c *Cache) renew(rd *Reading) bool {
 	d := rd.flights[0].doc
 	rd.spread = policy.Spread()
@@ -53,8 +53,8 @@ func (c *Cache) renew(rd *Reading) bool {
 	return true
 }
 
-// Close takes note that the Cache is closed: nothing is read, kept or served
-// any more. Drain must follow, without the lock.
+// Close marks the Cache as closed: it reads, keeps and serves nothing any more. The
+// caller must then release the lock and call Drain.
 func (tx Tx) Close() {
 	c := tx.cache()
 	c.closed = true
@@ -66,9 +66,9 @@ func (tx Tx) Close() {
 	}
 }
 
-// Drain ends every goroutine of a Cache that is closed, and revokes its leases
-// unless it is told not to, all before ctx ends. It reports whether the
-// goroutines have ended.
+// Drain ends every goroutine of a Cache that is closed and, if revoke is true,
+// revokes its leases. It returns when ctx ends at the latest, and reports whether
+// the goroutines have ended.
 func (c *Cache) Drain(ctx context.Context, revoke bool) (ended bool) {
 	c.cancel()
 	revoked := make(chan struct{})
@@ -82,14 +82,14 @@ func (c *Cache) Drain(ctx context.Context, revoke bool) (ended bool) {
 	within(ctx, func() {
 		<-revoked
 		if revoke {
-			c.revoke(ctx) // what reads brought that were under way
+			c.revoke(ctx) // the leases that came from reads which were under way
 		}
 	})
 	return ended
 }
 
-// revoke ends the leases that are remembered. That it may not is normal: the
-// default policies of Vault do not grant it.
+// revoke revokes the retired leases. It ignores errors: the default policies of
+// Vault do not permit a revocation.
 func (c *Cache) revoke(ctx context.Context) {
 	tx := c.Lock()
 	leases := c.retired

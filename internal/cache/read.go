@@ -9,20 +9,20 @@ import (
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
-// A Flight is a read of a document that is under way. Everybody who wants the
-// document waits for the one that is.
+// A Flight is a read of a document that is under way. All callers that want the
+// document wait for this one read.
 type Flight struct {
 	doc   *Doc
-	done  chan struct{} // closed once the document has what came of it
+	done  chan struct{} // closed once the document has the result
 	start int64
-	cold  bool // the document was never held: what may be over soon is tried again
+	cold  bool // the document was never held: a transient failure is tried again
 
 	// Guarded by Cache.mu.
-	hold     int64           // until when users wait for it rather than be served what is held; 0: they do not
-	last     Outcome         // what the backend said so far
-	waiter   *Waiter         // the last that began to wait for it
-	wanted   int             // waiters that have it tried again
-	deserted chan<- struct{} // gets a token when wanted becomes 0 between two tries; nil: it is being tried
+	blockUntil int64           // until when users wait for it before they are served the held version; 0: they do not wait
+	last       Outcome         // of the last try
+	waiter     *Waiter         // the last that began to wait for it
+	wanted     int             // waiters for which it is tried again
+	unwanted   chan<- struct{} // gets a token when wanted becomes 0 between two tries; nil: it is being tried
 
 	abandoned bool // it never started; set before done is closed
 }
@@ -32,19 +32,21 @@ type Reading struct {
 	backend  *Backend
 	flights  []*Flight
 	refresh  bool          // nobody waits
-	searched bool          // a Waiter waits: what was never held is tried until the timeout
+	searched bool          // a Waiter waits: a document that was never held is tried until the timeout
 	spread   float64       // of the TTL, drawn once
-	along    []*Doc        // refreshed documents, whose Owner had others read along
-	overdue  func()        // called, if not nil, once the flights are settled without a Source that does not return
-	opening  time.Duration // of the timeout, spent on opening the Source
+	along    []*Doc        // refreshed documents with which those of Owner.Along are read
+	onLate   func()        // if not nil, called when the flights are settled although the Source has not returned
+	opening  time.Duration // the part of the timeout that opening the Source took
 
-	call *Call // the last, until that is told; guarded by Cache.mu
+	call *Call // the last, until it is reported; guarded by Cache.mu
 }
 
-// overtime is for a Source that does not look at its context.
+// overtime is how much longer than the timeout the Cache waits for a Source that
+// ignores its context.
 const overtime = 250 * time.Millisecond
 
-// claim makes the caller the reader of d, unless d is being read.
+// claim returns the flight of d. If there was none it makes one, which the caller
+// must read: mine is true.
 func (tx Tx) claim(d *Doc) (f *Flight, mine bool) {
 	if d.flight != nil {
 		return d.flight, false
@@ -54,11 +56,11 @@ func (tx Tx) claim(d *Doc) (f *Flight, mine bool) {
 	return d.flight, true
 }
 
-// with returns the reading of other flights.
+// with returns the same reading for other flights.
 func (rd *Reading) with(flights []*Flight) *Reading {
 	return &Reading{
 		backend: rd.backend, flights: flights, refresh: rd.refresh, searched: rd.searched,
-		spread: rd.spread, along: rd.along, overdue: rd.overdue, opening: rd.opening,
+		spread: rd.spread, along: rd.along, onLate: rd.onLate, opening: rd.opening,
 	}
 }
 
@@ -72,9 +74,10 @@ func (rd *Reading) all(o Outcome) []Outcome {
 }
 
 // read reads everything in rd, in batches where the Source can, and settles
-// every flight. gone, if not nil, is closed when those who wait have left:
-// what waits for its turn then is abandoned, what is being read goes on.
-func (c *Cache) read(rd *Reading, gone <-chan struct{}) {
+// every flight. cancelled, if not nil, is closed when nobody waits any more: then
+// a part that still waits for a slot is abandoned, and a part that is being read
+// goes on.
+func (c *Cache) read(rd *Reading, cancelled <-chan struct{}) {
 	rd.spread = policy.Spread()
 	size := 1
 	if len(rd.flights) > 1 {
@@ -88,36 +91,36 @@ func (c *Cache) read(rd *Reading, gone <-chan struct{}) {
 		slots = rd.backend.refresh
 	}
 	if len(rd.flights) <= size {
-		c.readPart(rd, slots, gone)
+		c.readPart(rd, slots, cancelled)
 		return
 	}
 	var parts sync.WaitGroup
-	// One more than there are slots: it waits for a slot, and so hears that
-	// those who wait have left.
+	// One more than there are slots: it waits for a slot, and sees when cancelled
+	// is closed.
 	room := make(chan struct{}, cap(slots)+1)
 	for start := 0; start < len(rd.flights); start += size {
 		part := rd.with(rd.flights[start:min(start+size, len(rd.flights))])
 		room <- struct{}{}
 		parts.Go(func() {
 			defer func() { <-room }()
-			c.readPart(part, slots, gone)
+			c.readPart(part, slots, cancelled)
 		})
 	}
 	parts.Wait()
 }
 
 // readPart reads what fits one call, once there is a slot for it.
-func (c *Cache) readPart(rd *Reading, slots chan struct{}, gone <-chan struct{}) {
-	if failure := c.admit(slots, gone); failure != nil {
+func (c *Cache) readPart(rd *Reading, slots chan struct{}, cancelled <-chan struct{}) {
+	if failure := c.admit(slots, cancelled); failure != nil {
 		c.settle(rd, rd.all(*failure))
 		return
 	}
 	c.readAdmitted(rd, slots)
 }
 
-// batchSize opens the Source and returns how many documents it is given at
-// once. What cannot be opened fails together, and so is read together. If it
-// does not open in time everything is settled: opened is false.
+// batchSize opens the Source and returns how many documents one call reads. If the
+// Source cannot be opened, all documents fail together, in one call. If it does not
+// open in time, batchSize settles every flight and opened is false.
 func (c *Cache) batchSize(rd *Reading) (size int, opened bool) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.Timeout)
 	defer cancel()
@@ -142,8 +145,8 @@ func (c *Cache) batchSize(rd *Reading) (size int, opened bool) {
 
 func (c *Cache) timedOut() Outcome { return Outcome{Err: c.Errors.Timeout, Kind: Unavailable} }
 
-// admit waits for a slot. It returns why there is none.
-func (c *Cache) admit(slots chan struct{}, gone <-chan struct{}) *Outcome {
+// admit waits for a slot. It returns nil once it has one, or else the failure.
+func (c *Cache) admit(slots chan struct{}, cancelled <-chan struct{}) *Outcome {
 	select {
 	case slots <- struct{}{}:
 		return nil
@@ -152,15 +155,16 @@ func (c *Cache) admit(slots chan struct{}, gone <-chan struct{}) *Outcome {
 	select {
 	case slots <- struct{}{}:
 		return nil
-	case <-gone:
+	case <-cancelled:
 		return &Outcome{Err: c.Errors.Abandoned, Kind: abandoned}
 	case <-c.ctx.Done():
 		return &Outcome{Err: c.Errors.Closed, Kind: abandoned}
 	}
 }
 
-// readAdmitted reads what fits one call and settles it, within the timeout. It
-// has a slot, and gives it back while it waits to try again.
+// readAdmitted reads what fits one call and settles it, within the timeout. The
+// caller has taken a slot for it; it gives the slot back after each try, and takes
+// one again for the next.
 func (c *Cache) readAdmitted(rd *Reading, slots chan struct{}) {
 	timeout := c.Timeout - rd.opening
 	ctx, cancel := context.WithTimeout(c.ctx, timeout)
@@ -175,17 +179,17 @@ func (c *Cache) readAdmitted(rd *Reading, slots chan struct{}) {
 			c.settle(left, outcomes)
 			return
 		}
-		deserted := make(chan struct{}, 1)
-		left = c.settleSome(left, outcomes, again, deserted)
-		if left = c.backOff(ctx, left, wait, slots, deserted); left == nil {
+		unwanted := make(chan struct{}, 1)
+		left = c.settleSome(left, outcomes, again, unwanted)
+		if left = c.backOff(ctx, left, wait, slots, unwanted); left == nil {
 			return
 		}
 	}
 }
 
-// call calls the Source, and gives the slot back. The Source may end this
-// goroutine by runtime.Goexit; then that is what came of the reading, and a
-// Waiter that was served on this goroutine goes on on another one.
+// call calls the Source, and gives the slot back. If the Source ends this goroutine
+// by runtime.Goexit, the reading fails with Errors.Exited, and a Waiter that read on
+// this goroutine continues on another one.
 func (c *Cache) call(ctx context.Context, rd *Reading, slots chan struct{}) []Outcome {
 	start := c.Now()
 	returned := false
@@ -197,8 +201,8 @@ func (c *Cache) call(ctx context.Context, rd *Reading, slots chan struct{}) []Ou
 		outcomes := rd.all(Outcome{Err: c.Errors.Exited, Kind: Fault})
 		c.noteCall(rd, Answer{Outcomes: outcomes, Called: true, Took: time.Duration(c.Now() - start)})
 		c.settle(rd, outcomes)
-		if rd.overdue != nil {
-			rd.overdue()
+		if rd.onLate != nil {
+			rd.onLate()
 		}
 	}()
 	at := make([]Place, len(rd.flights))
@@ -213,7 +217,7 @@ func (c *Cache) call(ctx context.Context, rd *Reading, slots chan struct{}) []Ou
 	return answer.Outcomes
 }
 
-// noteCall has a call told once what it said is settled.
+// noteCall keeps a call to be reported when its outcomes are settled.
 func (c *Cache) noteCall(rd *Reading, answer Answer) {
 	if !answer.Called {
 		return
@@ -227,9 +231,9 @@ func (c *Cache) noteCall(rd *Reading, answer Answer) {
 	tx.Unlock()
 }
 
-// settleLate settles what a Source that does not look at its context has not
-// given back when time is up, unless it is stopped. Such a Source keeps its slot
-// until it returns, but nobody waits for it.
+// settleLate returns a timer that settles the flights when the timeout and overtime
+// have passed and the Source, which ignores its context, has not returned. Such a
+// Source keeps its slot until it returns, but nobody waits for it.
 func (c *Cache) settleLate(rd *Reading, timeout time.Duration) *time.Timer {
 	return time.AfterFunc(policy.Add(timeout, overtime), func() {
 		for _, f := range rd.flights {
@@ -239,8 +243,8 @@ func (c *Cache) settleLate(rd *Reading, timeout time.Duration) *time.Timer {
 			default:
 			}
 			c.settle(rd, rd.all(c.timedOut()))
-			if rd.overdue != nil {
-				rd.overdue()
+			if rd.onLate != nil {
+				rd.onLate()
 			}
 			return
 		}
@@ -255,7 +259,7 @@ func (rd *Reading) tryAgain(outcomes []Outcome, try int) (wait time.Duration, ag
 	}
 	var after time.Duration
 	for i := range outcomes {
-		if o := &outcomes[i]; rd.flights[i].cold && o.Kind.Passes() {
+		if o := &outcomes[i]; rd.flights[i].cold && o.Kind.Transient() {
 			again = append(again, i)
 			after = max(after, o.RetryAfter)
 		}
@@ -263,19 +267,19 @@ func (rd *Reading) tryAgain(outcomes []Outcome, try int) (wait time.Duration, ag
 	return policy.Cold(try, after), again
 }
 
-// settleSome settles the outcomes that are final, those that nobody waits for
-// any more included, remembers what the others said so far, and returns what is
-// to be read again.
-func (c *Cache) settleSome(rd *Reading, outcomes []Outcome, again []int, deserted chan<- struct{}) *Reading {
+// settleSome settles the flights whose outcome is final or that nobody wants tried
+// again. For the others it remembers the outcome of this try; it returns these, to
+// be read again.
+func (c *Cache) settleSome(rd *Reading, outcomes []Outcome, again []int, unwanted chan<- struct{}) *Reading {
 	var left, final []*Flight
 	var finals []Outcome
 	tx := c.Lock()
-	tx.tellCall(rd)
+	tx.reportCall(rd)
 	for i, f := range rd.flights {
 		if len(again) > 0 && again[0] == i {
 			again = again[1:]
 			if f.last = outcomes[i]; f.wanted > 0 {
-				f.deserted = deserted
+				f.unwanted = unwanted
 				left = append(left, f)
 				continue
 			}
@@ -287,10 +291,10 @@ func (c *Cache) settleSome(rd *Reading, outcomes []Outcome, again []int, deserte
 	return rd.with(left)
 }
 
-// backOff waits before another try, and then for a slot for it. What everybody
-// leaves meanwhile is settled with what its last try said. It returns what is
-// to be tried, or nil: nothing.
-func (c *Cache) backOff(ctx context.Context, rd *Reading, wait time.Duration, slots chan struct{}, deserted <-chan struct{}) *Reading {
+// backOff waits before another try, and then for a slot for it. A flight that
+// nobody waits for any more is settled meanwhile with the outcome of its last try.
+// backOff returns the flights to try; nil: there are none.
+func (c *Cache) backOff(ctx context.Context, rd *Reading, wait time.Duration, slots chan struct{}, unwanted <-chan struct{}) *Reading {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	var slot chan<- struct{} // nil: not yet
@@ -301,22 +305,23 @@ func (c *Cache) backOff(ctx context.Context, rd *Reading, wait time.Duration, sl
 		case slot <- struct{}{}:
 			tx := c.Lock()
 			for _, f := range rd.flights {
-				f.deserted = nil
+				f.unwanted = nil
 			}
 			tx.Unlock()
 			return rd
-		case <-deserted:
-			rd = c.settleDeserted(rd)
+		case <-unwanted:
+			rd = c.settleUnwanted(rd)
 		case <-ctx.Done():
-			c.settle(rd, rd.all(c.timedOut())) // what they said before goes before that
+			c.settle(rd, rd.all(c.timedOut())) // settle prefers the error of an earlier try
 			return nil
 		}
 	}
 	return nil
 }
 
-// settleDeserted settles what nobody waits for any more, and returns the rest.
-func (c *Cache) settleDeserted(rd *Reading) *Reading {
+// settleUnwanted settles the flights that nobody waits for any more, and returns
+// the others.
+func (c *Cache) settleUnwanted(rd *Reading) *Reading {
 	var left, final []*Flight
 	var finals []Outcome
 	tx := c.Lock()

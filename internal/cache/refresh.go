@@ -8,37 +8,36 @@ import (
 )
 
 const (
-	lookEvery  = int64(time.Second)     // at the clocks, while anything is held
+	lookEvery  = int64(time.Second)     // between two looks at the clocks, while anything is held
 	jumpSpread = int64(5 * time.Second) // over which reads after a jump are spread
-	recheck    = 10                     // refreshes of a document between two reads of what Owner.Along says
+	recheck    = 10                     // refreshes of a document between two that also read the documents of Owner.Along
 
-	// leastBetween is the least time between two refreshes of a document that
-	// its TTL brings about, minRefresh of those that its backend's word does,
-	// however soon that is: clocks differ.
+	// leastBetween is the least time between two refreshes of a document for
+	// its TTL; minRefresh is the least for a time that the backend gave, since
+	// the backend's clock may be another than ours.
 	leastBetween = int64(10 * time.Millisecond)
 	minRefresh   = int64(time.Second)
 
-	// leaseTTL is how often a lease with no end is looked at where nothing
-	// else is kept.
+	// leaseTTL is how often a lease with no end is read again where the TTL is 0.
 	leaseTTL = int64(5 * time.Minute)
 )
 
 // schedule sets when the document is read again after a success; spread is the
-// part of the TTL that was drawn for all that was read together.
+// part of the TTL, drawn once for all documents that were read together.
 func (tx Tx) schedule(d *Doc, spread float64) {
 	d.idle = false
 	v := d.version
-	ttl := min(d.ttl, int64(tx.c.MaxStale)/10*9) // a TTL beyond MaxStale is read in time all the same
+	ttl := min(d.ttl, int64(tx.c.MaxStale)/10*9) // with a TTL beyond MaxStale, before it expires
 	d.next = policy.Add(v.read, max(policy.Part(ttl, spread), leastBetween))
 	switch x := v.extra; {
 	case x == nil:
 	case x.refresh > v.read:
 		at := min(x.refresh, v.read+(d.expires()-v.read)/10*9)
-		if d.said > 0 && !d.leased() {
-			at = min(at, policy.Add(v.read, policy.Part(d.said, spread)))
+		if d.ownTTL > 0 && !d.leased() {
+			at = min(at, policy.Add(v.read, policy.Part(d.ownTTL, spread)))
 		}
 		d.next = max(at, v.read+minRefresh)
-	case x.expiry != 0: // in time, whatever the TTL; with a TTL of zero a lease is kept, too
+	case x.expiry != 0: // before it ends, whatever the TTL; a lease is kept with a TTL of 0, too
 		before := v.read + max((x.expiry-v.read)/3*2, minRefresh)
 		if d.ttl == 0 || before < d.next {
 			d.next = before
@@ -49,7 +48,7 @@ func (tx Tx) schedule(d *Doc, spread float64) {
 	tx.enqueue(d)
 }
 
-// enqueue puts the document where the refresher sees it.
+// enqueue puts the document into the heap of the refresher.
 func (tx Tx) enqueue(d *Doc) {
 	if tx.c.OnDemand || d.dropped || d.version == nil || !d.kept() {
 		return
@@ -58,8 +57,8 @@ func (tx Tx) enqueue(d *Doc) {
 	tx.wakeBefore(d.next)
 }
 
-// wakeBefore has the refresher look at the time at, if it would do so only
-// later.
+// wakeBefore starts the refresher if it does not run, and wakes it if it would
+// sleep beyond the time at.
 func (tx Tx) wakeBefore(at int64) {
 	c := tx.c
 	switch {
@@ -74,7 +73,7 @@ func (tx Tx) wakeBefore(at int64) {
 	}
 }
 
-// wakeNow has the refresher look now.
+// wakeNow wakes the refresher.
 func (c *Cache) wakeNow() {
 	select {
 	case c.wake <- struct{}{}:
@@ -82,8 +81,8 @@ func (c *Cache) wakeNow() {
 	}
 }
 
-// refresher reads documents before they are asked for. It is one goroutine,
-// and reads in others. It ends when nothing is held.
+// refresher reads documents again before their TTL ends. It is one goroutine, and
+// starts others for the reads. It ends when nothing is held.
 func (c *Cache) refresher() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -104,8 +103,8 @@ func (c *Cache) refresher() {
 	}
 }
 
-// refreshAll does what is due by now, and returns when to look again; more is
-// false if there is nothing to look at.
+// refreshAll expires and reads what is due, and returns how long to wait for the
+// next time; more is false if nothing is held.
 func (tx Tx) refreshAll() (wait time.Duration, more bool) {
 	c := tx.c
 	if c.closed {
@@ -134,7 +133,7 @@ func (tx Tx) refreshAll() (wait time.Duration, more bool) {
 	return time.Duration(next - now), true
 }
 
-// expire withdraws what may no longer be served.
+// expire expires the versions that may not be served any more.
 func (tx Tx) expire(now int64) {
 	c := tx.c
 	for d := c.expiring.first(); d != nil && d.expires() <= now; d = c.expiring.first() {
@@ -146,7 +145,7 @@ func (tx Tx) expire(now int64) {
 			if d.trouble != nil {
 				err = d.trouble.err
 			}
-			c.owner.Tell(tx, Event{Kind: EventExpired, Doc: d, Err: err})
+			c.owner.Report(tx, Event{Kind: EventExpired, Doc: d, Err: err})
 		}
 	}
 }
@@ -168,7 +167,7 @@ func (tx Tx) refreshDue(b *Backend, now int64) (next int64) {
 			return min(next, b.retryAt)
 		}
 		if b.probing || b.calls >= maxRefreshes {
-			return next // the end of a read wakes the refresher
+			return next // a read wakes the refresher when it ends
 		}
 		rd := &Reading{backend: b, refresh: true}
 		tx.gather(rd, d, now)
@@ -188,8 +187,9 @@ func (tx Tx) refreshDue(b *Backend, now int64) (next int64) {
 	}
 }
 
-// gather takes a due document, and with it those of the same backend that are
-// due within a tenth of its TTL. What is idle is left alone from then on.
+// gather takes a due document, and with it the documents of the same backend that
+// are due within a tenth of its TTL. A document that nobody uses it does not read,
+// but marks as idle.
 func (tx Tx) gather(rd *Reading, first *Doc, now int64) {
 	b := rd.backend
 	horizon := policy.Add(now, first.ttl/10)
@@ -199,11 +199,11 @@ func (tx Tx) gather(rd *Reading, first *Doc, now int64) {
 	}
 	for d := b.due.first(); d != nil && d.next <= horizon && len(rd.flights) < most; d = b.due.first() {
 		if d.leased() && len(rd.flights) > 0 {
-			return // renewed by itself
+			return // a lease is renewed in a reading of its own
 		}
 		b.due.remove(d)
 		if x := d.version.extra; d.next > now && x != nil && x.refresh != 0 {
-			// The backend said when, and it is not yet.
+			// The backend gave the time, and it has not come.
 			defer b.due.fix(d)
 			continue
 		}
@@ -214,7 +214,7 @@ func (tx Tx) gather(rd *Reading, first *Doc, now int64) {
 		}
 		f, mine := tx.claim(d)
 		if !mine {
-			continue // it is being read; that puts it back
+			continue // it is being read; when that is settled it is enqueued again
 		}
 		rd.flights = append(rd.flights, f)
 		if d.leased() {
@@ -224,7 +224,7 @@ func (tx Tx) gather(rd *Reading, first *Doc, now int64) {
 	}
 }
 
-// gatherAlong adds, now and then, what the Owner has read along.
+// gatherAlong adds the documents of Owner.Along, in every tenth refresh.
 func (tx Tx) gatherAlong(rd *Reading, d *Doc) {
 	if d.rounds++; d.rounds%recheck != 0 {
 		return
@@ -237,12 +237,13 @@ func (tx Tx) gatherAlong(rd *Reading, d *Doc) {
 	rd.along = append(rd.along, d)
 }
 
-// refreshOrRead reads what was gathered, or renews it if nobody waits for it.
+// refreshOrRead reads the documents that were gathered. If it is one leased document
+// and nobody waits, it renews the lease instead.
 func (c *Cache) refreshOrRead(rd *Reading) {
 	if rd.refresh && len(rd.flights) == 1 && c.renew(rd) {
 		return
 	}
-	defer func() { // also if the Source ends this goroutine
+	defer func() { // deferred, since the Source may end this goroutine
 		for _, d := range rd.along {
 			c.owner.Moved(d)
 		}
@@ -250,9 +251,9 @@ func (c *Cache) refreshOrRead(rd *Reading) {
 	c.read(rd, nil)
 }
 
-// CheckClock looks whether wall time has jumped. After a jump (the machine
-// slept, the sandbox was frozen, the clock was set) everything is due; the
-// jump counts towards ages once a read has failed.
+// CheckClock finds out whether wall time has jumped. After a jump (the machine
+// slept, the sandbox was frozen, the clock was set) every document is due. The jump
+// adds to the age of a document only once a read of it has failed.
 func (tx Tx) CheckClock() {
 	c := tx.cache()
 	offset, _ := c.Clock.offset()

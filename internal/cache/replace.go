@@ -7,21 +7,21 @@ import (
 	"github.com/go-secrets/secrets/internal/turns"
 )
 
-// patience is for how long a failing backend is read on after somebody asked
-// for what replaces a rejected version.
+// patience is for how long the loop keeps reading from a failing backend after the
+// last caller asked for a replacement.
 const patience = time.Minute
 
-// A replacement is what is looked for after the held version was rejected. The
-// backend may still return that: Secrets Manager moves AWSCURRENT after the
-// database has changed, and GCP's latest is eventually consistent.
+// A replacement is the state of reading for another version after the held one was
+// rejected. The backend may still return the rejected one for a while: Secrets
+// Manager moves AWSCURRENT after the database has changed, and GCP's latest is
+// eventually consistent.
 type replacement struct {
 	version string // the rejected one
-	asked   int64  // when somebody last wanted another version
+	asked   int64  // when a caller last wanted another version
 	reading bool   // the loop runs
 }
 
-// Ledger returns what is known of the document's rejected versions; nil:
-// nothing.
+// Ledger returns the document's ledger of rejected versions; nil: it has none.
 func (tx Tx) Ledger(d *Doc) *turns.Ledger {
 	tx.cache()
 	if d.trouble == nil {
@@ -30,7 +30,7 @@ func (tx Tx) Ledger(d *Doc) *turns.Ledger {
 	return d.trouble.ledger
 }
 
-// NewLedger is Ledger to note another rejection.
+// NewLedger returns the document's ledger, and makes it if there is none.
 func (tx Tx) NewLedger(d *Doc) *turns.Ledger {
 	tx.cache()
 	t := d.troubles()
@@ -40,27 +40,27 @@ func (tx Tx) NewLedger(d *Doc) *turns.Ledger {
 	return t.ledger
 }
 
-// Replace has a document read until it holds another version than now, which
-// was rejected.
-func (tx Tx) Replace(d *Doc) {
-	rep := tx.wanted(d)
-	tx.replace(d, rep)
+// FindReplacement starts the loop that reads a document until it holds another
+// version: the held one was rejected.
+func (tx Tx) FindReplacement(d *Doc) {
+	rep := tx.wantReplacement(d)
+	tx.findReplacement(d, rep)
 	d.trouble.ledger.Notify()
 }
 
-// Wanted takes note that somebody wants another version than the held one,
-// which was rejected, and has it looked for while the backend fails. It returns
-// that failure, and whether the document is being read for another version.
-func (tx Tx) Wanted(d *Doc) (outage error, looking bool) {
-	rep := tx.wanted(d)
+// WantReplacement records that a caller wants another version than the held one,
+// which was rejected. If the last read failed, it starts the loop and returns that
+// failure. looking reports whether the loop runs.
+func (tx Tx) WantReplacement(d *Doc) (outage error, looking bool) {
+	rep := tx.wantReplacement(d)
 	if d.stale() {
 		outage = d.trouble.err
-		tx.replace(d, rep)
+		tx.findReplacement(d, rep)
 	}
 	return outage, rep.reading
 }
 
-func (tx Tx) wanted(d *Doc) *replacement {
+func (tx Tx) wantReplacement(d *Doc) *replacement {
 	t := d.troubles()
 	if t.replacement == nil || t.replacement.version != d.version.id {
 		t.replacement = &replacement{version: d.version.id}
@@ -69,8 +69,8 @@ func (tx Tx) wanted(d *Doc) *replacement {
 	return t.replacement
 }
 
-// replace has the loop that reads for another version run.
-func (tx Tx) replace(d *Doc, rep *replacement) {
+// findReplacement starts the loop unless it runs.
+func (tx Tx) findReplacement(d *Doc, rep *replacement) {
 	if rep.reading {
 		return
 	}
@@ -79,7 +79,7 @@ func (tx Tx) replace(d *Doc, rep *replacement) {
 	tx.c.Go(func() { tx.c.readUntilReplaced(d, rep, f) })
 }
 
-// readNow has a document read, unless it is being read.
+// readNow returns the flight of a document, and starts one if there is none.
 func (tx Tx) readNow(d *Doc) *Flight {
 	f, mine := tx.claim(d)
 	if mine {
@@ -88,11 +88,10 @@ func (tx Tx) readNow(d *Doc) *Flight {
 	return f
 }
 
-// readUntilReplaced is the one loop that reads a document whose version was
-// rejected, until it has another or the rotation window has passed. While the
-// backend fails it goes on for a minute after somebody asked, so that a
-// rotation during an outage is seen when the outage ends. f is the read that is
-// under way already.
+// readUntilReplaced is the loop. It reads the document until it has another version
+// or the rotation window has passed. While the backend fails it goes on for a
+// minute after a caller last asked, so that it sees a rotation that happened during
+// an outage when the outage ends. f is the read that is under way already.
 func (c *Cache) readUntilReplaced(d *Doc, rep *replacement, f *Flight) {
 	for n := 0; ; n++ {
 		tx := c.Lock()
@@ -128,8 +127,7 @@ func (c *Cache) readUntilReplaced(d *Doc, rep *replacement, f *Flight) {
 	}
 }
 
-// awaits reports whether the document is still read for what replaces its
-// rejected version.
+// awaits reports whether the loop must go on.
 func (tx Tx) awaits(d *Doc, rep *replacement) bool {
 	if d.dropped || d.version.id != rep.version || d.trouble == nil || d.trouble.replacement != rep {
 		return false

@@ -6,10 +6,11 @@ import (
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
-// Large is from how many bytes on a version is prepared without the lock.
+// Large is the size, in bytes, from which on a version is prepared without the
+// lock.
 const Large = 16 << 10
 
-// settle gives documents what came of their flights.
+// settle stores the outcomes of flights in their documents, and ends the flights.
 func (c *Cache) settle(rd *Reading, outcomes []Outcome) {
 	if len(rd.flights) == 0 {
 		return
@@ -17,19 +18,19 @@ func (c *Cache) settle(rd *Reading, outcomes []Outcome) {
 	c.prepare(rd, outcomes)
 	tx := c.Lock()
 	defer tx.Unlock()
-	tx.tellCall(rd)
-	now := max(tx.Now(), c.lastRead+1) // so that every search knows which reads came after it
+	tx.reportCall(rd)
+	now := max(tx.Now(), c.lastRead+1) // so that a search can tell which reads were settled after it began
 	c.lastRead = now
 	for i, f := range rd.flights {
 		if f.last.Err != nil && outOfTime(&outcomes[i]) {
-			outcomes[i] = f.last // what the backend said goes before that time ran out
+			outcomes[i] = f.last // the backend's error says more than that time ran out
 		}
 	}
-	rd.backend.judge(rd, outcomes, now)
+	rd.backend.updateBackoff(rd, outcomes, now)
 	memory := rd.memory(outcomes)
 	for i, f := range rd.flights {
 		d, o := f.doc, &outcomes[i]
-		if d.flight != f { // settled before, being late
+		if d.flight != f { // settleLate has settled it before
 			tx.retire(d.space.backend, o.Version)
 			continue
 		}
@@ -41,7 +42,7 @@ func (c *Cache) settle(rd *Reading, outcomes []Outcome) {
 	c.owner.Settled(tx)
 }
 
-// prepare has the Owner prepare what takes long.
+// prepare lets the Owner prepare the large versions.
 func (c *Cache) prepare(rd *Reading, outcomes []Outcome) {
 	for i, f := range rd.flights {
 		v := outcomes[i].Version
@@ -55,9 +56,9 @@ func (c *Cache) prepare(rd *Reading, outcomes []Outcome) {
 	}
 }
 
-// memory draws for how long the failures of one call are remembered: once for
-// all of them, at the greatest count, so that what was read together is read
-// together again.
+// memory draws for how long the failures of one call are remembered: once for all
+// of them, by the greatest count of failures, so that documents that were read
+// together are read together again.
 func (rd *Reading) memory(outcomes []Outcome) time.Duration {
 	failures, after := 0, time.Duration(0)
 	for i, f := range rd.flights {
@@ -69,15 +70,15 @@ func (rd *Reading) memory(outcomes []Outcome) time.Duration {
 	return policy.Memory(failures+1, after)
 }
 
-// tellCall tells of the last call of a reading.
-func (tx Tx) tellCall(rd *Reading) {
+// reportCall reports the last call of a reading.
+func (tx Tx) reportCall(rd *Reading) {
 	if rd.call != nil {
-		tx.c.owner.TellRead(tx, *rd.call)
+		tx.c.owner.ReportRead(tx, *rd.call)
 		rd.call = nil
 	}
 }
 
-// settleDoc gives a document what a read of it said. memory is for how long a
+// settleDoc stores the outcome of a read in a document. memory is for how long a
 // failure is remembered.
 func (tx Tx) settleDoc(d *Doc, o Outcome, now int64, spread float64, memory time.Duration) {
 	c := tx.c
@@ -104,8 +105,8 @@ func (tx Tx) settleDoc(d *Doc, o Outcome, now int64, spread float64, memory time
 	tx.fail(d, &o, now, memory)
 }
 
-// validate refuses a version that has expired already, and one that cannot take
-// the place of one that works.
+// validate returns a failure for a version that has expired already, or that the
+// Owner does not accept in place of a servable one.
 func (tx Tx) validate(d *Doc, v *Version, now int64) Outcome {
 	switch {
 	case v.expiredAt(now):
@@ -135,9 +136,9 @@ func (tx Tx) accept(d *Doc, v *Version, now int64, spread float64) {
 		tx.noteUse(d)
 	}
 	tx.schedule(d, spread)
-	d.soon = false
-	if d.again {
-		d.again = false
+	d.dueByHint = false
+	if d.readAgain {
+		d.readAgain = false
 		tx.readSoon(d)
 	}
 
@@ -149,14 +150,14 @@ func (tx Tx) accept(d *Doc, v *Version, now int64, spread float64) {
 	tx.watch(d)
 	switch {
 	case replaced:
-		c.owner.Tell(tx, Event{Kind: EventChanged, Doc: d})
+		c.owner.Report(tx, Event{Kind: EventChanged, Doc: d})
 	case recovered:
-		c.owner.Tell(tx, Event{Kind: EventRecovered, Doc: d})
+		c.owner.Report(tx, Event{Kind: EventRecovered, Doc: d})
 	}
 }
 
-// clearTrouble forgets the failures of a document that was read, but not which
-// of its versions were rejected.
+// clearTrouble clears the failures of a document that was read, but keeps which of
+// its versions were rejected.
 func (d *Doc) clearTrouble(v *Version) {
 	t := d.trouble
 	if t == nil {
@@ -168,7 +169,7 @@ func (d *Doc) clearTrouble(v *Version) {
 	}
 	d.trouble = &trouble{ledger: t.ledger, replacement: t.replacement}
 	if t.replacement != nil && t.replacement.version != v.id {
-		t.ledger.Notify() // whoever waits for another version has one
+		t.ledger.Notify() // for the callers that wait for another version
 	}
 }
 
@@ -181,7 +182,7 @@ func (tx Tx) fail(d *Doc, o *Outcome, now int64, memory time.Duration) {
 	}
 	t.until = policy.Add(now, int64(memory))
 	t.failures++
-	d.soon = false
+	d.dueByHint = false
 	if d.version == nil {
 		tx.rememberMissing(d)
 		return
@@ -198,20 +199,20 @@ func (tx Tx) fail(d *Doc, o *Outcome, now int64, memory time.Duration) {
 		tx.watchAbsence(d)
 	}
 	d.next = t.retry
-	if o.Kind.speaksOfBackend() && d.space.backend.retryAt > now {
-		d.next = now // the backend's own backoff is what it waits for
+	if o.Kind.ofBackend() && d.space.backend.retryAt > now {
+		d.next = now // the backend's backoff delays it
 	}
 	if !d.idle {
 		tx.enqueue(d)
 	}
 	c.owner.Changed(tx, d, change)
 	if o.Kind != Missing {
-		c.owner.Tell(tx, Event{Kind: EventStale, Doc: d, Err: o.Err, Quiet: d.space.backend.toldOutage(d, o.Kind)})
+		c.owner.Report(tx, Event{Kind: EventStale, Doc: d, Err: o.Err, Quiet: d.space.backend.alreadyLogged(d, o.Kind)})
 	}
 }
 
-// setExpiry takes note that it has changed until when the held version may be
-// served.
+// setExpiry puts the document into the heap of expiries, or moves it there, after
+// its expiry was set or has changed.
 func (tx Tx) setExpiry(d *Doc) {
 	d.expired = false
 	tx.c.expiring.fix(d)

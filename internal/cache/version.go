@@ -6,14 +6,14 @@ import (
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
-// A Version is one version of a document: what one read returned. It is
-// immutable once it is held, but for Content, which is the Owner's.
+// A Version is one version of a document: what one read returned. Once it is held
+// it is immutable, except for Content, which is the Owner's.
 type Version struct {
-	// Content is what the Owner keeps of the version beside its bytes. The
-	// Source may set it; after that the Owner sees to its concurrency.
+	// Content is the Owner's data of the version, beside its bytes. The Source
+	// may set it; after that the Owner makes it safe for concurrent use.
 	Content any
 
-	open    func() string // the bytes, where no printer that walks structs looks
+	open    func() string // returns the bytes; a func, since printers that walk structs cannot look into it
 	id      string
 	read    int64  // when it was read, on the monotonic clock, ns
 	wall    int64  // the same in wall time, ns since 1970
@@ -21,11 +21,11 @@ type Version struct {
 	extra   *extra // nil: nothing of it
 }
 
-// extra is what few versions have.
+// extra has the fields that few versions have.
 type extra struct {
 	created, expires, refreshAt time.Time
 
-	lease   func() any // out of sight like the bytes; nil: none
+	lease   func() any // a func, as for the bytes; nil: none
 	expiry  int64      // expires on the monotonic clock, ns; 0: never
 	refresh int64      // refreshAt, likewise; 0: the TTL decides
 }
@@ -36,7 +36,7 @@ type Fetched struct {
 	ID        string    // differs whenever Data may
 	Created   time.Time // zero: unknown
 	Expires   time.Time // the end of a lease or certificate; zero: none
-	RefreshAt time.Time // the backend's own word on when to read again; zero: the TTL decides
+	RefreshAt time.Time // when the backend wants it read again; zero: the TTL decides
 	Lease     any       // the Source's own; nil: not leased
 	Content   any       // see Version
 }
@@ -59,8 +59,8 @@ func NewVersion(f Fetched) *Version {
 	return v
 }
 
-// stamp notes when the version was read. What it has in common with the one
-// that it replaces, which may be nil, they share.
+// stamp sets when the version was read. If its bytes or ID are those of old, which
+// may be nil, both versions share one copy.
 func (v *Version) stamp(now int64, wall time.Time, old *Version) {
 	v.read, v.wall = now, policy.Nanoseconds(wall)
 	if old != nil {
@@ -85,7 +85,7 @@ func (v *Version) stamp(now int64, wall time.Time, old *Version) {
 // Data returns the bytes.
 func (v *Version) Data() string { return v.open() }
 
-// ID returns what tells the version from others of the document.
+// ID returns the text by which the version differs from others of the document.
 func (v *Version) ID() string { return v.id }
 
 // FetchedAt returns when the version was read, in wall time.
@@ -119,7 +119,7 @@ func (v *Version) RefreshAt() (t time.Time) {
 	return t
 }
 
-// Lease returns the Source's own word for the lease; nil: the version has none.
+// Lease returns the Source's own data of the lease; nil: the version has none.
 func (v *Version) Lease() any {
 	if v.Leased() {
 		return v.extra.lease()
@@ -127,11 +127,11 @@ func (v *Version) Lease() any {
 	return nil
 }
 
-// Leased reports whether the backend takes the version back.
+// Leased reports whether the version has a lease.
 func (v *Version) Leased() bool { return v.extra != nil && v.extra.lease != nil }
 
-// Same reports whether two versions, which may be of different documents, are
-// the same.
+// Same reports whether two versions, which may be of different documents, have the
+// same ID and bytes.
 func (v *Version) Same(o *Version) bool { return v.id == o.id && v.Data() == o.Data() }
 
 // Read returns when the version was read, on the monotonic clock, in ns.

@@ -5,36 +5,36 @@ import (
 	"time"
 )
 
-// A Waiter waits for reads on behalf of others, who may leave. It is used with
-// the lock, and by one goroutine.
+// A Waiter waits for reads on behalf of callers, which may stop waiting. It is used
+// with the lock, and by one goroutine.
 type Waiter struct {
-	retry bool          // those who wait have what fails tried again
-	gone  chan struct{} // closed when nobody waits any more
+	retry     bool          // a transient failure is tried again
+	cancelled chan struct{} // closed when nobody waits any more
 
 	// Guarded by Cache.mu.
 	flights  []*Flight  // for which it waits
-	readings []*Reading // that it is to make itself
-	joined   bool       // another makes some of them
+	readings []*Reading // that it must make itself
+	joined   bool       // some of the flights are another's to read
 }
 
-// NewWaiter returns a Waiter. retry: what was never held is tried until the
-// timeout while it fails.
-func NewWaiter(retry bool) *Waiter { return &Waiter{retry: retry, gone: make(chan struct{})} }
+// NewWaiter returns a Waiter. retry: a document that was never held is tried again
+// until the timeout, if the failure is transient.
+func NewWaiter(retry bool) *Waiter { return &Waiter{retry: retry, cancelled: make(chan struct{})} }
 
-// wants reports whether somebody waits who has what fails tried again.
-func (w *Waiter) wants() bool { return w.retry && !w.Deserted() }
+// wants reports whether somebody waits, and a transient failure is tried again.
+func (w *Waiter) wants() bool { return w.retry && !w.Cancelled() }
 
-// Deserted reports whether nobody waits any more.
-func (w *Waiter) Deserted() bool {
+// Cancelled reports whether nobody waits any more.
+func (w *Waiter) Cancelled() bool {
 	select {
-	case <-w.gone:
+	case <-w.cancelled:
 		return true
 	default:
 		return false
 	}
 }
 
-// Retry has what the Waiter waits for tried again from now on.
+// Retry sets that transient failures are tried again from now on.
 func (tx Tx) Retry(w *Waiter) {
 	tx.cache()
 	if w.retry {
@@ -46,12 +46,12 @@ func (tx Tx) Retry(w *Waiter) {
 	}
 }
 
-// Claim has a Waiter wait for a read of a document, which it makes itself if
-// nobody has begun one.
+// Claim makes a Waiter wait for a read of a document. If no read is under way the
+// Waiter must make it itself.
 func (tx Tx) Claim(w *Waiter, d *Doc) {
 	tx.cache()
 	f, mine := tx.claim(d)
-	tx.expect(w, f)
+	tx.waitOn(w, f)
 	if !mine { // another reads it, or this Waiter for several names
 		w.joined = true
 		return
@@ -65,9 +65,8 @@ func (tx Tx) Claim(w *Waiter, d *Doc) {
 	w.readings = append(w.readings, &Reading{backend: d.space.backend, searched: true, flights: []*Flight{f}})
 }
 
-// expect has a Waiter wait for a flight, once, and keeps its document until the
-// Waiter has looked at it.
-func (tx Tx) expect(w *Waiter, f *Flight) {
+// waitOn makes a Waiter wait for a flight, once, and pins its document until Reset.
+func (tx Tx) waitOn(w *Waiter, f *Flight) {
 	if f.waiter == w {
 		return
 	}
@@ -79,9 +78,8 @@ func (tx Tx) expect(w *Waiter, f *Flight) {
 	f.doc.pins++
 }
 
-// Look ends the wait for what was claimed: the caller looks at it now. It
-// reports whether anything was.
-func (tx Tx) Look(w *Waiter) {
+// Reset ends the claims of a Waiter, whose documents the caller looks at now.
+func (tx Tx) Reset(w *Waiter) {
 	tx.cache()
 	wants := w.wants()
 	for _, f := range w.flights {
@@ -93,33 +91,34 @@ func (tx Tx) Look(w *Waiter) {
 	w.flights, w.readings, w.joined = nil, nil, false
 }
 
-// Leave tells a Waiter that nobody waits for it any more.
-func (tx Tx) Leave(w *Waiter) {
+// Cancel tells a Waiter that nobody waits for it any more.
+func (tx Tx) Cancel(w *Waiter) {
 	tx.cache()
 	if w.wants() {
 		for _, f := range w.flights {
-			if f.wanted--; f.wanted == 0 && f.deserted != nil {
+			if f.wanted--; f.wanted == 0 && f.unwanted != nil {
 				select {
-				case f.deserted <- struct{}{}:
+				case f.unwanted <- struct{}{}:
 				default: // one is there
 				}
 			}
 		}
 	}
-	close(w.gone)
+	close(w.cancelled)
 }
 
-// Waits reports whether a Waiter has claimed anything since Look.
-func (tx Tx) Waits(w *Waiter) bool {
+// Claimed reports whether a Waiter has claimed anything since Reset.
+func (tx Tx) Claimed(w *Waiter) bool {
 	tx.cache()
 	return len(w.flights) > 0
 }
 
-// Wait makes the reads that a Waiter has claimed, without the lock, and waits
-// for them and for those that it has joined. abandoned: a read was never made,
-// since those who waited for it have left. If a Source does not return in
-// time, another goroutine that runs instead goes on (or the Cache is closed, and
-// closed is called), and Wait, when it returns at last, reports false.
+// Wait makes the reads that a Waiter has claimed, and waits for them and for the
+// reads of others that it has claimed, too. It is called without the lock.
+// abandoned: a read was never made, because all its callers stopped waiting. If a
+// Source does not return in time, instead runs on another goroutine, which then
+// continues (or, if the Cache is closed, closed is called); when Wait returns at
+// last, goOn is false.
 func (c *Cache) Wait(w *Waiter, instead func(), closed func(tx Tx)) (abandoned, goOn bool) {
 	tx := c.Lock()
 	flights, readings, joined := w.flights, w.readings, w.joined
@@ -131,7 +130,7 @@ func (c *Cache) Wait(w *Waiter, instead func(), closed func(tx Tx)) (abandoned, 
 		}
 	} else {
 		for _, rd := range readings {
-			c.Go(func() { c.read(rd, w.gone) })
+			c.Go(func() { c.read(rd, w.cancelled) })
 		}
 	}
 	for _, f := range flights {
@@ -146,39 +145,39 @@ func (c *Cache) Wait(w *Waiter, instead func(), closed func(tx Tx)) (abandoned, 
 
 // readInline reads on the goroutine of the Waiter, which is the usual case.
 func (c *Cache) readInline(w *Waiter, rd *Reading, instead func(), closed func(tx Tx)) bool {
-	returned, overdue := false, false // guarded by the lock; at most one is set
-	rd.overdue = func() {
+	returned, late := false, false // guarded by the lock; at most one is set
+	rd.onLate = func() {
 		tx := c.Lock()
 		defer tx.Unlock()
 		switch {
-		case returned || overdue:
+		case returned || late:
 		case c.closed:
-			overdue = true
+			late = true
 			closed(tx)
 		default:
-			overdue = true
+			late = true
 			c.Go(instead)
 		}
 	}
-	c.read(rd, w.gone)
+	c.read(rd, w.cancelled)
 	tx := c.Lock()
 	defer tx.Unlock()
-	returned = !overdue
+	returned = !late
 	return returned
 }
 
-// Pin keeps a document from being forgotten: each Pin of 1 until one of -1.
+// Pin keeps a document from being evicted: each Pin of 1 until one of -1.
 func (tx Tx) Pin(d *Doc, n int) {
 	tx.cache()
 	d.pins += int32(n)
 }
 
-// A Query says what may be taken for known.
+// A Query says which knowledge of a document is good enough.
 type Query struct {
 	Need    Need
-	Since   int64 // LastRead when the question was first asked
-	Began   int64 // the time then
-	Program bool  // the program asks by itself; otherwise a name may be input
+	Since   int64 // LastRead when the search began
+	Began   int64 // the time when the search began
+	Program bool  // the name is the program's own (Bind, Load …), and cannot be input of a user
 }
 
 // A Need says how fresh an answer must be.
@@ -186,9 +185,9 @@ type Need uint8
 
 // The needs, the least first.
 const (
-	NeedHeld  Need = iota // what is held or remembered
-	NeedRead              // what was read since, or is leased: a TTL of zero
-	NeedFresh             // what was read since
+	NeedHeld  Need = iota // a held version or a remembered failure
+	NeedRead              // the result of a read after Since, or a leased version: for a TTL of zero
+	NeedFresh             // the result of a read after Since
 )
 
 // A Known is what is known of a document: a version, or why there is none.
@@ -196,11 +195,11 @@ type Known struct {
 	Version *Version
 	Err     error
 	Kind    Kind
-	Age     time.Duration // of a failure that is remembered; 0: it was found out for this question
+	Age     time.Duration // of a remembered failure; 0: the read was made for this search
 }
 
-// Known returns what is known of a document. It reports false if that must be
-// read.
+// Known returns what is known of a document. It reports false if the document must
+// be read first.
 func (tx Tx) Known(d *Doc, q Query) (Known, bool) {
 	now := tx.Now()
 	if d.servable(now) && !d.gone() && (q.Need == NeedHeld || d.version.read > q.Since || q.Need == NeedRead && d.leased()) {
@@ -210,7 +209,7 @@ func (tx Tx) Known(d *Doc, q Query) (Known, bool) {
 		switch {
 		case t.at > q.Since:
 			return Known{Err: t.err, Kind: t.kind}, true
-		case q.Program && !d.Program && t.kind == Invalid: // who asks may make a difference
+		case q.Program && !d.Program && t.kind == Invalid: // for the program itself the backend may answer otherwise
 		case q.Need == NeedHeld && q.Began < t.until && d.flight == nil:
 			return Known{Err: t.err, Kind: t.kind, Age: time.Duration(now - t.at)}, true
 		}
@@ -218,11 +217,11 @@ func (tx Tx) Known(d *Doc, q Query) (Known, bool) {
 	return Known{}, false
 }
 
-// RememberedUntil returns until when a failure of a document that may be over
-// soon is remembered; 0: there is none.
+// RememberedUntil returns until when a transient failure of a document is
+// remembered; 0: there is none.
 func (tx Tx) RememberedUntil(d *Doc) int64 {
 	tx.cache()
-	if t := d.trouble; t != nil && t.err != nil && t.kind.Passes() {
+	if t := d.trouble; t != nil && t.err != nil && t.kind.Transient() {
 		return t.until
 	}
 	return 0
@@ -230,8 +229,8 @@ func (tx Tx) RememberedUntil(d *Doc) int64 {
 
 // A Read is a read that is under way.
 type Read struct {
-	Since time.Duration // it began as long ago
-	Last  error         // what the backend has said so far; nil: nothing
+	Since time.Duration // how long ago it began
+	Last  error         // of its last try; nil: none has ended
 }
 
 // Reading returns the read of a document that is under way; ok is false if
@@ -244,8 +243,8 @@ func (tx Tx) Reading(d *Doc) (r Read, ok bool) {
 	return Read{Since: time.Duration(tx.Now() - f.start), Last: f.last.Err}, true
 }
 
-// Await waits for a channel, for at most d and until ctx ends. It reports
-// whether waiting again is worth it.
+// Await waits until done is closed, for at most d, or until ctx ends. It reports
+// whether done was closed.
 func Await(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
 	select {
 	case <-done:

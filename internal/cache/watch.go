@@ -8,8 +8,7 @@ type watching struct {
 	err error              // see Watched
 }
 
-// watch has a Source that can tell of changes tell of those of d, which was
-// just read.
+// watch begins to watch d, which was just read, if its Source can watch.
 func (tx Tx) watch(d *Doc) {
 	c, b := tx.c, d.space.backend
 	if c.OnDemand || c.closed || d.dropped || !b.Watches() {
@@ -41,33 +40,33 @@ func (tx Tx) watch(d *Doc) {
 	})
 }
 
-// Watch is watch for a document that a name has just been found in.
+// Watch begins to watch a document in which a name was just found.
 func (tx Tx) Watch(d *Doc) {
 	tx.cache()
 	tx.watch(d)
 }
 
-// hint is a backend's word that d may have changed.
+// hint is called when a Source says that d may have changed.
 func (c *Cache) hint(d *Doc) {
 	tx := c.Lock()
 	defer tx.Unlock()
 	switch {
 	case c.closed || d.dropped:
 	case !d.kept():
-		c.owner.Changed(tx, d, Hinted) // nothing is kept: its followers read it
+		c.owner.Changed(tx, d, Hinted) // no version is kept: the followers read it
 	case d.flight != nil:
-		d.again = true // that read may have seen what was there before
+		d.readAgain = true // the read under way may have seen the old version
 	default:
 		tx.readSoon(d)
 	}
 }
 
-// readSoon makes d due: now, unless that has been so often of late.
+// readSoon makes d due: now, or, after many hints in a short time, a little later.
 func (tx Tx) readSoon(d *Doc) {
-	if d.soon {
+	if d.dueByHint {
 		return
 	}
-	d.soon = true
+	d.dueByHint = true
 	now := tx.Now()
 	if at := d.changes.Next(now); at == now || at < d.next {
 		d.next = at
@@ -77,11 +76,11 @@ func (tx Tx) readSoon(d *Doc) {
 	}
 }
 
-// watchAbsence has the memory that a document is missing end when a Source that
-// watches says that it may be there again: a file that is removed and written
-// anew is away for milliseconds, and its absence would be remembered for the
-// negative TTL. It is for documents that were held, and lasts until the Source
-// says so, at most for that TTL.
+// watchAbsence watches a document that was held and is missing now. When the Source
+// says that it may be there again, the Cache forgets that it was missing: a program
+// that replaces a file by removing it leaves it missing for milliseconds only, and
+// the Cache would remember that for the negative TTL. The watch ends with the first
+// such hint, or after the negative TTL.
 func (tx Tx) watchAbsence(d *Doc) {
 	c, b, s, path := tx.c, d.space.backend, d.space, d.path
 	if c.OnDemand || c.closed || d.ttl == 0 || !b.Watches() {
