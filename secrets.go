@@ -313,8 +313,9 @@ func (r *Resolver) serve(tx cache.Tx, e *entry) Secret {
 }
 
 // Refresh reads the secret now, whatever is held or remembered, and returns
-// what the backend says. Calls that overlap share one read. If it fails, what
-// is held stays as it is.
+// what the backend says. Calls that overlap share one read, and so does one
+// with a read that has begun already, which may not have seen what has changed
+// since. If it fails, what is held stays as it is.
 func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 	if r.err != nil {
 		return Secret{}, r.err
