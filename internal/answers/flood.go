@@ -119,7 +119,7 @@ func packedGigabyte(start string) []byte {
 	if b, ok := packs.Load(start); ok {
 		return b.([]byte)
 	}
-	b := Packed(start, 0)
+	b := Packed(start, '0')
 	packs.Store(start, b)
 	return b
 }
