@@ -1,6 +1,6 @@
 // Package attempt divides the time of one read between two requests
 // (DESIGN.md 5, Attempts): a request that gets no answer is cut once, so that
-// a connection that died in silence costs a third of the time and not all.
+// a dead connection costs a third of the time and not all of it.
 package attempt
 
 import (
@@ -13,14 +13,14 @@ import (
 var errCut = errors.New("no answer in a third of the time: asked once more")
 
 // Twice calls request, which must be idempotent, with a third of the time that
-// ctx has left. If that passes without an answer, it calls request once more
-// with all the rest. A context without a deadline gives one call all the time
-// there is. Whatever else the first call returns is final.
+// ctx has left. If that time passes without an answer, it calls request once more
+// with the rest. Any other result of the first call is final. If ctx has no
+// deadline, Twice calls request once.
 //
-// A failure in the last twentieth of the third counts as the cut: gRPC tells the
-// server the deadline, and the server may end the call first.
+// A failure in the last twentieth of the third counts as no answer: gRPC sends the
+// deadline to the server, which may end the call first.
 //
-// Logins and reads that make something, as a database user, must not be
+// Logins, and reads that make something, such as a database user, must not be
 // called through Twice.
 func Twice[T any](ctx context.Context, request func(context.Context) (T, error)) (T, error) {
 	deadline, ok := ctx.Deadline()

@@ -8,9 +8,9 @@ import (
 // A DialFunc is what [http.Transport.DialContext] takes.
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// Dialer returns dial for a transport that speaks plain http with host, which
-// CheckPlain let pass as loopback: a connection that reaches another machine,
-// a proxy's included, is closed before anything is sent.
+// Dialer wraps dial for a transport that speaks plain http with host, which
+// CheckPlain has accepted as loopback. If the connection reaches another machine,
+// even a proxy, the Dialer closes it before anything is sent.
 func Dialer(dial DialFunc, host string) DialFunc {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -1,5 +1,5 @@
-// Package endpoint has the rules for the addresses of servers: what of a URL a
-// message may show, and to whom credentials may go over plain http.
+// Package endpoint has the rules for the addresses of servers: which parts of a URL
+// a message may show, and to which hosts credentials may go over plain http.
 package endpoint
 
 import (
@@ -19,9 +19,9 @@ import (
 const AllowVariable = "SECRETS_ALLOW_HTTP"
 
 // Show returns a URL for a message: scheme, host and path. User information,
-// query and fragment may hold credentials and are left out. Of a text that is
-// no URL, or one that may hold user information where a parser sees none, it
-// tells only the length.
+// query and fragment may hold credentials and are left out. For a text that is
+// not a URL, or may hold user information that a parser does not see, it returns
+// only the length.
 func Show(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || !shows(u) || (u.User == nil && strings.Contains(raw, "@")) {
@@ -30,8 +30,8 @@ func Show(raw string) string {
 	return Of(u)
 }
 
-// shows reports whether what was parsed can be meant as an address: a text
-// without a scheme or a host may be a credential in the wrong place.
+// shows reports whether a parsed URL can be meant as an address: a text without a
+// scheme or a host may be a credential in the wrong place.
 func shows(u *url.URL) bool {
 	switch {
 	case u.Host != "":
@@ -49,12 +49,12 @@ func Of(u *url.URL) string {
 	return shown.String()
 }
 
-// Strip returns err with the first [url.Error] in its chain replaced by one
-// that shows its URL as Show does, and all that the url.Error wraps alike. What
-// is wrapped around it is dropped when it holds more than Show would tell;
-// errors.Is and errors.As find what the url.Error wraps. A parser's reason is
-// dropped too, since it quotes the URL, and so is one that repeats another URL,
-// such as that of a proxy or a redirect.
+// Strip returns the first [url.Error] in the chain of err with its URL as Show
+// returns it, and does the same to the errors that it wraps. It drops the errors
+// around the url.Error. If nothing needs to be hidden, it returns err itself.
+// errors.Is and errors.As find the errors that the url.Error wraps, except for two
+// kinds that are replaced: a parser's reason, since it quotes the URL, and an error
+// that repeats another URL, such as a proxy's or a redirect's.
 func Strip(err error) error {
 	var u *url.Error
 	if !errors.As(err, &u) {
@@ -85,8 +85,8 @@ func quotes(text string) bool {
 }
 
 // Loopback reports whether a host is this machine by its spelling: an address
-// of the loopback range, or the name localhost. What a name below .localhost
-// leads to, only the dialled address says.
+// of the loopback range, the name localhost, or a name below .localhost. Which
+// machine a name leads to is known only when it is dialled, see CheckDialed.
 func Loopback(host string) bool {
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
@@ -108,10 +108,10 @@ func Allowed(host string) bool {
 	})
 }
 
-// CheckPlain returns an error if raw is an http URL to another machine and
-// neither allow, which is the URI's option allow_http, nor SECRETS_ALLOW_HTTP
-// permits that. what names the setting that holds the address, as
-// "AWS_ENDPOINT_URL" or "option endpoint".
+// CheckPlain returns an error if raw is an http URL to another machine, unless
+// allow (the URI's option allow_http) or SECRETS_ALLOW_HTTP permits that. what
+// names the setting that holds the address, such as "AWS_ENDPOINT_URL" or "option
+// endpoint".
 func CheckPlain(what, raw string, allow bool) error {
 	u, err := url.Parse(raw)
 	if err != nil || !strings.EqualFold(u.Scheme, "http") {
@@ -126,8 +126,8 @@ func CheckPlain(what, raw string, allow bool) error {
 }
 
 // CheckDialed returns an error if a connection for plain http to host, which
-// passed CheckPlain as loopback, has reached another machine: what a name
-// below .localhost, or localhost itself, leads to is up to the resolver.
+// CheckPlain has accepted as loopback, has reached another machine: the DNS resolver
+// decides where localhost, or a name below .localhost, leads.
 func CheckDialed(host string, remote net.Addr) error {
 	tcp, ok := remote.(*net.TCPAddr)
 	if !ok || tcp.IP.IsLoopback() {

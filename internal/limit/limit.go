@@ -1,6 +1,6 @@
-// Package limit bounds what is read of a server's answer, before any SDK sees
+// Package limit bounds how much of a server's answer is read, before any SDK sees
 // it: a hostile or broken server may answer with gigabytes, or with a kilobyte
-// that unpacks to them.
+// that unpacks to gigabytes.
 package limit
 
 import (
@@ -14,14 +14,15 @@ import (
 // the limit.
 var ErrTooLarge = errors.New("the answer is larger than any that this service gives")
 
-// Header is how many bytes of headers are read of an answer, for
+// Header is the most bytes of headers that an answer may have, for
 // [http.Transport.MaxResponseHeaderBytes].
 const Header = 256 << 10
 
-// A Transport reads at most Max bytes of each answer's body (of one that is an
-// error, MaxError), counted after Next has unpacked it. Reading on gives an error around
-// ErrTooLarge, never a silent end. A compressed body that Next does not unpack
-// is refused, because what unpacks it later has no bound.
+// A Transport reads at most Max bytes of each answer's body (MaxError if the answer
+// is an error), counted after Next has unpacked it. Reading beyond that returns an
+// error that wraps ErrTooLarge, and never io.EOF. A Transport refuses a compressed
+// body that Next does not unpack, because the code that unpacks it later has no
+// bound.
 type Transport struct {
 	Next     http.RoundTripper
 	Max      int64 // bytes of an answer
@@ -50,7 +51,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// CloseIdleConnections closes those of Next.
+// CloseIdleConnections closes the idle connections of Next.
 func (t *Transport) CloseIdleConnections() {
 	if next, ok := t.Next.(interface{ CloseIdleConnections() }); ok {
 		next.CloseIdleConnections()

@@ -1,6 +1,6 @@
-// Package login gets credentials: one attempt at a time whoever asks, detached
-// from who asked, its failure remembered for as long as a failed read is
-// (DESIGN.md 5, Credential sources).
+// Package login gets credentials. All callers share one attempt at a time, which
+// goes on if they stop waiting, and its failure is remembered for as long as that of
+// a read (DESIGN.md 5, Credential sources).
 package login
 
 import (
@@ -15,30 +15,29 @@ import (
 // ErrClosed is returned after Close.
 var ErrClosed = errors.New("closed")
 
-// longest is how long an attempt may take that only callers without a
-// deadline wait for.
+// longest is the time of an attempt if no caller has a deadline.
 const longest = 30 * time.Second
 
 // A Flight runs the attempts to get a T. Its zero value, with Attempt set, is
 // ready to use. Its methods are safe for concurrent use.
 type Flight[T any] struct {
-	// Attempt gets the credentials. It has as much time as the caller has who
-	// has most, counted from its own start: a connection that died in silence
-	// must not last for as long as somebody comes to wait for it. It has Least
-	// in any case. Its context ends then, and at Close.
+	// Attempt gets the credentials. Its context ends at Close, or when its time is
+	// up. That is the longest time that any caller has, counted from the start of
+	// the attempt, and at least Least. So an attempt on a dead connection ends,
+	// even if new callers keep coming.
 	Attempt func(context.Context) (T, error)
 
-	// Least is how long an attempt may take however soon its callers give up: a
-	// login may spend a credential that is good for one use, and its answer
-	// serves who asks next.
+	// Least is how long an attempt may take even if its callers have less time. A
+	// login may use up a credential that works once, and the next caller gets its
+	// answer.
 	Least time.Duration
 
-	// Remember returns for how long the n-th failure in a row is told without
+	// Remember returns for how long the n-th failure in a row is returned without
 	// another attempt. nil: policy.Memory with the error's own RetryAfter.
 	Remember func(err error, n int) time.Duration
 
-	// Print tells one state of what an attempt reads (variables, files) from
-	// another: a remembered failure holds for its state only. nil: one state.
+	// Print returns a fingerprint of what an attempt reads (variables, files). A
+	// failure is remembered only while the fingerprint stays the same. nil: always.
 	Print func() uint64
 
 	mu       sync.Mutex // guards what follows
@@ -62,9 +61,9 @@ type attempt[T any] struct {
 	err    error     // when done
 }
 
-// Do returns the outcome of the attempt under way, or of one that it starts,
-// or the remembered failure. If ctx ends first it returns the context's error;
-// the attempt goes on, for those who ask next.
+// Do returns the remembered failure, or else the outcome of the attempt under way,
+// or of one that it starts. If ctx ends first, Do returns the context's error, and
+// the attempt goes on for the next callers.
 func (f *Flight[T]) Do(ctx context.Context) (T, error) {
 	var zero T
 	for {
@@ -84,12 +83,12 @@ func (f *Flight[T]) Do(ctx context.Context) (T, error) {
 }
 
 // Start starts an attempt, unless one is under way or a failure is remembered,
-// and does not wait for it: for credentials that are renewed beside their use.
+// and does not wait for it: for credentials that are renewed while they are in use.
 // Its time is as for [Flight.Do].
 func (f *Flight[T]) Start(ctx context.Context) { _, _, _ = f.join(ctx) }
 
-// join returns the attempt to wait for, and whether the caller may wait for
-// longer than that may take, so that the end of its time is no answer.
+// join returns the attempt to wait for. outlives reports whether the caller has more
+// time than the attempt: if the attempt's time is up, the caller then tries again.
 func (f *Flight[T]) join(ctx context.Context) (a *attempt[T], outlives bool, err error) {
 	var print uint64
 	if f.Print != nil {
@@ -127,7 +126,8 @@ func (f *Flight[T]) join(ctx context.Context) (a *attempt[T], outlives bool, err
 	return a, false, nil
 }
 
-// errPanicked stands for what an attempt panicked with, which may be anything.
+// errPanicked is the error of an attempt that panicked, without the panic's value,
+// which may be a credential.
 var errPanicked = errors.New("the attempt to get credentials panicked")
 
 func (f *Flight[T]) run(ctx context.Context, a *attempt[T]) {
@@ -140,7 +140,7 @@ func (f *Flight[T]) run(ctx context.Context, a *attempt[T]) {
 		a.cancel()
 		f.current = nil
 		f.failure = a.err
-		if a.cut { // says nothing to those who have more time
+		if a.cut { // no failure for a caller that has more time
 			f.failure = nil
 		} else if a.err != nil {
 			f.failures++
@@ -164,8 +164,7 @@ func (f *Flight[T]) remember(err error) time.Duration {
 	return policy.Memory(f.failures, 0)
 }
 
-// Forget drops the remembered failure, so that the next caller starts an
-// attempt.
+// Forget forgets the remembered failure, so that the next caller starts an attempt.
 func (f *Flight[T]) Forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

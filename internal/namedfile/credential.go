@@ -8,9 +8,9 @@ import (
 	"github.com/go-secrets/secrets/internal/token"
 )
 
-// Credential reports whether a text cannot be meant as the name of a file or
-// directory. Unlike [Plausible] it does not look whether there is one, and
-// takes every plain word for a name: a directory may be made later.
+// Credential reports whether a text looks like a credential and not like the name of
+// a file or directory. Unlike [Plausible] it does not look into the file system, and
+// accepts every plain word as a name, since a directory may be made later.
 func Credential(name string) bool {
 	switch {
 	case len(name) > longest, !utf8.ValidString(name), strings.ContainsFunc(name, unicode.IsControl):
@@ -33,8 +33,8 @@ func Credential(name string) bool {
 // slashes in it.
 const lenAWSKey = 40
 
-// random reports whether a text is one of base64 that changes between capitals,
-// small letters and digits as often as only random text does, and has so many
+// random reports whether a text is base64 that changes between capitals, small
+// letters and digits as often as only random text does, and has at least so many
 // digits.
 func random(text string, digits int) bool {
 	changes, before, counts := 0, -1, [3]int{}

@@ -9,10 +9,10 @@ import (
 // OthersWrite is the bit of a mode by which every user can write.
 const OthersWrite fs.FileMode = 0o002
 
-// A Mount is what is known of the file system that a file is on.
+// A Mount describes the file system that a file is on.
 type Mount struct {
 	ReadOnly bool
-	Memory   bool // tmpfs: what kubelet and Docker put secrets on
+	Memory   bool // tmpfs, as kubelet and Docker use for secrets
 }
 
 // Octal returns the permission bits as chmod takes them.

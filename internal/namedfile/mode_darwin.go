@@ -5,7 +5,7 @@ import "os"
 // mntReadOnly is MNT_RDONLY of statfs(2).
 const mntReadOnly = 0x1
 
-// MountOf returns what f is on.
+// MountOf describes the file system that f is on.
 func MountOf(f *os.File) Mount {
 	st, ok := statfs(f)
 	name := make([]byte, 0, len(st.Fstypename))

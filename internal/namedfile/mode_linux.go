@@ -9,7 +9,7 @@ const (
 	ramfsMagic = 0x858458f6
 )
 
-// MountOf returns what f is on.
+// MountOf describes the file system that f is on.
 func MountOf(f *os.File) Mount {
 	st, ok := statfs(f)
 	kind := uint32(st.Type)

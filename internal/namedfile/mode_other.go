@@ -4,5 +4,6 @@ package namedfile
 
 import "os"
 
-// MountOf knows nothing of the file system here, so the strict rule holds.
+// MountOf returns the zero Mount here: the file system is not known, so the strict
+// rule applies.
 func MountOf(*os.File) Mount { return Mount{} }

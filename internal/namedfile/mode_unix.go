@@ -11,7 +11,7 @@ import (
 // HasModes says that the permission bits of a file mean what they say.
 const HasModes = true
 
-// OpenFlags open a file without waiting, should it be a FIFO by now.
+// OpenFlags open a file without waiting, even if it has become a FIFO.
 const OpenFlags = os.O_RDONLY | syscall.O_NONBLOCK
 
 // Owner returns the user that a file belongs to; ok is false if that is not

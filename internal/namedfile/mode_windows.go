@@ -5,15 +5,15 @@ import (
 	"os"
 )
 
-// HasModes says that the permission bits of a file say nothing: what counts
-// here is its access list.
+// HasModes says that the permission bits of a file mean nothing here: its access
+// list decides.
 const HasModes = false
 
 // OpenFlags open a file for reading.
 const OpenFlags = os.O_RDONLY
 
-// Owner knows nothing of users here.
+// Owner reports false here: the user of a file is not known.
 func Owner(fs.FileInfo) (uid int, ok bool) { return 0, false }
 
-// MountOf knows nothing of the file system here.
+// MountOf returns the zero Mount here: the file system is not known.
 func MountOf(*os.File) Mount { return Mount{} }

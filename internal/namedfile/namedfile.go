@@ -1,7 +1,7 @@
 // Package namedfile reads the files that configuration names: a variable, an
-// option of a URI, an argument. It opens each with care, and it never shows a
-// name that is none, because a variable that should name a file often holds
-// the credential itself.
+// option of a URI, an argument. It opens each with care. In a message it shows a
+// name only if that is plausible as one, because a variable that should name a file
+// often holds the credential itself.
 package namedfile
 
 import (
@@ -21,9 +21,8 @@ import (
 // 4,096, and hardly any real name comes near a quarter of it.
 const longest = 1024
 
-// Show returns the name of a file for a message: quoted if it can be one, and
-// otherwise only how long it is, as "something that is no file name (2381
-// bytes)".
+// Show returns the name of a file for a message: quoted if it is [Plausible], and
+// otherwise only its length, as "something that is no file name (2381 bytes)".
 func Show(name string) string {
 	if Plausible(name) {
 		return strconv.Quote(name)
@@ -32,8 +31,8 @@ func Show(name string) string {
 }
 
 // Plausible reports whether a text can be meant as the name of a file, so that
-// a message may quote it. A file of that name may exist, or the text looks
-// like a path. A credential does neither.
+// a message may quote it: a file of that name exists, or the text looks like a path.
+// Neither is true of a credential.
 func Plausible(name string) bool {
 	switch {
 	case name == "":
@@ -56,9 +55,9 @@ func Plausible(name string) bool {
 // extensions are those of files that hold credentials or settings.
 var extensions = []string{".cer", ".conf", ".crt", ".env", ".ini", ".json", ".jwt", ".key", ".pem", ".properties", ".token", ".toml", ".txt", ".yaml", ".yml"}
 
-// looksLikePath judges the name of a file that does not exist. A base64 text
-// has slashes too, and may begin with one, so the folder that a path begins
-// with has to be there.
+// looksLikePath reports whether the name of a file that does not exist looks like a
+// path. Base64 has slashes, too, and may begin with one, so in general the first
+// folder of the path must exist.
 func looksLikePath(name string) bool {
 	slashed := filepath.ToSlash(name)
 	switch {
@@ -99,8 +98,8 @@ func inWords(path string) bool {
 	return len(path) <= 255 && digits*4 <= letters
 }
 
-// Scrub returns an error about a file without the file's name where that is
-// none. errors.Is finds the same causes as before; errors.As finds a
+// Scrub returns an error about a file, without the file's name if that is not
+// [Plausible]. errors.Is finds the same causes as before; errors.As finds a
 // [fs.PathError] that has the shown name.
 func Scrub(err error, name string) error {
 	if err == nil || Plausible(name) {

@@ -15,17 +15,17 @@ import (
 // IsPipe reports whether a mode is that of a FIFO, named or not.
 func IsPipe(mode fs.FileMode) bool { return mode&fs.ModeNamedPipe != 0 }
 
-// pause is how long a read of a pipe that has nothing waits before it looks
-// again, where the system does not wake it.
+// pause is how long a reader waits before it reads an empty pipe again, where the
+// system does not wake it.
 const pause = 5 * time.Millisecond
 
-// Descriptor reports whether a name is that of an open file of this process,
-// as a shell makes for <(command). Such a pipe has its writer from the start.
+// Descriptor reports whether a name is that of an open file of this process, such as
+// a shell makes for <(command). Such a pipe has its writer from the start.
 func Descriptor(name string) bool {
 	return strings.HasPrefix(name, "/dev/fd/") || strings.HasPrefix(name, "/proc/self/fd/") || name == "/dev/stdin"
 }
 
-// pipes lets one read of a pipe run at a time: two would each get a part.
+// pipes lets only one read of a pipe run at a time: two would each get a part.
 var pipes sync.Map // name → chan struct{} with room for one
 
 func lockPipe(ctx context.Context, name string) (unlock func(), err error) {
@@ -39,8 +39,8 @@ func lockPipe(ctx context.Context, name string) (unlock func(), err error) {
 	}
 }
 
-// readPipe reads a pipe until its writer closes it. A FIFO without a writer
-// yet is waited for until ctx ends.
+// readPipe reads a pipe until its writer closes it. If a FIFO has no writer yet, it
+// waits for one until ctx ends.
 func readPipe(ctx context.Context, f *os.File, name string, limit int64) ([]byte, error) {
 	// Where the system can wait for a pipe, this ends the waiting. Elsewhere a
 	// read without data returns EAGAIN.

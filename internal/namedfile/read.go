@@ -32,8 +32,8 @@ var (
 	ErrMode  = errors.New("writable by every user")
 )
 
-// An Error says why a file is not read. Its text has the file's name if that
-// is one, and never a parser's or the system's text with a name in it.
+// An Error says why a file is not read. Its text has the file's name as Show returns
+// it, and never a text of a parser or the system with the name in it.
 type Error struct {
 	Name string // as Show returns it
 	Why  string
@@ -46,8 +46,8 @@ func (e *Error) Error() string { return e.Name + " " + e.Why }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// fail makes an Error. A missing file whose name is none gets the advice that
-// mends it.
+// fail makes an Error. If the file is missing and its name is not plausible, the
+// text says how to correct the setting.
 func fail(name, why string, err error) *Error {
 	e := &Error{Name: Show(name), Why: why, Err: err}
 	if !Plausible(name) && errors.Is(err, fs.ErrNotExist) {
@@ -59,10 +59,10 @@ func fail(name, why string, err error) *Error {
 // slots bound the reads that a hanging file system holds.
 var slots = make(chan struct{}, maxReads)
 
-// Read returns what is in the file that configuration names. It reads a
+// Read returns the content of the file that configuration names. It reads a
 // regular file, or, once, a pipe: a FIFO or /dev/fd/N. It opens without
 // blocking, and it returns when ctx ends, or after 10 s if ctx has no deadline.
-// A file that every user can write is refused, unless its mount is read-only.
+// It refuses a file that every user can write, unless its mount is read-only.
 func Read(ctx context.Context, name string, o Options) ([]byte, error) {
 	if o.Max <= 0 {
 		o.Max = defaultMax
@@ -95,7 +95,7 @@ func Read(ctx context.Context, name string, o Options) ([]byte, error) {
 		return r.data, r.err
 	case <-ctx.Done():
 	}
-	select { // a pipe says more of why it is late
+	select { // the error of a pipe says more of why it is late
 	case r := <-done:
 		return r.data, r.err
 	case <-time.After(grace):
@@ -103,13 +103,14 @@ func Read(ctx context.Context, name string, o Options) ([]byte, error) {
 	}
 }
 
-// grace is how long Read waits, after its time is up, for what ends by itself.
+// grace is how long Read waits, after its time is up, for a read that ends by
+// itself.
 const grace = 300 * time.Millisecond
 
 // read opens name and reads it.
 func read(ctx context.Context, name string, o Options) ([]byte, error) {
-	// Opening a device may do anything, so look first. What takes the file's
-	// place between the two is opened without waiting, and looked at again.
+	// Opening a device may do anything, so look first. Another file may take its
+	// place before it is opened, so open without waiting, and look again.
 	fi, err := os.Stat(name)
 	if err != nil {
 		return nil, explain(name, err)
@@ -158,7 +159,7 @@ func tooLarge(name string, limit int64) error {
 	return fail(name, "is larger than "+strconv.FormatInt(limit, 10)+" bytes", ErrLarge)
 }
 
-// checkKind refuses what is neither a regular file nor a pipe.
+// checkKind returns an error unless the file is a regular one or a pipe.
 func checkKind(name string, mode fs.FileMode) error {
 	if mode.IsRegular() || IsPipe(mode) {
 		return nil
@@ -183,8 +184,8 @@ func Kind(mode fs.FileMode) string {
 	return "not a regular file"
 }
 
-// explain puts an error of the file system into words, without the name that
-// it repeats.
+// explain returns an error of the file system as an Error, without the name that the
+// system's text repeats.
 func explain(name string, err error) error {
 	cause := err
 	var path *fs.PathError

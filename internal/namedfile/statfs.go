@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// statfs asks what f is on; it reports false if that is not known.
+// statfs describes the file system that f is on; ok is false if that is not known.
 func statfs(f *os.File) (st syscall.Statfs_t, ok bool) {
 	conn, err := f.SyscallConn()
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package policy has the waits of the library, as pure functions: how long
-// until something is read, or what failed is tried again. It links nothing but
-// math, so that backends, consumers and the fleet simulator share the same
-// rules.
+// Package policy computes every wait of the library, by pure functions: how long
+// until a document is read, and until something that failed is tried again. It
+// links nothing but math, so that backends, consumers and the fleet simulator can
+// share its rules.
 package policy
 
 import (
@@ -15,20 +15,20 @@ const (
 	memoryFirst = 250 * time.Millisecond // of the memory of a failed read or login
 	memoryLimit = 5 * time.Second
 
-	coldFirst = 100 * time.Millisecond // between the tries of a read that somebody waits for
+	coldFirst = 100 * time.Millisecond // between the tries of a read that a caller waits for
 	coldLimit = 2 * time.Second
 
 	refreshFirst = time.Second // between refreshes that fail
 	refreshLimit = 30 * time.Second
 
 	maxRemembered = time.Minute // the longest Retry-After that a failure is remembered for
-	maxObeyed     = time.Hour   // the longest Retry-After that keeps refreshes away
+	maxObeyed     = time.Hour   // the longest Retry-After that delays refreshes
 
 	spreadFrom, spreadWidth = 0.8, 0.2 // of the TTL
 )
 
-// A Chance draws from 0 up to n, n not included. The functions of this package
-// draw from the process's; the simulator brings a seeded one.
+// A Chance returns a random number from 0 up to n, n not included. The functions of
+// this package use math/rand/v2; the simulator has a seeded Chance.
 type Chance func(n int64) int64
 
 var chance Chance = rand.Int64N
@@ -44,7 +44,7 @@ func (c Chance) Memory(n int, retryAfter time.Duration) time.Duration {
 	return max(d/2+c.upTo(d/2), min(retryAfter, maxRemembered))
 }
 
-// Cold returns the wait after the n-th try of a read that somebody waits for,
+// Cold returns the wait after the n-th try of a read that a caller waits for,
 // n from 1: full jitter from 100 ms doubling to 2 s, and at least what the
 // server asked for.
 func Cold(n int, retryAfter time.Duration) time.Duration { return chance.Cold(n, retryAfter) }
@@ -64,8 +64,8 @@ func (c Chance) Refresh(n int, retryAfter time.Duration) time.Duration {
 	return max(c.upTo(Doubling(n, refreshFirst, refreshLimit)), min(retryAfter, maxObeyed))
 }
 
-// Spread returns the part of a TTL, from 0.8 to 1.0, after which what was read
-// together is read again.
+// Spread returns the part of a TTL, from 0.8 to 1.0, after which documents that were
+// read together are read again.
 func Spread() float64 { return chance.Spread() }
 
 // Spread is [Spread] by this chance.
@@ -96,8 +96,8 @@ func Doubling(n int, first, limit time.Duration) time.Duration {
 	return min(first, limit)
 }
 
-// Arithmetic on times in nanoseconds does not wrap around: what is too late
-// to be told is the last time that there is, and what is too early the first.
+// Arithmetic on times in nanoseconds saturates: a result beyond the largest int64 is
+// the largest, and one below the smallest is the smallest.
 
 // Add returns a + b.
 func Add[T ~int64](a, b T) T {

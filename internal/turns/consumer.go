@@ -7,23 +7,23 @@ import (
 )
 
 // slowTry is how long the other workers of a consumer wait for its first try
-// of a version. What takes longer says that the database is slow, and not that
-// the password is wrong.
+// of a version. A try that takes longer means that the database is slow, and not
+// that the password is wrong.
 const slowTry = 2 * time.Second
 
-// A Consumer is one who tries the versions of a secret, as a pool of
-// connections to one database. Its zero value is ready to use. A nil Consumer
-// stands for all those who did not say who they are.
+// A Consumer tries the versions of a secret, as a pool of connections to one
+// database does. Its zero value is ready to use. A nil Consumer is the anonymous
+// one: all callers that gave none.
 type Consumer struct {
 	mu       sync.Mutex // guards what follows
 	accepted string     // the version that worked last
 	works    bool       // accepted is such a version
 	trial    *trial     // the first try of a version that is under way; nil: none
-	refuser  *Ledger    // where a refusal of the accepted version was noted before it worked
+	refuser  *Ledger    // that recorded a refusal of the accepted version before it worked
 }
 
-// A trial is a consumer's first try of a version. The others of that consumer
-// wait for what comes of it: fifty workers with a wrong password are one try.
+// A trial is a consumer's first try of a version. The consumer's other workers wait
+// for its result: fifty workers with a wrong password make one try.
 type trial struct {
 	version string
 	done    chan struct{}
@@ -43,11 +43,10 @@ func (c *Consumer) Accept(version string) {
 	refuser.clear(version, c)
 }
 
-// Refuse takes back what Accept said.
+// Refuse says that the version does not work for the consumer any more.
 func (c *Consumer) Refuse(version string) { c.refuse(version, nil) }
 
-// Accepts reports whether the last that was heard of the version is that it
-// works.
+// Accepts reports whether the version works for the consumer, as far as is known.
 func (c *Consumer) Accepts(version string) bool { return version != "" && c.accepts(version) }
 
 func (c *Consumer) accepts(version string) bool {
@@ -73,9 +72,9 @@ func (c *Consumer) refuse(version string, l *Ledger) {
 	}
 }
 
-// try makes the caller the one who tries a version that the consumer has not
-// tried yet. It returns nil if the caller need not wait for anyone, and
-// otherwise the trial that is under way, or that is the caller's.
+// try returns the trial of a version that the consumer has not tried yet. mine is
+// true if it is the caller's trial; else the caller waits for it. It returns nil if
+// the caller may try without waiting.
 func (c *Consumer) try(version string, now time.Time) (t *trial, mine bool) {
 	if c == nil {
 		return nil, false
@@ -98,7 +97,7 @@ func (c *Consumer) tried(t *trial) {
 	c.end(t)
 }
 
-// end wakes those who wait for a trial. It needs the lock, and may be called
+// end wakes the workers that wait for a trial. It needs the lock, and may be called
 // twice for one trial.
 func (c *Consumer) end(t *trial) {
 	select {
@@ -113,13 +112,13 @@ func (c *Consumer) end(t *trial) {
 
 type consumerKey struct{}
 
-// NewContext returns a context that says who tries the versions that
-// [github.com/go-secrets/secrets.Resolver.Retry] hands out.
+// NewContext returns a context with the consumer for which
+// [github.com/go-secrets/secrets.Resolver.Retry] tries versions.
 func NewContext(ctx context.Context, c *Consumer) context.Context {
 	return context.WithValue(ctx, consumerKey{}, c)
 }
 
-// FromContext returns who tries; nil: the context does not say.
+// FromContext returns the consumer of a context; nil: it has none.
 func FromContext(ctx context.Context) *Consumer {
 	c, _ := ctx.Value(consumerKey{}).(*Consumer)
 	return c

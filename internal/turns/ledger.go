@@ -12,33 +12,33 @@ import (
 // maxVersions is how many versions of a document are remembered as rejected.
 const maxVersions = 4
 
-// A Ledger knows which versions of a document were rejected, and by whom. A
-// nil Ledger knows of none.
+// A Ledger records which versions of a document were rejected, and by which
+// consumers. A nil Ledger has no records.
 type Ledger struct {
 	mu       sync.Mutex // guards what follows
 	versions []*rejection
-	changed  chan struct{} // closed and replaced when there is something to see
+	changed  chan struct{} // closed, and replaced by another, at each change
 }
 
-// A rejection is a version that somebody was refused.
+// A rejection is a version that was rejected by at least one consumer.
 type rejection struct {
 	version string
 	first   time.Time
 	latest  time.Time
 	turnAt  time.Time         // when it may be tried again
-	turns   int               // how often it was
-	trying  *Pass             // whose turn it is; nil: nobody's
-	tried   *Consumer         // who had the last turn
-	refused []*Consumer       // nil among them: those who did not say who they are
-	waiting map[*Consumer]int // how many wait for a turn
-	why     error             // what the last one was refused with
+	turns   int               // how many turns it has had
+	trying  *Pass             // the pass that has the turn; nil: none
+	tried   *Consumer         // that had the last turn
+	refused []*Consumer       // that rejected it; nil among them is the anonymous one
+	waiting map[*Consumer]int // how many callers wait for a turn
+	why     error             // of the last rejection
 }
 
 // NewLedger returns a ledger without a rejection.
 func NewLedger() *Ledger { return &Ledger{changed: make(chan struct{})} }
 
-// Notify has those who wait look at the document again: it has another version,
-// or nobody looks for one any more, or it is gone.
+// Notify wakes the callers that wait, so that they look at the document again: it
+// has another version, or the search for one has ended, or it is gone.
 func (l *Ledger) Notify() {
 	if l == nil {
 		return
@@ -53,7 +53,7 @@ func (l *Ledger) notify() {
 	l.changed = make(chan struct{})
 }
 
-// RejectedAt returns when the version was last rejected; zero: it is not.
+// RejectedAt returns when the version was last rejected; zero: it was not.
 func (l *Ledger) RejectedAt(version string) time.Time {
 	if l == nil {
 		return time.Time{}
@@ -66,8 +66,8 @@ func (l *Ledger) RejectedAt(version string) time.Time {
 	return time.Time{}
 }
 
-// Reject notes that a version was rejected by one who does not say who it is,
-// outside of a try. It reports whether that is news.
+// Reject records that the anonymous consumer rejected a version, outside of a try.
+// It reports whether that is news.
 func (l *Ledger) Reject(version string) (news bool) {
 	return l.reject(&Pass{version: version, call: new(Call)}, nil, time.Now())
 }
@@ -91,7 +91,7 @@ func (l *Ledger) refuses(version string, who *Consumer) bool {
 	return r != nil && slices.Contains(r.refused, who)
 }
 
-// reject notes what came of a try.
+// reject records that a try was rejected.
 func (l *Ledger) reject(p *Pass, why error, now time.Time) (news bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,8 +120,8 @@ func (l *Ledger) reject(p *Pass, why error, now time.Time) (news bool) {
 	return news
 }
 
-// clear forgets that who was refused the version, and the version with the
-// last such one.
+// clear removes the record that who rejected the version, and the record of the
+// version when no other consumer has rejected it.
 func (l *Ledger) clear(version string, who *Consumer) {
 	if l == nil {
 		return
@@ -139,16 +139,15 @@ func (l *Ledger) clear(version string, who *Consumer) {
 	l.notify()
 }
 
-// turn gives the version to the caller if it may be tried now, and otherwise
-// says what to wait for. Nobody has two turns running while another consumer
-// waits for one.
+// turn returns a pass if the version may be tried now, and otherwise a wait. A
+// consumer does not get two turns in a row while another waits for one.
 func (l *Ledger) turn(version string, call *Call, st Situation, now, end time.Time, pass *Pass) (wait, *Pass) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	who := call.Consumer
 	r := l.find(version)
 	if r == nil { // somebody accepted it just now
-		return wait{changed: l.changed, until: now, leave: func() {}}, nil
+		return wait{changed: l.changed, until: now, release: func() {}}, nil
 	}
 	others := len(r.waiting) > 1 || len(r.waiting) == 1 && r.waiting[who] == 0
 	due := !now.Before(r.turnAt) && r.trying == nil
@@ -157,17 +156,17 @@ func (l *Ledger) turn(version string, call *Call, st Situation, now, end time.Ti
 		r.trying, r.tried = pass, who
 		return wait{}, pass
 	case !now.Before(end), st.Settled:
-		return wait{refused: r.refusal(call, st, now), leave: func() {}}, nil
+		return wait{refused: r.refusal(call, st, now), release: func() {}}, nil
 	}
 	until := end
 	if r.trying == nil && !due && r.turnAt.Before(until) {
 		until = r.turnAt
 	}
 	r.waiting[who]++
-	return wait{changed: l.changed, until: until, leave: func() { l.waited(r, who) }}, nil
+	return wait{changed: l.changed, until: until, release: func() { l.stopWaiting(r, who) }}, nil
 }
 
-func (l *Ledger) waited(r *rejection, who *Consumer) {
+func (l *Ledger) stopWaiting(r *rejection, who *Consumer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r.waiting[who]--; r.waiting[who] == 0 {
@@ -203,18 +202,18 @@ func (r *rejection) refusal(call *Call, st Situation, now time.Time) *Refused {
 	return &Refused{Version: r.version, Ago: now.Sub(r.first), Wait: max(0, r.turnAt.Sub(now)), Outage: st.Outage, Why: why}
 }
 
-// Refused is the error of a caller who may not try a rejected version.
+// Refused is the error of a caller that may not try a rejected version.
 type Refused struct {
 	Version string
 	Ago     time.Duration // since the first rejection
 	Wait    time.Duration // until the next turn
-	Outage  error         // why the backend cannot be asked for another version; nil: it has none
-	Why     error         // the caller's own rejection, or the last one's; may be nil
+	Outage  error         // why the backend cannot be read for another version; nil: it was read and has none
+	Why     error         // the error of the caller's own rejection, or else of the last one; may be nil
 	Ended   error         // of the caller's context, if that ended first
-	Alone   bool          // the version is not held, and nothing is known of its turns
+	Alone   bool          // the version is not held, and no ledger has its turns
 }
 
-// Error tells the version, when it was rejected, and what comes next.
+// Error names the version, when it was rejected, and when it is tried again.
 func (e *Refused) Error() string {
 	ago := e.Ago.Round(time.Second)
 	var text string
@@ -235,8 +234,8 @@ func (e *Refused) Error() string {
 	return text
 }
 
-// Unwrap returns the rejection and what ended the wait. The outage is told and
-// not wrapped: an error has one class.
+// Unwrap returns the rejection, and the error of the context. The outage is in the
+// text and not wrapped, since an error has one class.
 func (e *Refused) Unwrap() []error {
 	var all []error
 	for _, err := range []error{e.Why, e.Ended} {

@@ -1,16 +1,16 @@
-// Package turns says who may try a version of a secret that was rejected, and
-// when (DESIGN.md 5, Rejected versions): a password that is simply wrong is
-// tried once by each who uses it, and then rarely, however many workers there
-// are, so that no account and no host gets locked.
+// Package turns decides who may try a version of a secret that was rejected, and
+// when (DESIGN.md 5, Rejected versions). Each consumer tries a wrong password once;
+// after that the process tries it rarely, however many workers it has, so that no
+// account and no host gets locked.
 //
-// A rejection is of a version by one [Consumer], as a database refuses what
-// another accepts. A consumer's first try of a version is free. Its later
-// tries share one schedule with those of all others in the process, kept in
-// the [Ledger] of the document. A consumer for which a version has worked goes
-// on freely until the version is refused to itself.
+// A rejection is of one version by one [Consumer], since one database may refuse
+// what another accepts. A consumer's first try of a version is free. All later
+// tries in the process share one schedule, which the [Ledger] of the document
+// keeps. A consumer for which a version has worked goes on using it freely, until
+// the version is refused to this consumer itself.
 //
-// Everything here is safe for concurrent use. The locks are leaves: nothing is
-// called while one is held.
+// Everything here is safe for concurrent use. The locks are leaves: code that holds
+// one calls nothing else.
 package turns
 
 import (
@@ -20,24 +20,24 @@ import (
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
-// A Situation is how the document stands that a version was cut from.
+// A Situation is the state of the document from which a version was cut.
 type Situation struct {
 	Ledger     *Ledger // of the document; nil: no version of it was ever rejected
-	Superseded bool    // another version is held by now: get that and enter again
-	Settled    bool    // nobody looks for another version any more
-	Outage     error   // why the backend cannot be asked for another one; nil: it can
+	Superseded bool    // another version is held by now: get that one and enter again
+	Settled    bool    // the search for another version has ended
+	Outage     error   // why the backend cannot be read for another version; nil: it can
 }
 
 // A Call is one call of Retry, which may try several versions.
 type Call struct {
-	Consumer *Consumer // nil: one who did not say who it is
+	Consumer *Consumer // nil: the anonymous one
 
-	version string    // the last that this call was refused
-	first   time.Time // when it was refused that for the first time
-	last    error     // what it was refused with; nil: nothing was
+	version string    // the last that was refused to this call
+	first   time.Time // when that version was first refused to it
+	last    error     // the error of the last refusal; nil: there was none
 }
 
-// Last returns what the call's own last try was refused with, or nil.
+// Last returns the error with which the call's own last try was refused, or nil.
 func (c *Call) Last() error { return c.last }
 
 func (c *Call) rejected(version string, why error, now time.Time) {
@@ -55,13 +55,13 @@ func (c *Call) end(version string, entered time.Time) time.Time {
 	return entered.Add(policy.RotationWindow)
 }
 
-// Enter waits until the call may try the version, at most until the rotation
-// window ends that began with its first rejection. look tells how the document
-// stands; it is called before each wait and may start a read. Its error is
-// returned as it is.
+// Enter waits until the call may try the version. It waits at most until the end of
+// the rotation window, which began with the first rejection. look returns the state
+// of the document; Enter calls it before each wait, and look may start a read. Enter
+// returns an error of look as it is.
 //
 // The pass is nil if the version was superseded. The error is a [*Refused] if
-// the version may not be tried, and the context's if ctx ends while another
+// the version may not be tried. It is the context's error if ctx ends while another
 // worker of the same consumer makes the first try.
 func Enter(ctx context.Context, version string, call *Call, look func(waited bool) (Situation, error)) (*Pass, error) {
 	entered := time.Now()
@@ -76,11 +76,11 @@ func Enter(ctx context.Context, version string, call *Call, look func(waited boo
 		case pass != nil:
 			return pass, nil
 		case w.refused != nil:
-			w.leave()
+			w.release()
 			return nil, w.refused
 		}
 		err = w.wait(ctx, now)
-		w.leave()
+		w.release()
 		if err != nil {
 			if st.Ledger.refuses(version, call.Consumer) {
 				refused := st.Ledger.refusal(version, call, st, time.Now())
@@ -92,16 +92,16 @@ func Enter(ctx context.Context, version string, call *Call, look func(waited boo
 	}
 }
 
-// A wait is for whatever comes first of changed and until; until zero: for
-// changed alone.
+// A wait ends when changed is closed, or at until; until zero: only when changed is
+// closed.
 type wait struct {
 	changed <-chan struct{}
 	until   time.Time
-	refused *Refused // there is nothing to wait for
-	leave   func()
+	refused *Refused // not nil: do not wait, the call may not try
+	release func()
 }
 
-// admit gives a pass, or says what to wait for.
+// admit returns a pass, or else a wait.
 func admit(version string, call *Call, st Situation, now, entered time.Time) (wait, *Pass) {
 	who := call.Consumer
 	pass := &Pass{call: call, version: version}
@@ -119,7 +119,7 @@ func admit(version string, call *Call, st Situation, now, entered time.Time) (wa
 	if t == nil || mine {
 		return wait{}, pass
 	}
-	return wait{changed: t.done, until: t.slowAt, leave: func() {}}, nil
+	return wait{changed: t.done, until: t.slowAt, release: func() {}}, nil
 }
 
 func (w wait) wait(ctx context.Context, now time.Time) error {
@@ -137,9 +137,9 @@ func (w wait) wait(ctx context.Context, now time.Time) error {
 // Free returns a pass for a version that nobody has rejected.
 func Free(call *Call, version string) *Pass { return &Pass{call: call, version: version} }
 
-// A Pass is the leave to try a version once. It ends with the first call of
-// Accept, Reject or Release; the others do nothing after it, so that a
-// deferred Release gives the turn back even if the try panics.
+// A Pass is the permission to try a version once. It ends with the first call of
+// Accept, Reject or Release, and later calls do nothing: so a deferred Release gives
+// the turn back if the try panics.
 type Pass struct {
 	call    *Call
 	version string
@@ -151,9 +151,9 @@ type Pass struct {
 // Accept says that the version worked. l is the ledger of the document, nil if
 // there is none.
 //
-// A consumer that says who it is may have had nothing to try, as a pool that
-// had a connection left: for such a one Accept is [Pass.Release], and only
-// [Consumer.Accept] counts.
+// For a call with a Consumer, Accept is [Pass.Release], and only [Consumer.Accept]
+// counts: such a call may have tried nothing, as when a pool still had an open
+// connection.
 func (p *Pass) Accept(l *Ledger) {
 	if p.call.Consumer != nil {
 		p.Release()
@@ -162,8 +162,8 @@ func (p *Pass) Accept(l *Ledger) {
 	p.end(func() { l.clear(p.version, nil) })
 }
 
-// Reject says that the version was refused, with the error why, and notes it
-// in l, the ledger of the document. It reports whether that is news: the first
+// Reject says that the version was refused, with the error why, and records it in
+// l, the ledger of the document. It reports whether that is news: the first
 // rejection of the version, or the first by this consumer.
 func (p *Pass) Reject(l *Ledger, why error) (news bool) {
 	p.end(func() {
@@ -175,14 +175,14 @@ func (p *Pass) Reject(l *Ledger, why error) (news bool) {
 	return news
 }
 
-// Note keeps a rejection for the call whose version is not held any more, and
-// ends the pass.
+// Note records a rejection in the call alone, for a version that is not held any
+// more, and ends the pass.
 func (p *Pass) Note(why error) {
 	p.call.rejected(p.version, why, time.Now())
 	p.Release()
 }
 
-// Release ends a try of which nothing is known.
+// Release ends a try whose result is not known.
 func (p *Pass) Release() { p.end(func() {}) }
 
 func (p *Pass) end(say func()) {
