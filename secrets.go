@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-secrets/secrets/internal/cache"
+	"github.com/go-secrets/secrets/internal/parallel"
 	"github.com/go-secrets/secrets/internal/shorten"
 )
 
@@ -396,7 +397,7 @@ func endProviders(ctx context.Context, opened []*provider, detach bool) []error 
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		parallel(len(opened), len(opened), func(i int) {
+		parallel.Each(len(opened), len(opened), func(i int) {
 			if err := opened[i].end(detach); err != nil {
 				mu.Lock()
 				defer mu.Unlock()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-secrets/secrets/internal/asked"
 	"github.com/go-secrets/secrets/internal/cache"
+	"github.com/go-secrets/secrets/internal/parallel"
 )
 
 const (
@@ -235,12 +236,12 @@ func fetchAll(ctx context.Context, guard func(func() error) error, p Provider, b
 		}
 		singly = len(single)
 	}
-	parallel(singly, maxAtOnce, func(i int) {
+	parallel.Each(singly, maxAtOnce, func(i int) {
 		if b != nil {
 			i = single[i]
 		}
 		if singly > 1 {
-			results[i].Err = errExited // unless it returns: this goroutine is one of parallel's
+			results[i].Err = errExited // unless it returns: this goroutine is one of Each's
 		}
 		results[i] = fetchOne(ctx, guard, p, refs[i])
 	})
@@ -280,24 +281,6 @@ func failed(n int, err error) []Result {
 		results[i].Err = err
 	}
 	return results
-}
-
-// parallel calls f(0) … f(n-1), at most limit at a time.
-func parallel(n, limit int, f func(int)) {
-	if n == 1 {
-		f(0)
-		return
-	}
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, max(limit, 1))
-	for i := range n {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			f(i)
-		})
-	}
-	wg.Wait()
 }
 
 // Renew prolongs a lease. It reports false if the document has to be read

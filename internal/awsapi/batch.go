@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/fault"
+	"github.com/go-secrets/secrets/internal/parallel"
 )
 
 // Parallel is how many calls of one batch are under way at once. Ten carry
@@ -15,34 +15,9 @@ import (
 // which the whole account shares.
 const Parallel = 10
 
-// Each calls f(0) … f(n-1), at most Parallel at once, and returns when all
-// have returned. If one of them panics, so does Each, in the goroutine of its
-// caller, who may recover: a user's own client may do what it likes.
-func Each(n int, f func(i int)) {
-	if n == 1 {
-		f(0)
-		return
-	}
-	var wg sync.WaitGroup
-	var panicked atomic.Pointer[any]
-	slots := make(chan struct{}, Parallel)
-	for i := range n {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() {
-				if r := recover(); r != nil {
-					panicked.Store(&r)
-				}
-				<-slots
-			}()
-			f(i)
-		})
-	}
-	wg.Wait()
-	if r := panicked.Load(); r != nil {
-		panic(*r)
-	}
-}
+// Each calls f(0) … f(n-1), at most Parallel at once: see [parallel.Each]. A
+// user's own client may panic.
+func Each(n int, f func(i int)) { parallel.Each(n, Parallel, f) }
 
 // Chunk cuts documents into calls of at most size, each to the first call that
 // has room and that it fits into.

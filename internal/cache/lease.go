@@ -2,8 +2,8 @@ package cache
 
 import (
 	"context"
-	"sync"
 
+	"github.com/go-secrets/secrets/internal/parallel"
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
@@ -95,16 +95,9 @@ func (c *Cache) revoke(ctx context.Context) {
 	leases := c.retired
 	c.retired = nil
 	tx.Unlock()
-	var all sync.WaitGroup
-	room := make(chan struct{}, maxRefreshes)
-	for _, lease := range leases {
-		room <- struct{}{}
-		all.Go(func() {
-			defer func() { <-room }()
-			lease.backend.Revoke(ctx, lease.version)
-		})
-	}
-	all.Wait()
+	parallel.Each(len(leases), maxRefreshes, func(i int) {
+		leases[i].backend.Revoke(ctx, leases[i].version)
+	})
 }
 
 // within calls f, and reports whether it returned before ctx ended.

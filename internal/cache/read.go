@@ -3,9 +3,9 @@ package cache
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
+	"github.com/go-secrets/secrets/internal/parallel"
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
@@ -90,23 +90,16 @@ func (c *Cache) read(rd *Reading, cancelled <-chan struct{}) {
 	if rd.refresh {
 		slots = rd.backend.refresh
 	}
-	if len(rd.flights) <= size {
-		c.readPart(rd, slots, cancelled)
-		return
-	}
-	var parts sync.WaitGroup
-	// One more than there are slots: it waits for a slot, and sees when cancelled
-	// is closed.
-	room := make(chan struct{}, cap(slots)+1)
-	for start := 0; start < len(rd.flights); start += size {
-		part := rd.with(rd.flights[start:min(start+size, len(rd.flights))])
-		room <- struct{}{}
-		parts.Go(func() {
-			defer func() { <-room }()
-			c.readPart(part, slots, cancelled)
-		})
-	}
-	parts.Wait()
+	parts := (len(rd.flights) + size - 1) / size
+	// One more than there are slots: it waits for a slot, and so hears that
+	// those who wait have left.
+	parallel.Each(parts, cap(slots)+1, func(i int) {
+		part := rd
+		if parts > 1 {
+			part = rd.with(rd.flights[i*size : min((i+1)*size, len(rd.flights))])
+		}
+		c.readPart(part, slots, cancelled)
+	})
 }
 
 // readPart reads what fits one call, once there is a slot for it.
