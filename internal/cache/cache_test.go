@@ -118,14 +118,6 @@ func (l *log) Tick(cache.Tx)                                {}
 func (l *log) Report(cache.Tx, cache.Event)                 {}
 func (l *log) ReportRead(cache.Tx, cache.Call)              {}
 func (l *log) Evict(tx cache.Tx, d *cache.Doc)              { d.Names = nil; tx.AddNames(-1) }
-func (l *log) of(path string) (said []string) {
-	for _, c := range l.changes {
-		if p, what, _ := strings.Cut(c, " "); p == path {
-			said = append(said, what)
-		}
-	}
-	return said
-}
 
 // A desk is a Cache on a shelf.
 type desk struct {
@@ -211,6 +203,18 @@ func (d *desk) use(path string) {
 	tx.Unlock()
 }
 
+// changes returns what the Owner was told of a document.
+func (d *desk) changes(path string) (said []string) {
+	tx := d.Lock()
+	defer tx.Unlock()
+	for _, c := range d.log.changes {
+		if p, what, _ := strings.Cut(c, " "); p == path {
+			said = append(said, what)
+		}
+	}
+	return said
+}
+
 func (d *desk) status(path string) cache.Status {
 	tx := d.Lock()
 	defer tx.Unlock()
@@ -268,8 +272,8 @@ func TestADocumentInUseIsReadAheadAndAnIdleOneIsNot(t *testing.T) {
 			d.use("used")
 			time.Sleep(time.Minute)
 		}
-		assert.Contains(t, d.log.of("used"), "replaced")
-		assert.Equal(t, "withdrawn", d.log.of("idle")[len(d.log.of("idle"))-1], "it is left alone in the end")
+		assert.Contains(t, d.changes("used"), "replaced")
+		assert.Equal(t, "withdrawn", d.changes("idle")[len(d.changes("idle"))-1], "it is left alone in the end")
 		tx := d.Lock()
 		defer tx.Unlock()
 		assert.True(t, tx.Idle(tx.Peek(d.space, "idle")))
@@ -294,7 +298,7 @@ func TestAVersionOutlivesItsBackendUntilMaxStale(t *testing.T) {
 		d.use("a")
 		time.Sleep(2 * time.Minute)
 		assert.False(t, d.status("a").Servable)
-		assert.Contains(t, d.log.of("a"), "expired")
+		assert.Contains(t, d.changes("a"), "expired")
 		d.shelf.fail(false)
 		time.Sleep(time.Minute)
 		assert.True(t, d.status("a").Servable, "it is read again, since it was in use")
@@ -311,7 +315,7 @@ func TestWhatIsGoneIsSaidOnceAndTheVersionIsNotServedBySearches(t *testing.T) {
 		d.shelf.mu.Unlock()
 		d.use("a")
 		time.Sleep(time.Minute)
-		assert.Contains(t, d.log.of("a"), "gone")
+		assert.Contains(t, d.changes("a"), "gone")
 		_, errs := d.read("a")
 		assert.Equal(t, []error{errMissing}, errs)
 	})
