@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Live is a value made of secrets that stays current. [Bind], [BindStruct]
+// A Live is a value that is made of secrets and stays current. [Bind], [BindStruct]
 // and [Resolver.Load] make one. It is safe for concurrent use.
 type Live[T any] struct {
 	value   atomic.Pointer[func() T] // replaced as a whole, never changed; a func, so that no printer sees the value
@@ -16,17 +16,17 @@ type Live[T any] struct {
 	running atomic.Pointer[liveRun] // nil: not yet
 }
 
-// A liveRun is the goroutine that keeps a Live current, and what for.
+// A liveRun is the goroutine that keeps a Live current.
 type liveRun struct {
 	ctx  context.Context // ends with the Live, or its resolver
 	stop context.CancelFunc
 	r    *Resolver
-	load *taggedField // what Load made it for; nil: Load did not
+	load *taggedField // the field for which Load made it; nil: Load did not make it
 }
 
 // Get returns the current value: one atomic load. The caller must not modify
-// what T points to. A nil Live, which Load leaves for an optional name that is
-// missing, has the zero T.
+// anything that T points to. The Get of a nil Live, which Load leaves for an
+// optional name that is missing, returns the zero T.
 func (l *Live[T]) Get() T {
 	if l != nil {
 		if v := l.value.Load(); v != nil {
@@ -37,10 +37,10 @@ func (l *Live[T]) Get() T {
 	return zero
 }
 
-// Err returns why Get is behind: the current version could not be decoded, the
-// secret was deleted, or it has expired and cannot be read, so that Get returns
-// the last good value. Nil: it is current, as far as is known; a failed refresh
-// alone is told by [Resolver.Status].
+// Err returns an error if Get returns the last good value and not the current one:
+// the current version could not be decoded, the secret was deleted, or it has
+// expired and cannot be read. Nil: the value is current, as far as is known. A failed
+// refresh alone is no error here; [Resolver.Status] shows it.
 func (l *Live[T]) Err() error {
 	if l == nil {
 		return nil
@@ -72,19 +72,20 @@ func (l *Live[T]) set(v T, err error) {
 	l.err.Store(nil)
 }
 
-// Bind returns a value that is made of the named secret by decode, and made
-// again whenever its bytes change. A version that decode refuses leaves the
-// last good value, and [Live.Err] tells; a panic of decode is such a refusal,
-// told without the panic's value. decode nil: as [Resolver.Load] would; r nil:
-// the resolver that [Get] would use. decode must not keep ctx's deadline
-// waiting: it runs on the Live's own goroutine.
+// Bind returns a value that decode makes of the named secret, and makes again
+// whenever the bytes of the secret change. If decode returns an error, the Live
+// keeps the last good value and [Live.Err] returns that error; if decode panics, too,
+// with an error that does not have the panic's value. decode nil: the value is
+// decoded as by [Resolver.Load]; r nil: the resolver that [Get] would use. decode
+// must return soon: Bind waits for the first call whatever ctx says, and later calls
+// delay the updates of this Live.
 //
-// ctx bounds this call alone; the Live goes on until it is stopped or the
+// ctx is for this call only; the Live goes on until it is stopped or the
 // resolver is closed. The error is that of [Resolver.Get], or decode's.
 func Bind[T any](ctx context.Context, r *Resolver, name string, decode func(Secret) (T, error)) (*Live[T], error) {
 	if r == nil {
 		var err error
-		if r, err = from(ctx); err != nil {
+		if r, err = resolverOf(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -106,27 +107,28 @@ func Bind[T any](ctx context.Context, r *Resolver, name string, decode func(Secr
 // A binder is a *Live[T], whatever T is.
 type binder interface {
 	bind(ctx context.Context, r *Resolver, f *taggedField) error
-	holds() reflect.Type
-	loaded() bool                             // by Load
-	follows(r *Resolver, f *taggedField) bool // and is what bind would make
+	valueType() reflect.Type
+	madeByLoad() bool
+	// isFor reports whether Load made the Live for such a field of r, and it runs.
+	isFor(r *Resolver, f *taggedField) bool
 	Stop()
 }
 
-func (l *Live[T]) holds() reflect.Type { return reflect.TypeFor[T]() }
+func (l *Live[T]) valueType() reflect.Type { return reflect.TypeFor[T]() }
 
-func (l *Live[T]) loaded() bool {
+func (l *Live[T]) madeByLoad() bool {
 	run := l.running.Load()
 	return run != nil && run.load != nil
 }
 
-func (l *Live[T]) follows(r *Resolver, f *taggedField) bool {
+func (l *Live[T]) isFor(r *Resolver, f *taggedField) bool {
 	run := l.running.Load()
 	return run != nil && run.load != nil && run.ctx.Err() == nil && run.r == r && run.load.name == f.name && sameText(run.load.fallback, f.fallback)
 }
 
 func sameText(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
-// bind makes the Live one that Load would: decoded by its type, and the
+// bind starts the Live for a field of Load: it is decoded by its type, and has the
 // default while the name is missing.
 func (l *Live[T]) bind(ctx context.Context, r *Resolver, f *taggedField) error {
 	var fallback *T
@@ -148,7 +150,7 @@ func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode fu
 	}
 	sub := r.subscribe(name, fallback != nil)
 	running := false
-	defer func() { // also if decode ends the goroutine
+	defer func() { // deferred, since decode may end the goroutine
 		if !running {
 			r.unsubscribe(sub)
 		}
@@ -180,7 +182,7 @@ func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode fu
 	err = l.run(r, load, func(ctx context.Context) {
 		defer r.unsubscribe(sub)
 		r.follow(ctx, sub, name, s, true, func(s Secret, err error) bool {
-			l.set(apart(func() (T, error) { return made(s, err) }))
+			l.set(inGoroutine(func() (T, error) { return made(s, err) }))
 			return true
 		})
 	})
@@ -188,9 +190,9 @@ func (l *Live[T]) start(ctx context.Context, r *Resolver, name string, decode fu
 	return err
 }
 
-// apart calls f on a goroutine of its own and waits for its end, which may be
-// a [runtime.Goexit] in f, as a test's FailNow is. That is an error here.
-func apart[T any](f func() (T, error)) (v T, err error) {
+// inGoroutine calls f on a goroutine of its own and waits until that ends. If f calls
+// [runtime.Goexit], as FailNow of a test does, it returns an error.
+func inGoroutine[T any](f func() (T, error)) (v T, err error) {
 	err = &Error{Op: "bind", Err: invalid("decoding ended its goroutine")}
 	done := make(chan struct{})
 	go func() {
@@ -224,13 +226,13 @@ func decodeAs[T any](s Secret) (T, error) {
 	return v, err
 }
 
-// BindStruct returns a struct that is filled from its tags as [Resolver.Load]
-// does, and replaced as a whole when one of its secrets changes. Names of one
-// document are always of one version of it. r nil: as in [Bind].
+// BindStruct returns a struct that is filled from its tags as by [Resolver.Load],
+// and replaced as a whole when one of its secrets changes. The names of one
+// document are always from one version of it. r nil: as in [Bind].
 func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 	if r == nil {
 		var err error
-		if r, err = from(ctx); err != nil {
+		if r, err = resolverOf(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -252,7 +254,7 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 	}
 	b := &structBinding{r: r, waker: &subscription{woken: make(chan struct{}, 1)}, unwatch: make(map[string]context.CancelFunc)}
 	running := false
-	defer func() { // also if a type's own method ends the goroutine
+	defer func() { // deferred, since a type's own method may end the goroutine
 		if !running {
 			b.end()
 		}
@@ -274,7 +276,7 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 		defer b.end()
 		failures := 0
 		for b.wait(ctx, l.Err(), failures) {
-			v, err := apart(func() (T, error) { return load(ctx) })
+			v, err := inGoroutine(func() (T, error) { return load(ctx) })
 			if ctx.Err() != nil || errors.Is(err, ErrClosed) {
 				return
 			}
@@ -290,16 +292,16 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 	return l, nil
 }
 
-// A structBinding is what BindStruct follows.
+// A structBinding follows the names of a struct for BindStruct.
 type structBinding struct {
 	r       *Resolver
 	waker   *subscription // of no name: its channel is that of all subs
 	subs    []*subscription
-	unwatch map[string]context.CancelFunc // of the watches for names that are missing
-	arrived atomic.Bool                   // one of these may be there
+	unwatch map[string]context.CancelFunc // ends the watches for names that are missing
+	arrived atomic.Bool                   // a missing name may be there
 }
 
-// arrive is a provider's word that a missing name may be there.
+// arrive is called when a provider says that a missing name may be there.
 func (b *structBinding) arrive() {
 	b.arrived.Store(true)
 	b.waker.signal()
@@ -340,7 +342,7 @@ func (b *structBinding) wait(ctx context.Context, err error, failures int) bool 
 	}
 	if b.arrived.Swap(false) {
 		for name := range missing {
-			_, _ = r.Refresh(ctx, name) // it may have come since its absence was remembered
+			_, _ = r.Refresh(ctx, name) // it may be there by now, and only remembered as missing
 		}
 	}
 	return true

@@ -11,22 +11,23 @@ import (
 
 // How values are held.
 //
-// A name is found in a document (search.go), and documents are held by package
-// internal/cache: it reads each once, however many want it, keeps it fresh,
-// spaces what fails, and evicts what nobody uses. It knows neither names nor
-// providers. This file is what the two say to each other:
+// A name is found in a document (search.go), and package internal/cache holds the
+// documents: it reads each once, however many callers want it, keeps it fresh, backs
+// off after failures, and evicts documents that nobody uses. It knows neither names
+// nor providers. This file connects the two:
 //
-//   - Down, a [Provider] is a source of the cache (source.go). What came of a
-//     read has a kind there, which follows from the error's class: what passes is
-//     tried again and waited out, ErrNotFound ends a document, and everything
-//     else leaves what is held as it is.
-//   - Up, the cache asks about the names that are cut from a document, and says
-//     what has become of it: the owner. With another version of a document, all
-//     its names are withdrawn first and published one by one then, so that who
-//     has seen the new version by one name sees none older by another.
+//   - Down, a [Provider] is a source of the cache (source.go). A failed read has a
+//     kind, which follows from the error's class: a transient failure is tried
+//     again, ErrNotFound ends a document, and every other failure keeps the held
+//     version as it is.
+//   - Up, the owner: the cache asks it about the names that are cut from a
+//     document, and reports changes of the document to it. When a document has
+//     another version, the owner first withdraws all its names and then publishes
+//     one after the other. So a caller that has seen the new version by one name
+//     sees no older version by another.
 //
-// One lock guards names and documents. A cache.Tx is that lock, held; what needs
-// it takes one.
+// One lock guards names and documents. A cache.Tx is that lock, held; a function
+// that needs the lock takes a Tx.
 
 // newCache returns the cache of a resolver.
 func (r *Resolver) newCache() *cache.Cache {
@@ -47,9 +48,9 @@ type owner struct{ r *Resolver }
 
 func (o owner) Prepare(v *cache.Version, wants uint8) { prepare(v, wants) }
 
-// Accept refuses a version of which a name that is held cannot be cut: it is no
-// longer a JSON object where fields are in use, cannot be decoded, or what a
-// name stands for has become empty.
+// Accept refuses a version that would break a name which is held: the version is no
+// longer a JSON object although fields are in use, it cannot be decoded, or the
+// value of the name has become empty.
 func (o owner) Accept(_ cache.Tx, d *cache.Doc, next *cache.Version) cache.Outcome {
 	for e := entries(d); e != nil; e = e.sibling {
 		text, err := e.part.cut(next)
@@ -72,14 +73,14 @@ func (o owner) Changed(tx cache.Tx, d *cache.Doc, c cache.Change) {
 	case cache.Replaced:
 		o.withdraw(d)
 		o.cutAnew(tx, d)
-		o.r.lost = append(o.r.lost, o.r.referred[d]...)
+		o.r.toSearch = append(o.r.toSearch, o.r.referred[d]...)
 	case cache.Confirmed:
 		o.cutAnew(tx, d)
 	case cache.Gone:
 		for e := entries(d); e != nil; e = e.sibling {
-			o.r.lost = append(o.r.lost, e)
+			o.r.toSearch = append(o.r.toSearch, e)
 		}
-		o.r.lost = append(o.r.lost, o.r.referred[d]...)
+		o.r.toSearch = append(o.r.toSearch, o.r.referred[d]...)
 		o.publish(tx, d)
 	case cache.Failed:
 		o.publish(tx, d)
@@ -87,22 +88,21 @@ func (o owner) Changed(tx cache.Tx, d *cache.Doc, c cache.Change) {
 		o.withdraw(d)
 	case cache.Expired:
 		o.withdraw(d)
-		o.notify(d) // for what is made of it is out of date from now on
+		o.notify(d) // a Bind on it is out of date from now on
 	case cache.Hinted:
 		o.notify(d)
 	}
 }
 
-// cutAnew gives the names of a document what they are in the version that it
-// holds now.
+// cutAnew cuts the names of a document from the version that it holds now.
 func (o owner) cutAnew(tx cache.Tx, d *cache.Doc) {
 	v := tx.Version(d)
 	for e := entries(d); e != nil; e = e.sibling {
 		text, err := e.part.cut(v)
 		if err != nil || e.part.refers(v, text) {
-			o.r.lost = append(o.r.lost, e)
+			o.r.toSearch = append(o.r.toSearch, e)
 			o.r.publish(tx, e)
-			o.r.notify(e) // who follows it looks again when what is held becomes too old
+			o.r.notify(e) // a follower looks again when the held value becomes too old
 			continue
 		}
 		changed := e.renew(v, text)
@@ -131,12 +131,12 @@ func (o owner) notify(d *cache.Doc) {
 	}
 }
 
-// Settled searches for the names that are gone from their documents, or are
-// referred elsewhere by what has changed.
+// Settled searches for the names that are gone from their documents, or that a
+// changed value may refer to another document.
 func (o owner) Settled(tx cache.Tx) {
-	lost := o.r.lost
-	o.r.lost = nil
-	for _, e := range lost {
+	toSearch := o.r.toSearch
+	o.r.toSearch = nil
+	for _, e := range toSearch {
 		if !e.dead {
 			o.r.relocate(tx, e)
 		}
@@ -158,8 +158,7 @@ func (o owner) Used(_ cache.Tx, d *cache.Doc, clear bool) (used bool) {
 	return used
 }
 
-// Followed reports whether somebody watches or has bound a name of the
-// document.
+// Followed reports whether a Watch or Bind follows a name of the document.
 func (o owner) Followed(_ cache.Tx, d *cache.Doc) bool {
 	for e := entries(d); e != nil; e = e.sibling {
 		if len(o.r.subs[e]) > 0 {
@@ -179,8 +178,8 @@ func (o owner) Dependents(_ cache.Tx, d *cache.Doc) (docs []*cache.Doc) {
 	return docs
 }
 
-// Evict forgets the names of a document, and those that it refers elsewhere:
-// the next Get searches for them.
+// Evict drops the names of a document, and those that its value refers to another
+// document: the next Get searches for them.
 func (o owner) Evict(tx cache.Tx, d *cache.Doc) {
 	for e := entries(d); e != nil; e = entries(d) {
 		o.r.dropEntry(tx, e)
@@ -190,8 +189,8 @@ func (o owner) Evict(tx cache.Tx, d *cache.Doc) {
 	}
 }
 
-// Along returns the documents of exactly the names that live in their parent d,
-// so that a name that has got a document of its own moves there.
+// Along returns the exact documents of the names that live in d as their parent. If
+// such a document exists by now, its name moves there.
 func (o owner) Along(tx cache.Tx, d *cache.Doc) (docs []*cache.Doc) {
 	for e := entries(d); e != nil; e = e.sibling {
 		if e.part.parent && e.part.site.exact {
@@ -204,12 +203,12 @@ func (o owner) Along(tx cache.Tx, d *cache.Doc) (docs []*cache.Doc) {
 	return docs
 }
 
-// exact returns the place of exactly the name, which lives in its parent.
+// exact returns the exact document's place of a name that lives in its parent.
 func (e *entry) exact() *place {
 	return &place{part: &e.part.site.all, path: e.doc.Path() + "/" + e.part.field}
 }
 
-// Moved moves the names of a document that have got a document of their own.
+// Moved moves each name of a document that has an exact document by now.
 func (o owner) Moved(d *cache.Doc) {
 	tx := o.r.cache.Lock()
 	defer tx.Unlock()
@@ -227,8 +226,7 @@ func (o owner) Moved(d *cache.Doc) {
 	}
 }
 
-// moveToExact moves a name from its parent to a document of its own, if there
-// is one now.
+// moveToExact moves a name from its parent to its exact document, if there is one.
 func (o owner) moveToExact(tx cache.Tx, e *entry) {
 	at := e.exact()
 	at.doc = tx.Peek(at.site.folder.space, at.path)
@@ -244,15 +242,15 @@ func (o owner) moveToExact(tx cache.Tx, e *entry) {
 	if err == nil && tx.Servable(e.doc) {
 		err = e.checkEmpty(text)
 	}
-	if err == nil { // what cannot be cut stays where it is
+	if err == nil { // a name that cannot be cut stays where it is
 		o.r.attach(tx, e.name, at, v, text)
 	}
 }
 
-// Tick does what is worth doing once a second.
+// Tick promotes new names, and forgets old deletions.
 func (o owner) Tick(tx cache.Tx) {
 	if o.r.names.misses > 0 {
-		o.r.names.promote() // names that are asked for again need not wait for their turn
+		o.r.names.promote() // so that the next Get of a new name is fast
 	}
 	o.r.deletions(tx.Now(), func(string, *deletion) {})
 }
@@ -263,7 +261,7 @@ func (o owner) Report(tx cache.Tx, e cache.Event) {
 	if event.quiet = e.Quiet; e.Err != nil {
 		event.Err, event.Class = e.Err, classOf(e.Err)
 	}
-	o.r.told.add(event)
+	o.r.events.add(event)
 }
 
 var eventKinds = [...]EventKind{
@@ -282,7 +280,7 @@ func (o owner) ReportRead(_ cache.Tx, call cache.Call) {
 			e.Err, e.Class = err, classOf(err)
 		}
 	}
-	o.r.told.add(e)
+	o.r.events.add(e)
 }
 
 // eventOf returns an event about a document that holds a version.

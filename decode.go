@@ -42,10 +42,10 @@ func isLive(t reflect.Type) bool {
 	return t.Kind() == reflect.Pointer && t.Implements(reflect.TypeFor[binder]())
 }
 
-// held returns what a field of type t holds: t, or the T of a *Live[T].
-func held(t reflect.Type) reflect.Type {
+// valueTypeOf returns what a field of type t holds: t, or the T of a *Live[T].
+func valueTypeOf(t reflect.Type) reflect.Type {
 	if isLive(t) {
-		return reflect.Zero(t).Interface().(binder).holds()
+		return reflect.Zero(t).Interface().(binder).valueType()
 	}
 	return t
 }

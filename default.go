@@ -102,7 +102,7 @@ func openDefault() (*Resolver, error) {
 	if err != nil {
 		dotenv = ".env"
 	}
-	r.hint = "SECRETS_URL is unset; looked in the environment and " + dotenv
+	r.notFoundHint = "SECRETS_URL is unset; looked in the environment and " + dotenv
 	return r, nil
 }
 
@@ -114,8 +114,8 @@ func NewContext(ctx context.Context, r *Resolver) context.Context {
 	return context.WithValue(ctx, contextKey{}, r)
 }
 
-// from returns the resolver of a context, or the default one.
-func from(ctx context.Context) (*Resolver, error) {
+// resolverOf returns the resolver of a context, or the default one.
+func resolverOf(ctx context.Context) (*Resolver, error) {
 	if r, ok := ctx.Value(contextKey{}).(*Resolver); ok && r != nil {
 		return r, nil
 	}
@@ -125,7 +125,7 @@ func from(ctx context.Context) (*Resolver, error) {
 // Get returns the secret of that name from the resolver of ctx (see
 // [NewContext]) or else the default one; see [Resolver.Get].
 func Get(ctx context.Context, name string) (Secret, error) {
-	r, err := from(ctx)
+	r, err := resolverOf(ctx)
 	if err != nil {
 		return Secret{}, err
 	}
@@ -134,7 +134,7 @@ func Get(ctx context.Context, name string) (Secret, error) {
 
 // Preload is [Resolver.Preload] on the same resolver as [Get].
 func Preload(ctx context.Context, names ...string) error {
-	r, err := from(ctx)
+	r, err := resolverOf(ctx)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func Preload(ctx context.Context, names ...string) error {
 
 // Load is [Resolver.Load] on the same resolver as [Get].
 func Load(ctx context.Context, dst any) error {
-	r, err := from(ctx)
+	r, err := resolverOf(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func Load(ctx context.Context, dst any) error {
 
 // Watch is [Resolver.Watch] on the same resolver as [Get].
 func Watch(ctx context.Context, name string) iter.Seq2[Secret, error] {
-	r, err := from(ctx)
+	r, err := resolverOf(ctx)
 	if err != nil {
 		return func(yield func(Secret, error) bool) { yield(Secret{}, err) }
 	}

@@ -7,37 +7,37 @@ import (
 	"github.com/go-secrets/secrets/internal/cache"
 )
 
-// An entry is a name that the app asks for and where it was found.
+// An entry is a name that the app asks for and the document where it was found.
 type entry struct {
-	// held is what Get returns at once; nil: Get has to think. It is stored
-	// with the lock and loaded by anyone. Store and load order what the
-	// Secret opens, which is written before and never after.
-	held atomic.Pointer[Secret]
-	// lasting is held where documents are read on demand: with the time until
+	// published is what Get returns at once; nil: Get takes the slow path. It is
+	// stored with the lock and loaded without. The data that the Secret opens is
+	// written before the store and never after, so the load sees all of it.
+	published atomic.Pointer[Secret]
+	// timed is published where documents are read on demand: with the time until
 	// which Get returns it.
-	lasting atomic.Pointer[lasting]
+	timed atomic.Pointer[timedSecret]
 	// used says that somebody asked since the flag was last cleared. Get sets
 	// it when it is clear, the cache clears it; no order is needed.
 	used atomic.Bool
 
-	dead bool // dropped: it stays in the immutable map until the next promotion
+	dead bool // dropped: the entry stays in the immutable map until the next promotion
 
 	name string
 
 	// Guarded by the lock.
-	doc     *cache.Doc // nil: not found (any more)
-	part    *part      // what of doc the name is
-	last    *Secret    // what was last held
+	doc     *cache.Doc // nil: not found, or not any more
+	part    *part      // the part of doc that the name is
+	last    *Secret    // the held value, or the last one
 	sibling *entry     // the next name of the same document
 }
 
-// lasting is a Secret with the time until which it may be returned.
-type lasting struct {
+// A timedSecret is a Secret with the time until which it may be returned.
+type timedSecret struct {
 	cache.Validity
 	secret Secret
 }
 
-// use takes note that somebody asked.
+// use records that somebody asked.
 func (e *entry) use() {
 	if !e.used.Load() {
 		e.used.Store(true)
@@ -51,24 +51,23 @@ func entries(d *cache.Doc) *entry {
 	return first
 }
 
-// from returns the version that the held value was cut from.
-func (e *entry) from() *cache.Version { return e.last.snapshot().from }
+// version returns the version from which the held value was cut.
+func (e *entry) version() *cache.Version { return e.last.snapshot().version }
 
-// holds reports whether text, of that version, is what was last held.
-func (e *entry) holds(v *cache.Version, text string) bool {
+// isLast reports whether the last held value is text of this version.
+func (e *entry) isLast(v *cache.Version, text string) bool {
 	if e.last == nil {
 		return false
 	}
 	last := e.last.snapshot()
-	return last.from == v && last.value == text
+	return last.version == v && last.value == text
 }
 
-// renew makes the Secret of the name in a version, and has it remember the
-// bytes that it replaces. It reports whether there are no such, or different
-// ones.
+// renew makes the Secret of the name in a version, with the bytes that it replaces
+// as its previous ones. It reports whether the bytes have changed, or are the first.
 func (e *entry) renew(v *cache.Version, text string) (changed bool) {
 	// The fields of what was decoded are those of the text, not of the document.
-	s := snapshot{name: e.name, value: text, from: v, field: e.part.field != "" || e.part.site.base64}
+	s := snapshot{name: e.name, value: text, version: v, field: e.part.field != "" || e.part.site.base64}
 	changed = true
 	if e.last != nil {
 		old := e.last.snapshot()
@@ -89,7 +88,8 @@ func (e *entry) renew(v *cache.Version, text string) (changed bool) {
 	return changed
 }
 
-// checkEmpty refuses that a name which is held becomes empty.
+// checkEmpty returns an error if a name whose held value is not empty would become
+// empty.
 func (e *entry) checkEmpty(text string) error {
 	if text == "" && e.last.Reveal() != "" {
 		return invalid("the value has become empty; the held one is kept")
@@ -97,44 +97,46 @@ func (e *entry) checkEmpty(text string) error {
 	return nil
 }
 
-// behind reports whether what is held for a name is of an older version than
-// its document, the name's field being gone from that: it has an end of its own.
-func (e *entry) behind(tx cache.Tx) bool { return e.from() != tx.Version(e.doc) }
+// behind reports whether the held value of a name is of an older version than its
+// document, because the newer version lacks the name's field. Such a value has an
+// expiry of its own.
+func (e *entry) behind(tx cache.Tx) bool { return e.version() != tx.Version(e.doc) }
 
-// A name whose Get need not think is published: Get finds its Secret with no
-// lock.
+// Get finds the Secret of a published name without the lock. For a name that is
+// withdrawn it takes the slow path.
 
-// publish has Get return what the entry holds at once, if it may.
+// publish publishes the held value of an entry if it may be served, and withdraws it
+// if not.
 func (r *Resolver) publish(tx cache.Tx, e *entry) {
 	if !r.onDemand {
 		if tx.Ready(e.doc) && !e.behind(tx) {
-			e.held.Store(e.last)
+			e.published.Store(e.last)
 		} else {
-			e.held.Store(nil)
+			e.published.Store(nil)
 		}
 		return
 	}
 	until, ok := tx.Validity(e.doc)
-	if from := e.part.site.referrer; from != nil && ok {
+	if referrer := e.part.site.referrer; referrer != nil && ok {
 		var also cache.Validity
-		also, ok = tx.Validity(from)
+		also, ok = tx.Validity(referrer)
 		until.Until = min(until.Until, also.Until)
 	}
 	if !ok || e.behind(tx) {
-		e.lasting.Store(nil)
+		e.timed.Store(nil)
 		return
 	}
-	e.lasting.Store(&lasting{until, *e.last})
+	e.timed.Store(&timedSecret{until, *e.last})
 }
 
-// withdraw has Get of the entry think.
+// withdraw sends the next Get of the entry to the slow path.
 func (e *entry) withdraw() {
-	e.held.Store(nil)
-	e.lasting.Store(nil)
+	e.published.Store(nil)
+	e.timed.Store(nil)
 }
 
-// attach makes the document at a place the one where a name lives. It returns
-// the entry, and whether the name was held nowhere before.
+// attach attaches a name to the document at a place. It returns the entry, and
+// whether the name was attached to no document before.
 func (r *Resolver) attach(tx cache.Tx, name string, at *place, v *cache.Version, text string) (e *entry, isNew bool) {
 	d := at.doc
 	e = r.names.find(name)
@@ -146,8 +148,8 @@ func (r *Resolver) attach(tx cache.Tx, name string, at *place, v *cache.Version,
 	r.unrefer(e)
 	e.part = at.part
 	d.Wants |= e.part.wants()
-	if from := at.site.referrer; from != nil {
-		r.referred[from] = append(r.referred[from], e)
+	if referrer := at.site.referrer; referrer != nil {
+		r.referred[referrer] = append(r.referred[referrer], e)
 	}
 	if e.doc != d {
 		r.detach(tx, e)
@@ -156,19 +158,20 @@ func (r *Resolver) attach(tx cache.Tx, name string, at *place, v *cache.Version,
 		d.Names = e
 	}
 	news := isNew
-	if !e.holds(v, text) && e.renew(v, text) {
+	if !e.isLast(v, text) && e.renew(v, text) {
 		news = true
 	}
 	tx.NoteFound(d)
 	r.publish(tx, e)
-	if news || tx.Idle(d) { // when Get has it, or to have it read
+	if news || tx.Idle(d) { // after the value is published; a follower of an idle document reads it
 		r.notify(e)
 	}
 	tx.Watch(d)
 	return e, isNew
 }
 
-// detach takes a name away from its document, which goes if it was the last.
+// detach detaches a name from its document, and releases the document if it was the
+// last name.
 func (r *Resolver) detach(tx cache.Tx, e *entry) {
 	d := e.doc
 	if d == nil {
@@ -191,28 +194,29 @@ func (r *Resolver) detach(tx cache.Tx, e *entry) {
 	tx.Release(d)
 }
 
-// A name that a value refers elsewhere lives in the document that it says, and
-// depends on the one that the value stands in, its referrer: that is kept fresh
-// while the name is in use, and when it changes, the name is searched for anew.
+// If the value of one document, the referrer, is a reference to another document,
+// the name lives in that other document and depends on the referrer. The referrer is
+// kept fresh while the name is in use, and when it changes, the name is searched for
+// again.
 
-// unrefer takes note that a name is no longer where a value says.
+// unrefer removes a name from those that its referrer refers elsewhere.
 func (r *Resolver) unrefer(e *entry) {
 	if e.part == nil || e.part.site.referrer == nil {
 		return
 	}
-	from := e.part.site.referrer
+	referrer := e.part.site.referrer
 	var left []*entry
-	for _, other := range r.referred[from] {
+	for _, other := range r.referred[referrer] {
 		if other != e {
 			left = append(left, other)
 		}
 	}
-	if r.referred[from] = left; left == nil {
-		delete(r.referred, from)
+	if r.referred[referrer] = left; left == nil {
+		delete(r.referred, referrer)
 	}
 }
 
-// addEntry adds a name that is not there.
+// addEntry adds a name that has no entry.
 func (r *Resolver) addEntry(tx cache.Tx, name string) *entry {
 	e := &entry{name: name}
 	r.names.add(e)
@@ -220,7 +224,8 @@ func (r *Resolver) addEntry(tx cache.Tx, name string) *entry {
 	return e
 }
 
-// dropEntry forgets a name, unless somebody follows it; then it lives nowhere.
+// dropEntry drops a name. If a Watch or Bind follows the name, its entry stays, with
+// no document.
 func (r *Resolver) dropEntry(tx cache.Tx, e *entry) {
 	r.detach(tx, e)
 	r.unrefer(e)
@@ -230,15 +235,16 @@ func (r *Resolver) dropEntry(tx cache.Tx, e *entry) {
 	}
 }
 
-// mayKeep reports whether a held name may stay so, beside all others.
+// mayKeep reports whether a name may stay held: it is leased or followed, or there
+// is room.
 func (r *Resolver) mayKeep(tx cache.Tx, e *entry) bool {
 	return tx.Leased(e.doc) || len(r.subs[e]) > 0 || tx.Kept(e.doc) && tx.Evict(e.doc)
 }
 
-// A nameIndex finds the entry of a name: in an immutable map that is read
-// without a lock, or in a second map where new names gather until looking
-// there has cost as much as a promotion does. All but read is guarded by the
-// lock.
+// A nameIndex finds the entry of a name: in an immutable map that is read without a
+// lock, or in a second map of new names. When the look-ups in the second map have
+// cost as much as a promotion does, the new names are promoted. The lock guards all
+// fields but read.
 type nameIndex struct {
 	read   atomic.Pointer[map[string]*entry]
 	fresh  map[string]*entry
@@ -246,7 +252,7 @@ type nameIndex struct {
 	dead   int // entries in read that were dropped
 }
 
-// find returns the entry of a name, or nil.
+// find returns the entry of a name; nil: there is none.
 func (x *nameIndex) find(name string) *entry {
 	if e := (*x.read.Load())[name]; e != nil && !e.dead {
 		return e
@@ -260,7 +266,7 @@ func (x *nameIndex) find(name string) *entry {
 	return e
 }
 
-// add adds an entry that find does not find.
+// add adds an entry for a name that has none.
 func (x *nameIndex) add(e *entry) {
 	if x.fresh == nil {
 		x.fresh = make(map[string]*entry)
@@ -268,8 +274,8 @@ func (x *nameIndex) add(e *entry) {
 	x.fresh[e.name] = e
 }
 
-// drop removes an entry, and lets go of what it held: the immutable map keeps
-// the entry for a while.
+// drop removes an entry. It clears the entry's value, because the immutable map
+// keeps the entry for a while.
 func (x *nameIndex) drop(e *entry) {
 	e.dead, e.last = true, nil
 	e.withdraw()

@@ -69,11 +69,11 @@ func (r *Resolver) Load(ctx context.Context, dst any) error {
 
 // A filling is what Load has found for a struct, before any of it is stored.
 type filling struct {
-	r       *Resolver
-	into    reflect.Value
-	missing map[string]error // why, by name
-	started []binder         // the Lives that were made
-	over    []binder         // those that they take the place of
+	r        *Resolver
+	into     reflect.Value
+	missing  map[string]error // why, by name
+	started  []binder         // the Lives that were made
+	replaced []binder         // the Lives that they replace
 }
 
 // fill reads the names of fields and stores them in v, all or nothing.
@@ -97,7 +97,7 @@ func (r *Resolver) fill(ctx context.Context, v reflect.Value, fields []taggedFie
 	defer func() { // also if a type's own method ends the goroutine
 		lives := l.started
 		if stored {
-			lives = l.over
+			lives = l.replaced
 		}
 		for _, live := range lives {
 			live.Stop()
@@ -151,16 +151,16 @@ func (l *filling) value(ctx context.Context, f *taggedField, found Secret) (refl
 
 // live returns a new Live for a field, unless the one that is there will do.
 func (l *filling) live(ctx context.Context, f *taggedField, found Secret) (reflect.Value, error) {
-	if old := peek(l.into, f.index); old.IsValid() && !old.IsNil() {
-		held := old.Interface().(binder)
-		if held.follows(l.r, f) {
+	if there := peek(l.into, f.index); there.IsValid() && !there.IsNil() {
+		old := there.Interface().(binder)
+		if old.isFor(l.r, f) {
 			if found.IsZero() {
 				return reflect.Value{}, nil
 			}
-			return reflect.Value{}, decodeSecret(reflect.New(held.holds()).Elem(), found)
+			return reflect.Value{}, decodeSecret(reflect.New(old.valueType()).Elem(), found)
 		}
-		if held.loaded() {
-			l.over = append(l.over, held)
+		if old.madeByLoad() {
+			l.replaced = append(l.replaced, old)
 		}
 	}
 	value := reflect.New(f.typ.Elem())
@@ -292,7 +292,7 @@ func (w *tagWalk) field(sf reflect.StructField, f taggedField, tag string, g tag
 		w.refuse(f, "%s", err)
 		return
 	}
-	t := held(sf.Type)
+	t := valueTypeOf(sf.Type)
 	switch {
 	case !sf.IsExported():
 		w.refuse(f, "the field is not exported, so it cannot be set")

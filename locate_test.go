@@ -29,9 +29,9 @@ func (w world) known(at *place) (*cache.Version, error, bool) {
 
 func (w world) isHome(at *place) bool { return at.site.label+at.path == w.home }
 
-func (w world) takes(*place, string) error { return w.refused }
+func (w world) accepts(*place, string) error { return w.refused }
 
-func (w world) leads(_ *place, ref *Ref) (*site, error) {
+func (w world) siteFor(_ *place, ref *Ref) (*site, error) {
 	if ref.Path == "denied" {
 		return nil, invalid("no such provider")
 	}

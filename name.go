@@ -9,9 +9,8 @@ import (
 	"github.com/go-secrets/secrets/internal/shorten"
 )
 
-// The bounds on what is asked for. A name may be input, and what is longer than
-// any name that a backend can hold is refused before anything else is done with
-// it.
+// The bounds of a name. A name may be input, so one that is longer than any backend
+// can hold is refused before anything else is done with it.
 const (
 	maxName     = 1 << 10          // bytes, the field included
 	maxSegments = fields.MaxTokens // of a path, and of a JSON pointer
@@ -20,7 +19,8 @@ const (
 // Name joins parts into a name, with slashes between them. A part may be
 // input: one that is empty, . or .., or holds a slash, a # or a NUL byte is an
 // error of class [ErrInvalid], so that input can choose neither another
-// secret's folder nor a field. So is more than a name may have: 64 parts, 1 KiB.
+// secret's folder nor a field. More than 64 parts, or a name of more than 1 KiB, is
+// an error of the same class.
 func Name(parts ...string) (string, error) {
 	if err := checkParts(parts); err != nil {
 		return "", &Error{Op: "name", Err: err}
@@ -51,8 +51,8 @@ func checkParts(parts []string) error {
 	return checkLength(length)
 }
 
-// checkName checks how long a name is, and of how many segments, its field's
-// included. Everybody who is given a name calls it first.
+// checkName checks the length of a name and its number of segments, the field
+// included. Every function that is given a name calls it first.
 func checkName(name string) error {
 	if err := checkLength(len(name)); err != nil {
 		return err
@@ -78,8 +78,7 @@ func tooManySegments(n int) error {
 	return invalid("the name has %d segments, and a name has at most %d", n, maxSegments)
 }
 
-// brief returns a name as an error holds it: of one that is too long, only how
-// it begins.
+// brief returns a name for an error, or only the beginning if it is too long.
 func brief(name string) string {
 	if len(name) <= maxName {
 		return name
@@ -153,15 +152,16 @@ func parentOf(path string) (parent, last string, ok bool) {
 	return path[:i], path[i+1:], true
 }
 
-// A place is one document in which a name may be, as what part of it.
+// A place is one document in which a name may be, and the part of it that the name
+// would be.
 type place struct {
 	*part
 	path string
-	doc  *cache.Doc // once somebody has looked there
+	doc  *cache.Doc // nil until a search has looked there
 }
 
-// A candidate is where one member of a chain may have a name: in the document
-// of exactly the name, or else in its parent. Either may be nil.
+// A candidate is where one member of a chain may have a name: in the exact document,
+// which has the path of the name, or else in its parent. Either may be nil.
 type candidate struct{ exact, parent *place }
 
 // candidates returns where a site may have a name, given as its path and its
@@ -190,8 +190,8 @@ func (s *site) fieldAt(path, field string, parent bool) *place {
 	return &place{part: &part{site: s, field: field, parent: parent}, path: path}
 }
 
-// cut returns what of a version is at the place. A parent that is no object has
-// no such field.
+// cut returns the part of a version that is at the place. If the version of a parent
+// is not a JSON object, the field is not found.
 func (at *place) cut(v *cache.Version) (string, error) {
 	text, err := at.part.cut(v)
 	if at.parent && errors.Is(err, ErrInvalid) {
@@ -200,48 +200,48 @@ func (at *place) cut(v *cache.Version) (string, error) {
 	return text, err
 }
 
-// fail adds its place to a failure.
+// fail adds the place to a failure.
 func (at *place) fail(err error) error {
 	ref := at.site.folder.ref(at.path)
 	ref.Field = at.field
 	return &placeError{place: at.site.label + ref.String(), err: err}
 }
 
-// A ground is what locate goes by.
-type ground interface {
+// facts is the knowledge from which locate decides.
+type facts interface {
 	// known returns what is known of the document at a place; ok is false if
 	// it must be read first.
 	known(at *place) (v *cache.Version, err error, ok bool)
 	// isHome reports whether the name was found at the place before.
 	isHome(at *place) bool
-	// takes refuses a text that must not take the place of what is held for
-	// the name.
-	takes(at *place, text string) error
-	// leads returns the site to which a reference leads that the value at a
-	// place holds.
-	leads(at *place, ref *Ref) (*site, error)
+	// accepts returns an error if text must not replace the held value of the
+	// name.
+	accepts(at *place, text string) error
+	// siteFor returns the site to which ref leads, a reference in the value at a
+	// place.
+	siteFor(at *place, ref *Ref) (*site, error)
 }
 
-// A location is where a name is, or why it is nowhere, or what must be read
-// before that is known.
+// A location says where a name is, or why it was not found, or which documents must
+// be read first.
 type location struct {
 	at      *place         // where it is
 	version *cache.Version // of the document there
 	text    string         // the value
 
 	elsewhere *site // the value is a reference, which leads there
-	found     bool  // and the field that was asked for was found here, not there
+	found     bool  // the field that was asked for was found here, so it is not looked for there
 
-	err  error    // it is nowhere
+	err  error    // why it was not found
 	read []*place // these documents must be read first
 }
 
-// locate says where a name is. Each member of a chain is asked for the exact
-// document and then for the parent before the next member is; only a member
-// that does not have the name lets the next one be asked. candidates yields the
-// members. field is that of the name, and empty if it has none; eager: what
-// may be needed later is read with what is needed now.
-func locate(members int, candidates func(i int) candidate, field string, eager bool, g ground) location {
+// locate says where a name is. In each member of a chain it looks for the exact
+// document and then for the parent. It goes on to the next member only if a member
+// does not have the name. candidates returns where a member may have it. field is
+// that of the name, and empty if it has none. eager: the documents that may be
+// needed later are read together with those that are needed now.
+func locate(members int, candidates func(i int) candidate, field string, eager bool, g facts) location {
 	if members == 0 {
 		return location{err: notFound("no provider is configured, and the name is no reference")}
 	}
@@ -261,7 +261,7 @@ func locate(members int, candidates func(i int) candidate, field string, eager b
 }
 
 // locateIn is locate in one member.
-func locateIn(c candidate, field string, eager bool, g ground) location {
+func locateIn(c candidate, field string, eager bool, g facts) location {
 	var first error
 	if c.exact != nil {
 		l := locateAt(c.exact, field, g)
@@ -286,7 +286,7 @@ func locateIn(c candidate, field string, eager bool, g ground) location {
 }
 
 // locateAt is locate at one place.
-func locateAt(at *place, field string, g ground) location {
+func locateAt(at *place, field string, g facts) location {
 	v, err, ok := g.known(at)
 	switch {
 	case !ok:
@@ -301,12 +301,12 @@ func locateAt(at *place, field string, g ground) location {
 	case refers && !isField && field != "" && ref.Field != "":
 		return location{err: invalid("the value is a reference that names a field already")}
 	case refers:
-		site, err := g.leads(at, &ref)
+		site, err := g.siteFor(at, &ref)
 		return location{elsewhere: site, found: isField, err: err}
 	}
 	text, err := at.cut(v)
 	if err == nil {
-		err = g.takes(at, text)
+		err = g.accepts(at, text)
 	}
 	if err != nil {
 		return location{err: err}
@@ -314,9 +314,10 @@ func locateAt(at *place, field string, g ground) location {
 	return location{at: at, version: v, text: text}
 }
 
-// searchesOn reports whether the failure of the exact document lets the parent
-// be asked. A least-privilege policy denies every other name; but a name that
-// is held there is not searched for elsewhere on that.
+// searchesOn reports whether the search goes on to the parent after the exact
+// document has failed. It does after a denial, since a least-privilege policy denies
+// documents that do not exist; but not if the name was found in the exact document
+// before.
 func searchesOn(err error, isHome bool) bool {
 	var name interface{ Unspellable() bool }
 	switch {

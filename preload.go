@@ -10,12 +10,12 @@ import (
 )
 
 // Preload reads the named secrets in as few calls as their backends allow and
-// holds them. It returns nil, or every failure, joined and by name. Names that
-// are held already cost nothing.
+// holds them. It returns nil, or all failures, joined and each with its name. Names
+// that are held already cost nothing.
 //
-// If ctx has a deadline, what is unavailable or throttled is read again until
-// then: this is how a program waits at its start for a manager that is not up
-// yet. Without a deadline it gives up after the timeout of one read
+// If ctx has a deadline, Preload reads secrets that are unavailable or throttled
+// again until then: this is how a program waits at its start for a manager that is
+// not up yet. Without a deadline it gives up after the timeout of one read
 // ([WithTimeout]).
 func (r *Resolver) Preload(ctx context.Context, names ...string) error {
 	if r.err != nil {
@@ -25,11 +25,11 @@ func (r *Resolver) Preload(ctx context.Context, names ...string) error {
 	return errors.Join(errs...)
 }
 
-// preload is Preload that returns the secrets, too, aligned with names; errs
-// has the failures alone.
+// preload is Preload that also returns the secrets, in the order of names. errs has
+// the failures.
 func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret, errs []error) {
 	found = make([]Secret, len(names))
-	var absent, held []int // held: of what may be lost, or too old, by the end
+	var absent, held []int // indices; a held one may be dropped, or too old, before the end
 	seen := make(map[string]int)
 	tx := r.cache.Lock()
 	if tx.Closed() {
@@ -61,15 +61,15 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 		return found, append(errs, err)
 	}
 	r.freshen(ctx, names)
-	errs = append(errs, r.level(ctx, names, held, found)...)
-	return r.doubled(found, names, seen), errs
+	errs = append(errs, r.alignVersions(ctx, names, held, found)...)
+	return r.copyDuplicates(found, names, seen), errs
 }
 
-// findAll searches for the names at the places, together, and puts what it
-// finds into found. What fails and may be over soon is searched for again, once
-// its failure is no longer remembered, for as long as ctx has a deadline that
-// leaves time for that: so a program waits for its manager. err is why nothing
-// is known of some names at all, the context having ended first.
+// findAll searches for the names at the places, all together, and stores the results
+// in found. If ctx has a deadline that allows it, findAll searches again for the
+// names with a transient failure, each time once that is no longer remembered: so a
+// program waits for its manager. err is not nil if the context ended before the
+// first search did.
 func (r *Resolver) findAll(ctx context.Context, names []string, places []int, found []Secret) (failures []error, err error) {
 	failed := make(map[int]error)
 	for first, left := true, places; len(left) > 0; first = false {
@@ -81,7 +81,7 @@ func (r *Resolver) findAll(ctx context.Context, names []string, places []int, fo
 			if first {
 				return nil, &Error{Op: "preload", Err: err}
 			}
-			break // what failed before is told
+			break // and return the failures of the search before
 		}
 		again := left[:0:0]
 		for i, t := range s.targets {
@@ -91,10 +91,10 @@ func (r *Resolver) findAll(ctx context.Context, names []string, places []int, fo
 			case t.secret != nil:
 				found[at] = *t.secret
 				continue
-			case passes(t.err):
+			case transient(t.err):
 				again = append(again, at)
 			}
-			failed[at] = &Error{Op: "get", Name: t.name, Err: r.hinted(t.err)}
+			failed[at] = &Error{Op: "get", Name: t.name, Err: r.withHint(t.err)}
 		}
 		if left = again; len(left) > 0 && !r.waitOut(ctx, s) {
 			break
@@ -108,7 +108,7 @@ func (r *Resolver) findAll(ctx context.Context, names []string, places []int, fo
 	return failures, nil
 }
 
-// searchAll starts a search for the names at the places, which were checked.
+// searchAll starts a search for the names at the places, which are valid.
 func (r *Resolver) searchAll(names []string, places []int) (*search, error) {
 	tx := r.cache.Lock()
 	defer tx.Unlock()
@@ -138,13 +138,13 @@ func (r *Resolver) waitOut(ctx context.Context, s *search) bool {
 	now := tx.Now()
 	until := int64(0)
 	for _, t := range s.targets {
-		if t.secret == nil && passes(t.err) {
+		if t.secret == nil && transient(t.err) {
 			if at := t.rememberedUntil(tx); at > now && (until == 0 || at < until) {
 				until = at
 			}
 		}
 	}
-	if until == 0 { // nothing remembers it any more
+	if until == 0 { // the failure is not remembered any more
 		until = now + int64(policy.Memory(1, 0))
 	}
 	tx.Unlock()
@@ -172,23 +172,23 @@ func (t *target) rememberedUntil(tx cache.Tx) (until int64) {
 	return until
 }
 
-// level gives names of one document as of one version, those that were held
-// before the others were read included, and reads what is no longer held.
-func (r *Resolver) level(ctx context.Context, names []string, held []int, found []Secret) (errs []error) {
+// alignVersions takes all names of one document from one version, even if some were
+// held before the others were read, and reads the names that are not held any more.
+func (r *Resolver) alignVersions(ctx context.Context, names []string, held []int, found []Secret) (errs []error) {
 	tx := r.cache.Lock()
 	for i, name := range names {
 		if e := r.names.find(name); e != nil && e.doc != nil && !found[i].IsZero() {
 			found[i] = *e.last
 		}
 	}
-	var lost []int
+	var again []int
 	for _, i := range held {
 		if e := r.names.find(names[i]); e == nil || e.doc == nil || !tx.Servable(e.doc) || r.outlived(tx, e) {
-			lost = append(lost, i)
+			again = append(again, i)
 		}
 	}
 	tx.Unlock()
-	for _, i := range lost {
+	for _, i := range again {
 		var err error
 		if found[i], err = r.Get(ctx, names[i]); err != nil {
 			errs = append(errs, err)
@@ -197,8 +197,8 @@ func (r *Resolver) level(ctx context.Context, names []string, held []int, found 
 	return errs
 }
 
-// freshen reads those of the names that are held past their TTL with nobody to
-// see to it, and waits for that as Get does, once for all.
+// freshen reads the overdue documents of the names, and waits for them as Get does,
+// once for all.
 func (r *Resolver) freshen(ctx context.Context, names []string) {
 	var waits []<-chan struct{}
 	tx := r.cache.Lock()
@@ -210,8 +210,8 @@ func (r *Resolver) freshen(ctx context.Context, names []string) {
 	for _, name := range names {
 		if e := r.names.find(name); e != nil && e.doc != nil {
 			docs = append(docs, e.doc)
-			if from := e.part.site.referrer; from != nil {
-				docs = append(docs, from)
+			if referrer := e.part.site.referrer; referrer != nil {
+				docs = append(docs, referrer)
 			}
 		}
 	}
@@ -230,8 +230,8 @@ func (r *Resolver) freshen(ctx context.Context, names []string) {
 	}
 }
 
-// doubled gives names that were asked twice what the first of them found.
-func (r *Resolver) doubled(found []Secret, names []string, seen map[string]int) []Secret {
+// copyDuplicates copies the result of a name to the places where it is given again.
+func (r *Resolver) copyDuplicates(found []Secret, names []string, seen map[string]int) []Secret {
 	for i, name := range names {
 		found[i] = found[seen[name]]
 	}

@@ -11,14 +11,14 @@ import (
 	"github.com/go-secrets/secrets/internal/shorten"
 )
 
-// A search finds out where names live, reading what it needs to know. One
-// search serves everybody who asks for its name; it outlives them. Get when it
-// must think, Refresh, Preload and Load are searches.
+// A search finds out where names live, and reads the documents that it needs for
+// that. All callers that ask for a name share one search; it goes on when they stop
+// waiting. The slow path of Get, Refresh, Preload and Load are searches.
 type search struct {
 	targets []*target
 	done    chan struct{}
 	query   cache.Query
-	eager   bool // several names: their places are read together
+	eager   bool // it is for several names, and reads all their places together
 
 	// Guarded by the lock.
 	effort  effort
@@ -26,24 +26,24 @@ type search struct {
 	waiter  *cache.Waiter
 }
 
-// An effort says how often what was never held is tried while it fails.
+// An effort says how often a document that was never held is tried while it fails.
 type effort bool
 
 const (
 	untilTimeout effort = true
-	once         effort = false // for who looks again by themselves, or has something meanwhile
+	once         effort = false // for a caller that asks again by itself, or has a held value
 )
 
-// A target is one name of a search. Its outcome is set when the search is done.
+// A target is one name of a search, with the result once that is known.
 type target struct {
 	name, path, field string
 	sites             []*site
 	candidates        []candidate // of the sites, as far as they were looked at
 	pinned            []*cache.Doc
-	settled           bool // there is nothing more to ask
+	settled           bool // the result is known
 
-	entry  *entry // where it was attached
-	isNew  bool   // it was held nowhere before
+	entry  *entry // that was attached
+	isNew  bool   // it was attached to no document before
 	secret *Secret
 	err    error
 }
@@ -101,17 +101,15 @@ func (t *target) candidate(i int) candidate {
 	return t.candidates[i]
 }
 
-// follow goes on at the place that a value of the target's site refers to, and
-// nowhere else.
-func (t *target) follow(l location) {
+// redirect continues the search at the one site to which a value refers.
+func (t *target) redirect(l location) {
 	if l.found {
 		t.field = ""
 	}
 	t.sites, t.candidates = []*site{l.elsewhere}, nil
 }
 
-// lookedAt yields the documents of the site that was looked at last, the parent
-// first.
+// lookedAt yields the places where the search has looked, the latest first.
 func (t *target) lookedAt(yield func(*place) bool) {
 	for i := len(t.candidates) - 1; i >= 0; i-- {
 		c := t.candidates[i]
@@ -124,16 +122,16 @@ func (t *target) lookedAt(yield func(*place) bool) {
 	}
 }
 
-// A view is what a search goes by to locate a target.
-type view struct {
+// searchFacts are the facts for one target of a search.
+type searchFacts struct {
 	r  *Resolver
 	tx cache.Tx
 	s  *search
 	t  *target
 }
 
-// look returns the document at a place, which is kept until the search ends.
-func (v view) look(at *place) *cache.Doc {
+// docAt returns the document at a place, and pins it until the search ends.
+func (v searchFacts) docAt(at *place) *cache.Doc {
 	if at.doc == nil {
 		at.doc = v.tx.Doc(at.site.folder.space, at.path, at.site.ttl)
 		at.doc.Asked = at.doc.Asked || !at.parent
@@ -144,20 +142,20 @@ func (v view) look(at *place) *cache.Doc {
 	return at.doc
 }
 
-func (v view) known(at *place) (*cache.Version, error, bool) {
-	known, ok := v.tx.Known(v.look(at), v.s.query)
+func (v searchFacts) known(at *place) (*cache.Version, error, bool) {
+	known, ok := v.tx.Known(v.docAt(at), v.s.query)
 	if ok && known.Err != nil && known.Age > 0 {
 		return nil, &remembered{err: known.Err, age: known.Age}, true
 	}
 	return known.Version, known.Err, ok
 }
 
-func (v view) isHome(at *place) bool {
+func (v searchFacts) isHome(at *place) bool {
 	e := v.r.names.find(v.t.name)
 	return e != nil && e.doc == at.doc
 }
 
-func (v view) takes(at *place, text string) error {
+func (v searchFacts) accepts(at *place, text string) error {
 	e := v.r.names.find(v.t.name)
 	if e == nil || e.doc == nil || e.doc == at.doc || !v.tx.Servable(e.doc) {
 		return nil
@@ -165,7 +163,7 @@ func (v view) takes(at *place, text string) error {
 	return e.checkEmpty(text)
 }
 
-func (v view) leads(at *place, ref *Ref) (*site, error) {
+func (v searchFacts) siteFor(at *place, ref *Ref) (*site, error) {
 	s, err := v.r.siteOfValue(v.tx, ref, at.site.follow)
 	if err == nil {
 		s.follow = followNone // one step, so that no circle can be made
@@ -174,19 +172,18 @@ func (v view) leads(at *place, ref *Ref) (*site, error) {
 	return s, err
 }
 
-// step goes on with a target as far as what is known allows. It returns the
-// places that must be read before it can go further; none: the target is
-// settled.
+// step continues with a target until documents must be read, and returns their
+// places; none: the target is settled.
 func (r *Resolver) step(tx cache.Tx, s *search, t *target) []*place {
 	for !t.settled {
-		l := locate(len(t.sites), t.candidate, t.field, s.eager, view{r, tx, s, t})
+		l := locate(len(t.sites), t.candidate, t.field, s.eager, searchFacts{r, tx, s, t})
 		switch {
 		case l.read != nil:
 			return l.read
 		case l.err != nil:
 			t.err, t.settled = l.err, true
 		case l.elsewhere != nil:
-			t.follow(l)
+			t.redirect(l)
 		default:
 			t.entry, t.isNew = r.attach(tx, t.name, l.at, l.version, l.text)
 			t.secret, t.settled = t.entry.last, true
@@ -195,8 +192,9 @@ func (r *Resolver) step(tx cache.Tx, s *search, t *target) []*place {
 	return nil
 }
 
-// joinSearch returns the search for a name, started if there is none. The
-// caller counts as waiting. program: no Get asks, but the program by itself.
+// joinSearch returns the search for a name, and starts one if there is none. The
+// caller counts as one of its waiters. program: the name is the program's own, and
+// no Get asks, see cache.Query.
 func (r *Resolver) joinSearch(tx cache.Tx, name string, need cache.Need, effort effort, program bool) (*search, error) {
 	if s, ok := r.searches[name]; ok && s.query.Need >= need {
 		s.waiters++
@@ -213,7 +211,7 @@ func (r *Resolver) joinSearch(tx cache.Tx, name string, need cache.Need, effort 
 	}
 	s := r.newSearch(tx, []*target{t}, need, effort, program)
 	r.searches[name] = s
-	// What is known already costs no goroutine.
+	// A search that needs no read needs no goroutine.
 	if len(r.step(tx, s, t)) == 0 {
 		r.finish(tx, s)
 		return s, nil
@@ -234,7 +232,7 @@ func (r *Resolver) newSearch(tx cache.Tx, targets []*target, need cache.Need, ef
 	return s
 }
 
-// run carries a search through.
+// run runs a search until it is finished.
 func (r *Resolver) run(s *search) {
 	instead := func() { r.run(s) }
 	closed := func(tx cache.Tx) { r.finish(tx, s) }
@@ -257,7 +255,7 @@ func (r *Resolver) run(s *search) {
 	}
 }
 
-// stepAll goes on with every target, and claims what must be read.
+// stepAll continues with every target, and claims the documents that must be read.
 func (r *Resolver) stepAll(tx cache.Tx, s *search) {
 	for _, t := range s.targets {
 		for _, at := range r.step(tx, s, t) {
@@ -267,7 +265,7 @@ func (r *Resolver) stepAll(tx cache.Tx, s *search) {
 	}
 }
 
-// finish gives those who wait what came of a search.
+// finish ends a search, and wakes the callers that wait for it.
 func (r *Resolver) finish(tx cache.Tx, s *search) {
 	if s.eager {
 		tx.Searching(-len(s.targets))
@@ -287,7 +285,7 @@ func (r *Resolver) finish(tx cache.Tx, s *search) {
 		case t.err == nil:
 			t.err = fmt.Errorf("%w: %w", ErrUnavailable, errAbandoned)
 		case errors.Is(t.err, ErrNotFound):
-			r.forget(tx, t.name, s.query.Since)
+			r.noteNotFound(tx, t.name, s.query.Since)
 			if s.effort == untilTimeout { // somebody asks
 				r.stillGone(tx, t.name, t.err)
 			}
@@ -301,43 +299,42 @@ func (r *Resolver) finish(tx cache.Tx, s *search) {
 	close(s.done)
 }
 
-// errAbandoned settles a read that never started, those who wanted it having
-// gone. It is remembered nowhere.
+// errAbandoned is the error of a read that never started, because all its callers
+// stopped waiting. It is never remembered.
 var errAbandoned = errors.New("abandoned")
 
-// keep decides whether a name that was just found is held from now on. One that
-// was held before is.
+// keep drops a name that was just found if it may not stay held.
 func (r *Resolver) keep(tx cache.Tx, t *target) {
 	if e := t.entry; !e.dead && e.doc != nil && !r.mayKeep(tx, e) && (t.isNew || !tx.Kept(e.doc)) {
 		r.dropEntry(tx, e)
 	}
 }
 
-// forget takes note that a search which began at start has found a name nowhere,
-// unless another has found it since.
-func (r *Resolver) forget(tx cache.Tx, name string, start int64) {
+// noteNotFound drops a name that a search, which began at start, has not found,
+// unless another search has found it since. If it was held, it is deleted.
+func (r *Resolver) noteNotFound(tx cache.Tx, name string, start int64) {
 	e := r.names.find(name)
 	if e == nil {
 		return
 	}
 	d := e.doc
-	if d != nil && !tx.Gone(d) && e.from().Read() > start {
+	if d != nil && !tx.Gone(d) && e.version().Read() > start {
 		return
 	}
 	if d != nil {
 		event := r.eventOf(tx, EventDeleted, d)
 		event.Names = []string{name}
-		r.told.add(event)
+		r.events.add(event)
 		r.noteDeletion(tx, name, d)
 	}
 	r.dropEntry(tx, e)
 	if d != nil {
-		r.notify(e) // once, so that those who look again do not wake themselves; and when Get no longer finds it
+		r.notify(e) // after it is dropped, so that Get does not find it; and once, so that a follower does not wake itself
 	}
 }
 
-// await waits for a search on behalf of one caller. It returns nil once the
-// search has ended, and why the caller has no value if its context ends first.
+// await waits for a search on behalf of one caller. It returns nil once the search
+// has ended, and an error if the caller's context ends first.
 func (r *Resolver) await(ctx context.Context, s *search) error {
 	select {
 	case <-s.done:
@@ -358,8 +355,8 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 	}
 	err := r.gaveUp(tx, ctx, s.targets)
 	if s.waiters == 0 {
-		// What it reads it goes on reading; whoever asks next starts a search
-		// of their own, and joins the reads of this one.
+		// Its reads go on. The next caller starts another search, and joins
+		// these reads.
 		tx.Cancel(s.waiter)
 		for _, t := range s.targets {
 			if r.searches[t.name] == s {
@@ -370,8 +367,8 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 	return err
 }
 
-// gaveUp returns why a caller whose context ended has no value: the backend's
-// last word, if there was one, goes before the bare deadline.
+// gaveUp returns the error of a caller whose context has ended: the backend's last
+// error, if there was one, with the context's error.
 func (r *Resolver) gaveUp(tx cache.Tx, ctx context.Context, targets []*target) error {
 	if tx.Closed() {
 		return ErrClosed
@@ -399,16 +396,16 @@ func (r *Resolver) result(ctx context.Context, op string, s *search) (Secret, er
 	case err != nil:
 		return Secret{}, &Error{Op: op, Name: t.name, Err: err}
 	case t.secret == nil:
-		return Secret{}, &Error{Op: op, Name: t.name, Err: r.hinted(t.err)}
+		return Secret{}, &Error{Op: op, Name: t.name, Err: r.withHint(t.err)}
 	default:
 		return *t.secret, nil
 	}
 }
 
-// hinted adds to a missing name what the default resolver has to say.
-func (r *Resolver) hinted(err error) error {
-	if r.hint != "" && errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("%w (%s)", err, r.hint)
+// withHint adds the default resolver's hint to the error of a missing name.
+func (r *Resolver) withHint(err error) error {
+	if r.notFoundHint != "" && errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w (%s)", err, r.notFoundHint)
 	}
 	return err
 }
@@ -416,5 +413,5 @@ func (r *Resolver) hinted(err error) error {
 // relocate searches for a name that is gone from its document, or may have
 // moved.
 func (r *Resolver) relocate(tx cache.Tx, e *entry) {
-	_, _ = r.joinSearch(tx, e.name, cache.NeedHeld, once, false) // the name is one that was found before
+	_, _ = r.joinSearch(tx, e.name, cache.NeedHeld, once, false) // the name was found before, so it is valid
 }

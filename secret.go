@@ -31,11 +31,11 @@ type Secret struct {
 
 // A snapshot is what a Secret holds.
 type snapshot struct {
-	name  string
-	value string
-	from  *cache.Version // the version of the document that it was cut from; nil: of no document
-	prev  Secret         // the last different bytes of this name, without any before them; zero: none
-	field bool           // cut out of the document: its fields are those of value, not of the document
+	name    string
+	value   string
+	version *cache.Version // the version of the document that it was cut from; nil: of no document
+	prev    Secret         // the last different bytes of this name, without any before them; zero: none
+	field   bool           // cut out of the document: its fields are those of value, not of the document
 }
 
 const redacted = "[REDACTED]"
@@ -47,7 +47,7 @@ func (s snapshot) secret() Secret { return Secret{open: func() snapshot { return
 // replaced nothing, as most are that are held. Its func holds only what the rest
 // follows from: a fifth of the memory.
 func wholeSecret(v *cache.Version, name *string) Secret {
-	return Secret{open: func() snapshot { return snapshot{name: *name, value: v.Data(), from: v} }}
+	return Secret{open: func() snapshot { return snapshot{name: *name, value: v.Data(), version: v} }}
 }
 
 // snapshot returns what s holds; the zero Secret holds the zero snapshot.
@@ -81,11 +81,11 @@ func (s Secret) Field(key string) (Secret, error) {
 	if err != nil {
 		return Secret{}, &Error{Op: "field", Name: snap.name, Err: err}
 	}
-	f := snapshot{name: snap.name + "#" + key, value: value, from: snap.from, field: true}
+	f := snapshot{name: snap.name + "#" + key, value: value, version: snap.version, field: true}
 	if !snap.prev.IsZero() {
 		prev := snap.prev.snapshot()
 		if old, err := prev.lookup(key); err == nil && old != value {
-			f.prev = snapshot{name: f.name, value: old, from: prev.from, field: true}.secret()
+			f.prev = snapshot{name: f.name, value: old, version: prev.version, field: true}.secret()
 		}
 	}
 	return f.secret(), nil
@@ -93,8 +93,8 @@ func (s Secret) Field(key string) (Secret, error) {
 
 // lookup finds a field as a reference to the document would.
 func (s snapshot) lookup(key string) (string, error) {
-	if s.from != nil && !s.field {
-		return fieldOf(s.from, key)
+	if s.version != nil && !s.field {
+		return fieldOf(s.version, key)
 	}
 	o, err := fields.Parse(s.value)
 	if err != nil {
@@ -122,7 +122,7 @@ func (s Secret) Name() string { return s.snapshot().name }
 // part of, or one that was derived from it under a key of this process. It
 // tells nothing about the value, and is compared for equality only.
 func (s Secret) Version() string {
-	if v := s.snapshot().from; v != nil {
+	if v := s.snapshot().version; v != nil {
 		return v.ID()
 	}
 	return ""
@@ -131,7 +131,7 @@ func (s Secret) Version() string {
 // FetchedAt returns when the backend last said that this is the value; zero
 // for a Secret that came from none.
 func (s Secret) FetchedAt() time.Time {
-	if v := s.snapshot().from; v != nil {
+	if v := s.snapshot().version; v != nil {
 		return v.FetchedAt()
 	}
 	return time.Time{}
@@ -139,7 +139,7 @@ func (s Secret) FetchedAt() time.Time {
 
 // ExpiresAt returns when the lease or certificate ends; zero: never.
 func (s Secret) ExpiresAt() time.Time {
-	if v := s.snapshot().from; v != nil {
+	if v := s.snapshot().version; v != nil {
 		return v.Expires()
 	}
 	return time.Time{}

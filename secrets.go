@@ -21,18 +21,18 @@ import (
 //
 //   - Get of a secret that is held and in use never waits for a backend, and
 //     does not look at the clock: a lookup and two atomic loads.
-//   - However many ask, a document is read once, and one caller's
-//     cancellation is nobody else's.
-//   - A value outlives its backend until [WithMaxStale], or the end of its
-//     lease; [Resolver.Status] tells.
+//   - However many callers ask for a document, it is read once, and the
+//     cancellation of one caller does not affect the others.
+//   - While a backend fails, a held value is served until [WithMaxStale], or the
+//     end of its lease; [Resolver.Status] shows the failure.
 //   - Close ends every goroutine that the Resolver started.
 type Resolver struct {
 	names nameIndex // first: what Get reads
 	settings
-	cache *cache.Cache
-	told  *teller
+	cache  *cache.Cache
+	events *eventQueue
 
-	anyRejected atomic.Bool // some version was rejected, some time
+	anyRejected atomic.Bool // some version was rejected in the past
 
 	// Guarded by the cache's lock.
 	providers      []*provider
@@ -41,18 +41,18 @@ type Resolver struct {
 	references     map[string]*site // by name
 	configured     []*site          // of the chain and the references, not of values
 	searches       map[string]*search
-	subs           map[*entry][]*subscription // of names that somebody follows
+	subs           map[*entry][]*subscription // of names that a Watch or Bind follows
 	referred       map[*cache.Doc][]*entry    // the names that a document's value refers elsewhere
-	lost           []*entry                   // names to search for when all that was read is settled
+	toSearch       []*entry                   // names to search for when all reads of one call are settled
 	deleted        map[string]*deletion       // names that were in use, and are gone
-	hint           string                     // added to what a missing name is told
+	notFoundHint   string                     // added to the error of a missing name
 }
 
 // Open returns a resolver for a provider URI, or for several that are
 // separated by spaces: a chain, in which the first that has a name answers and
-// only [ErrNotFound] lets the next one be asked. It checks schemes and options
+// only [ErrNotFound] lets the next one be asked. Open checks schemes and options
 // and does no I/O; backends are opened when they are first needed. The error
-// is [ErrInvalid]. ctx bounds the call alone.
+// is [ErrInvalid]. ctx is for this call only.
 func Open(ctx context.Context, uri string, opts ...Option) (*Resolver, error) {
 	uris := strings.Fields(uri)
 	if len(uris) == 0 {
@@ -79,7 +79,7 @@ func openURIs(_ context.Context, uris []string, opts []Option) (*Resolver, error
 	return r, nil
 }
 
-// numbered tells one of several from the others.
+// numbered returns the name of the i-th of n things, and nothing if n is 1.
 func numbered(what string, i, n int) string {
 	if n == 1 {
 		return ""
@@ -102,9 +102,9 @@ func (r *Resolver) openSite(tx cache.Tx, uri string) (*site, error) {
 	return r.newSite(tx, &ref, true)
 }
 
-// New returns a resolver on a provider, which the caller closes after it. The
-// members of a [Chain] are searched one after the other. What is wrong with
-// the options is [ErrInvalid] from every method.
+// New returns a resolver on a provider. The caller must close the provider, after the
+// resolver. The members of a [Chain] are searched one after the other. If an option
+// is invalid, every method returns [ErrInvalid].
 func New(p Provider, opts ...Option) *Resolver {
 	r := newResolver(opts)
 	if p == nil && r.err == nil {
@@ -144,7 +144,7 @@ func newResolver(opts []Option) *Resolver {
 		o(&r.settings)
 	}
 	r.cache = r.newCache()
-	r.told = newTeller(r.cache.Context(), r.cache.Wall, r.observer, r.logger)
+	r.events = newEventQueue(r.cache.Context(), r.cache.Wall, r.observer, r.logger)
 	tx := r.cache.Lock()
 	defer tx.Unlock()
 	for name, uri := range r.settings.references {
@@ -155,7 +155,7 @@ func newResolver(opts []Option) *Resolver {
 	return r
 }
 
-// addReference says that a name, or all names below one, live elsewhere.
+// addReference sets where a name, or all names below one, live.
 func (r *Resolver) addReference(tx cache.Tx, name, uri string) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -183,21 +183,22 @@ func (r *Resolver) addReference(tx cache.Tx, name, uri string) error {
 	return nil
 }
 
-// Get returns the secret of that name: a value that is held and in use at
-// once, whatever its backend does; otherwise what one read says. A name reads
-// like db/password, or db#password for the field of a document.
+// Get returns the secret of that name. If the value is held and in use, Get returns
+// it at once, even if its backend fails; otherwise Get waits for one read and returns
+// its result. A name reads like db/password, or db#password for the field of a
+// document.
 //
 // The error is an [*Error]: [ErrNotFound] if no provider has the name,
-// [ErrInvalid] if it is malformed, [ErrClosed] after Close, or the class of
-// what the backend said. If ctx ends first, it wraps ctx.Err and tells the
-// backend's last word, and the read goes on for the next caller.
+// [ErrInvalid] if it is malformed, [ErrClosed] after Close, or else the class of
+// the backend's error. If ctx ends first, the error wraps ctx.Err and has the text of
+// the backend's last error, and the read goes on for the next caller.
 func (r *Resolver) Get(ctx context.Context, name string) (Secret, error) {
 	if e := (*r.names.read.Load())[name]; e != nil {
-		if s := e.held.Load(); s != nil {
+		if s := e.published.Load(); s != nil {
 			e.use()
 			return *s, nil
 		}
-		if s := e.lasting.Load(); s != nil && s.Covers(r.clock) {
+		if s := e.timed.Load(); s != nil && s.Covers(r.clock) {
 			e.use()
 			return s.secret, nil
 		}
@@ -205,12 +206,12 @@ func (r *Resolver) Get(ctx context.Context, name string) (Secret, error) {
 	return r.get(ctx, name, untilTimeout, false)
 }
 
-// get is Get where it must think: the value is not published.
+// get is the slow path of Get, for a value that is not published.
 func (r *Resolver) get(ctx context.Context, name string, effort effort, program bool) (Secret, error) {
 	if r.err != nil {
 		return Secret{}, r.err
 	}
-	waits := ctx.Err() == nil // a held value is not waited for by a context that is done
+	waits := ctx.Err() == nil // if ctx has ended, a held value is served without a wait
 	for searched := false; ; {
 		tx := r.cache.Lock()
 		if tx.Closed() {
@@ -242,7 +243,7 @@ func (r *Resolver) get(ctx context.Context, name string, effort effort, program 
 	}
 }
 
-// need returns what a Get may take for known.
+// need returns which knowledge is good enough for a Get.
 func (r *Resolver) need() cache.Need {
 	if r.ttl == 0 { // only then is a document's own zero
 		return cache.NeedRead
@@ -250,7 +251,8 @@ func (r *Resolver) need() cache.Need {
 	return cache.NeedHeld
 }
 
-// found waits for a search that could be started, and returns what it finds.
+// found waits for a search and returns its result. err is not nil if the search
+// could not be started.
 func (r *Resolver) found(ctx context.Context, op, name string, s *search, err error) (Secret, error) {
 	if err != nil {
 		return Secret{}, &Error{Op: op, Name: brief(name), Err: err}
@@ -258,19 +260,20 @@ func (r *Resolver) found(ctx context.Context, op, name string, s *search, err er
 	return r.result(ctx, op, s)
 }
 
-// servable reports whether what is held for a name may be served.
+// servable reports whether the held value of a name may be served.
 func (r *Resolver) servable(tx cache.Tx, e *entry) bool {
 	return e != nil && e.doc != nil && tx.Servable(e.doc) && !r.outlived(tx, e) && tx.Kept(e.doc)
 }
 
-// outlived reports whether what is held for a name is too old to be served
-// although its document is fresh: it is not known where the name is now.
+// outlived reports whether the held value of a name is too old to be served although
+// its document is fresh: the document lacks the field now, and no search has found
+// the name elsewhere.
 func (r *Resolver) outlived(tx cache.Tx, e *entry) bool {
-	return e.behind(tx) && tx.Now() >= r.cache.End(e.from())
+	return e.behind(tx) && tx.Now() >= r.cache.End(e.version())
 }
 
-// foundOverdue reports whether what a search has just found is past its TTL: a
-// name that is new on a document held for others.
+// foundOverdue reports whether the document in which a search has just found a name
+// is overdue. It may be, if it was held for other names.
 func (r *Resolver) foundOverdue(name string) bool {
 	tx := r.cache.Lock()
 	defer tx.Unlock()
@@ -281,21 +284,21 @@ func (r *Resolver) foundOverdue(name string) bool {
 // waitFor returns what Get waits for before it serves a held value, and until
 // when at most; nil: nothing.
 func (r *Resolver) waitFor(tx cache.Tx, e *entry, patient bool) (<-chan struct{}, int64) {
-	d, from := e.doc, e.part.site.referrer
+	d, referrer := e.doc, e.part.site.referrer
 	tx.Freshen(d)
-	if from != nil {
-		tx.Freshen(from)
+	if referrer != nil {
+		tx.Freshen(referrer)
 	}
 	if !patient {
 		return nil, 0
 	}
 	s := r.searches[e.name]
-	if from != nil {
-		if done, until := tx.BlockedBy(from); done != nil {
+	if referrer != nil {
+		if done, until := tx.BlockedBy(referrer); done != nil {
 			return done, until
 		}
-		if v := tx.Version(from); s != nil && v != nil && tx.Now() < v.Read()+int64(cache.SoftWait) {
-			return s.done, v.Read() + int64(cache.SoftWait) // it was read just now, and may say something else
+		if v := tx.Version(referrer); s != nil && v != nil && tx.Now() < v.Read()+int64(cache.SoftWait) {
+			return s.done, v.Read() + int64(cache.SoftWait) // the referrer was just read, and may refer to another place now
 		}
 	}
 	done, until := tx.BlockedBy(d)
@@ -305,8 +308,7 @@ func (r *Resolver) waitFor(tx cache.Tx, e *entry, patient bool) (<-chan struct{}
 	return done, until
 }
 
-// serve returns the held value of an entry, and has the next Get find it at
-// once.
+// serve publishes an entry and returns its held value.
 func (r *Resolver) serve(tx cache.Tx, e *entry) Secret {
 	tx.NoteServed(e.doc)
 	r.publish(tx, e)
@@ -334,20 +336,20 @@ func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 const (
 	// closeWait is how long Close waits for providers and revocations.
 	closeWait = 5 * time.Second
-	// tellWait is how long it waits for the observer and the log.
-	tellWait = time.Second
+	// eventWait is how long it waits for the observer and the log.
+	eventWait = time.Second
 )
 
 // Close ends every goroutine that the resolver started, revokes the leases
 // that it holds, and closes the providers that it opened. It waits at most
-// about 5 seconds for providers, returns what they said, and may be called
-// again. After it every method is [ErrClosed]; Secrets that were handed out
-// stay as they are.
+// about 5 seconds for providers, returns their errors, and may be called
+// again. After Close every method returns [ErrClosed]; Secrets that were returned
+// before stay as they are.
 func (r *Resolver) Close() error { return r.close(false) }
 
-// Detach is Close that leaves leases, and the login they depend on, alive:
-// what a process does before it replaces itself by another (exec(2)) that uses
-// the secrets on.
+// Detach is Close that does not revoke leases, nor the login that they depend on. A
+// process calls it before it replaces itself by another program (exec(2)) that goes
+// on using the secrets.
 func (r *Resolver) Detach() error { return r.close(true) }
 
 func (r *Resolver) close(detach bool) error {
@@ -378,9 +380,9 @@ func (r *Resolver) close(detach bool) error {
 		errs = append(errs, &Error{Op: "close", Err: freeze(errors.New("a provider did not return when its context ended"))})
 	}
 	errs = append(errs, endProviders(all, opened, detach)...)
-	last, cancel := context.WithTimeout(all, tellWait)
+	last, cancel := context.WithTimeout(all, eventWait)
 	defer cancel()
-	if !r.told.drained(last) {
+	if !r.events.drained(last) {
 		errs = append(errs, &Error{Op: "close", Err: freeze(errors.New("the observer or the log's handler does not return"))})
 	}
 	if r.err != nil {
@@ -389,8 +391,8 @@ func (r *Resolver) close(detach bool) error {
 	return errors.Join(errs...)
 }
 
-// endProviders closes what the resolver opened, and returns what those said
-// that were done when ctx ended.
+// endProviders closes the providers that the resolver opened, and returns the errors
+// of those that were closed before ctx ended.
 func endProviders(ctx context.Context, opened []*provider, detach bool) []error {
 	var mu sync.Mutex
 	var errs []error

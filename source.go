@@ -20,8 +20,8 @@ const (
 	noBatchFor = 10 * time.Minute
 )
 
-// A provider is a Provider as a source of the cache: opened when it is first
-// needed, its calls guarded, its results completed.
+// A provider is a Provider as a source of the cache. It opens the Provider when that
+// is first needed, catches panics of its methods, and completes their results.
 type provider struct {
 	scheme  string
 	options map[string]string
@@ -31,13 +31,13 @@ type provider struct {
 
 	closed   <-chan struct{}      // when the resolver is
 	now      func() time.Duration // monotonic
-	observed bool                 // calls are told
+	observed bool                 // calls are reported
 
-	opening chan struct{} // holds a token while nobody opens
+	opening chan struct{} // holds a token, except while the Provider is being opened
 
 	mu         sync.Mutex
 	opened     func() Provider // nil: not yet. A func, so that no printer sees its tokens
-	batchAfter time.Duration   // no batch before: the last was refused as a whole
+	batchAfter time.Duration   // no batch before, since the last one was refused as a whole
 }
 
 func (r *Resolver) newProvider(tx cache.Tx, scheme string, options map[string]string, opener Opener) *provider {
@@ -53,7 +53,7 @@ func (r *Resolver) newProvider(tx cache.Tx, scheme string, options map[string]st
 	return p
 }
 
-// given returns the Provider, or nil if it is not opened yet.
+// given returns the Provider; nil: it is not opened yet.
 func (p *provider) given() Provider {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,8 +63,8 @@ func (p *provider) given() Provider {
 	return p.opened()
 }
 
-// open returns the Provider, opened when first needed. A failed opening is
-// tried again by the next read.
+// open returns the Provider, and opens it if that was not done yet. If it cannot be
+// opened, the next read tries again.
 func (p *provider) open(ctx context.Context) (Provider, error) {
 	if opened := p.given(); opened != nil {
 		return opened, nil
@@ -93,7 +93,7 @@ func (p *provider) open(ctx context.Context) (Provider, error) {
 	defer p.mu.Unlock()
 	select {
 	case <-p.closed:
-		go func() { _ = closeProvider(opened) }() // too late for Close to see it
+		go func() { _ = closeProvider(opened) }() // Close has not seen it
 		return nil, freeze(ErrClosed)
 	default:
 	}
@@ -108,7 +108,7 @@ func closeProvider(p Provider) error {
 	return nil
 }
 
-// Open opens the provider and returns how many documents it takes at once.
+// Open opens the provider and returns how many documents one Read takes.
 func (p *provider) Open(ctx context.Context) (batch int, err error) {
 	if _, err := p.open(ctx); err != nil {
 		return 0, err
@@ -116,8 +116,8 @@ func (p *provider) Open(ctx context.Context) (batch int, err error) {
 	return p.Batch(), nil
 }
 
-// Batch returns how many documents the provider takes at once; 1: it is not
-// opened, or has no batches, or has said so lately.
+// Batch returns how many documents one Read takes; 1: the provider is not opened, or
+// has no batches, or has refused one in the last 10 minutes.
 func (p *provider) Batch() int {
 	if p.batcher() != nil {
 		return maxBatch
@@ -125,7 +125,7 @@ func (p *provider) Batch() int {
 	return 1
 }
 
-// batcher returns the Provider as a BatchProvider, or nil.
+// batcher returns the Provider as a BatchProvider; nil: see Batch.
 func (p *provider) batcher() BatchProvider {
 	b, ok := p.given().(BatchProvider)
 	if !ok {
@@ -159,7 +159,7 @@ func (p *provider) Read(ctx context.Context, at []cache.Place) cache.Answer {
 		b = p.batcher()
 	}
 	start := p.now()
-	results, singly := fetchAll(ctx, recovered, opened, b, refs) // the cache sees to Goexit
+	results, singly := fetchAll(ctx, recovered, opened, b, refs) // the cache handles Goexit
 	if b != nil && singly == len(refs) {
 		p.mu.Lock()
 		p.batchAfter = p.now() + noBatchFor
@@ -168,10 +168,10 @@ func (p *provider) Read(ctx context.Context, at []cache.Place) cache.Answer {
 	return cache.Answer{Outcomes: outcomes(results), Called: p.observed, Took: p.now() - start}
 }
 
-// refOf returns what the provider is asked for a place.
+// refOf returns the reference of a place, for the provider.
 func refOf(at cache.Place) Ref { return at.Space.Owner.(*folder).ref(at.Path) }
 
-// outcomes returns what the cache is to make of results.
+// outcomes returns results as the cache takes them.
 func outcomes(results []Result) []cache.Outcome {
 	made := make([]cache.Outcome, len(results))
 	for i := range results {
@@ -189,7 +189,7 @@ func failure(err error) cache.Outcome {
 	return cache.Outcome{Err: err, Kind: kindOf(err), RetryAfter: retryAfterOf(err)}
 }
 
-// kindOf returns what a failure's class means for a document that is held.
+// kindOf returns the kind of a failure, by its class.
 func kindOf(err error) cache.Kind {
 	switch classOf(err) {
 	case ErrNotFound:
@@ -207,12 +207,12 @@ func kindOf(err error) cache.Kind {
 	return cache.Unavailable
 }
 
-// passes reports whether a failure may be over soon.
-func passes(err error) bool {
+// transient reports whether a failure may be over soon.
+func transient(err error) bool {
 	return (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)) && !isFault(err)
 }
 
-// retryAfterOf returns the backend's own word on when to ask again; 0: none.
+// retryAfterOf returns the backend's Retry-After; 0: none.
 func retryAfterOf(err error) time.Duration {
 	var after interface{ RetryAfter() time.Duration }
 	if errors.As(err, &after) {
@@ -221,10 +221,11 @@ func retryAfterOf(err error) time.Duration {
 	return 0
 }
 
-// fetchAll reads refs by a batch of b, and one by one, which it counts, what
-// that does not take. b is p, or nil: no batch. Each call is made by guard.
+// fetchAll reads refs in a batch by b, and then, by p, one by one those that the
+// batch did not take; singly is their number. b is p, or nil: no batch. Each call is
+// made by guard.
 func fetchAll(ctx context.Context, guard func(func() error) error, p Provider, b BatchProvider, refs []Ref) (results []Result, singly int) {
-	var single []int // without a batch all are
+	var single []int // the indices that are read one by one; not set without a batch
 	if b == nil {
 		results, singly = make([]Result, len(refs)), len(refs)
 	} else {
@@ -241,7 +242,7 @@ func fetchAll(ctx context.Context, guard func(func() error) error, p Provider, b
 			i = single[i]
 		}
 		if singly > 1 {
-			results[i].Err = errExited // unless it returns: this goroutine is one of Each's
+			results[i].Err = errExited // stays if the provider ends this goroutine, which is one of Each's
 		}
 		results[i] = fetchOne(ctx, guard, p, refs[i])
 	})
@@ -283,8 +284,7 @@ func failed(n int, err error) []Result {
 	return results
 }
 
-// Renew prolongs a lease. It reports false if the document has to be read
-// again.
+// Renew renews a lease. It reports false if the document must be read instead.
 func (p *provider) Renew(ctx context.Context, v *cache.Version) (cache.Answer, bool) {
 	leaser, ok := p.given().(LeaseProvider)
 	if !ok {
@@ -311,13 +311,13 @@ func (p *provider) Revoke(ctx context.Context, v *cache.Version) {
 	}
 }
 
-// Watches reports whether the provider is open and can tell of changes.
+// Watches reports whether the provider is open and can watch.
 func (p *provider) Watches() bool {
 	_, ok := p.given().(WatchProvider)
 	return ok
 }
 
-// Watch has the provider tell of changes.
+// Watch makes the provider watch a place.
 func (p *provider) Watch(ctx context.Context, at cache.Place, changed func()) cache.Watched {
 	w, ok := p.given().(WatchProvider)
 	if !ok {
@@ -331,8 +331,8 @@ func (p *provider) Watch(ctx context.Context, at cache.Place, changed func()) ca
 	return cache.Watched{Calls: calls, Again: !calls, Err: err}
 }
 
-// callsBack reports whether a provider that answered Watch so tells of changes:
-// it watches, or it reads the document by itself every so often.
+// callsBack reports whether a provider whose Watch returned err will report changes:
+// it watches, or it polls.
 func callsBack(err error) (yes bool) {
 	safely(func() {
 		var polling interface{ PollsEvery() time.Duration }
@@ -341,7 +341,7 @@ func callsBack(err error) (yes bool) {
 	return yes
 }
 
-// end closes the provider, or has it let go without ending its login.
+// end closes the provider. detach: it ends no login.
 func (p *provider) end(detach bool) error {
 	opened := p.given()
 	if d, ok := opened.(interface{ Detach() error }); ok && detach {

@@ -10,12 +10,12 @@ import (
 	"github.com/go-secrets/secrets/internal/policy"
 )
 
-// A subscription is somebody who is to be woken when a name changes.
+// A subscription wakes a follower (a Watch or Bind) when a name changes.
 type subscription struct {
 	entry    *entry
-	woken    chan struct{} // holds a token when there is something to see
-	optional bool          // that there is no such name is fine
-	wakes    policy.Pace   // of its subscriber
+	woken    chan struct{} // holds a token when the name has changed
+	optional bool          // the name may be missing
+	wakes    policy.Pace   // of its follower
 }
 
 func (s *subscription) signal() {
@@ -25,16 +25,16 @@ func (s *subscription) signal() {
 	}
 }
 
-// notify wakes the subscribers of a name. The lock is held.
+// notify wakes the followers of a name. The lock is held.
 func (r *Resolver) notify(e *entry) {
 	for _, s := range r.subs[e] {
 		s.signal()
 	}
 }
 
-// subscribe keeps the name in use, and has its subscriber woken by changes,
-// until unsubscribe. What was idle is due again from the next Get, which waits
-// for its read.
+// subscribe returns a subscription. Until unsubscribe, the name is in use and its
+// changes wake the follower. If its document was idle, the next Get reads it, and
+// waits for that.
 func (r *Resolver) subscribe(name string, optional bool) *subscription {
 	return r.subscribeTo(name, optional, make(chan struct{}, 1))
 }
@@ -75,12 +75,12 @@ func (r *Resolver) unsubscribe(s *subscription) {
 	}
 }
 
-// Watch yields the secret of that name, or why there is none, and then each
-// change of its bytes. A refresh that fails is no change ([Resolver.Status]
-// tells it); a deletion is one, yields [ErrNotFound], and the watch goes on.
-// Changes that follow each other faster than they are taken are one change, to
-// the latest. The sequence ends with ctx, or when the resolver is closed. While
-// it runs the name is in use, and kept fresh.
+// Watch yields the secret of that name, or an error if there is none, and then each
+// change of its bytes. A refresh that fails is no change ([Resolver.Status] shows
+// it). A deletion is a change: it yields [ErrNotFound], and the watch goes on. If
+// changes come faster than the caller takes them, Watch yields only the latest. The
+// sequence ends with ctx, or when the resolver is closed. While it runs the name is
+// in use, and kept fresh.
 func (r *Resolver) Watch(ctx context.Context, name string) iter.Seq2[Secret, error] {
 	return func(yield func(Secret, error) bool) {
 		if r.err != nil {
@@ -97,23 +97,24 @@ func (r *Resolver) Watch(ctx context.Context, name string) iter.Seq2[Secret, err
 	}
 }
 
-// follow yields the value of a name, unless it is last, and each change of it.
-// With all, that there is no value to be had is a change whatever the reason.
+// follow yields the value of a name, unless it is last, and each change of it. all:
+// any error that leaves the follower without a value is a change, and not only a
+// deletion.
 func (r *Resolver) follow(ctx context.Context, s *subscription, name string, last Secret, all bool, yield func(Secret, error) bool) {
-	told := !last.IsZero()           // yielded something
+	yielded := !last.IsZero()        // the follower has a value or an error
 	var unwatch context.CancelFunc   // ends the watch for a missing name
-	defer func() { stop(unwatch) }() // whichever it is by then
+	defer func() { stop(unwatch) }() // the one of that moment
 	woken := false
 	for failures := 0; ; {
-		secret, err := r.lookAt(ctx, name, told)
+		secret, err := r.lookAt(ctx, name, yielded)
 		if woken && unwatch != nil && errors.Is(err, ErrNotFound) {
-			secret, err = r.Refresh(ctx, name) // it may have come since that was remembered
+			secret, err = r.Refresh(ctx, name) // it may be there by now, and only remembered as missing
 		}
 		switch {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, ErrClosed):
-			if !told {
+			if !yielded {
 				yield(Secret{}, err)
 			}
 			return
@@ -122,7 +123,7 @@ func (r *Resolver) follow(ctx context.Context, s *subscription, name string, las
 			stop(unwatch)
 			unwatch = nil
 			if last.IsZero() || !last.Equal(secret) {
-				last, told = secret, true
+				last, yielded = secret, true
 				if !yield(secret, nil) {
 					return
 				}
@@ -133,8 +134,8 @@ func (r *Resolver) follow(ctx context.Context, s *subscription, name string, las
 			if missing && unwatch == nil {
 				unwatch = r.watchMissing(name, s.signal)
 			}
-			if !told || !last.IsZero() && (missing || all) {
-				last, told = Secret{}, true
+			if !yielded || !last.IsZero() && (missing || all) {
+				last, yielded = Secret{}, true
 				if !yield(Secret{}, err) {
 					return
 				}
@@ -147,11 +148,11 @@ func (r *Resolver) follow(ctx context.Context, s *subscription, name string, las
 	}
 }
 
-// lookAt is Get for a follower. Who has been told something looks again by
-// themselves, and has nothing tried again meanwhile.
-func (r *Resolver) lookAt(ctx context.Context, name string, told bool) (Secret, error) {
+// lookAt is Get for a follower. A follower asks again by itself, so once it has a
+// value or an error, a failed read is not tried again.
+func (r *Resolver) lookAt(ctx context.Context, name string, yielded bool) (Secret, error) {
 	effort := once
-	if !told {
+	if !yielded {
 		effort = untilTimeout
 	}
 	return r.get(ctx, name, effort, true)
@@ -163,10 +164,11 @@ func stop(cancel context.CancelFunc) {
 	}
 }
 
-// soonest is the least time between two looks of a subscriber.
-const soonest = 100 * time.Millisecond
+// leastPoll is the least time between two polls of a follower.
+const leastPoll = 100 * time.Millisecond
 
-// pollAfter returns when to ask for a name again; 0: the refresher sees to it.
+// pollAfter returns after what time to ask for a name again; 0: the refresher reads
+// it.
 func (r *Resolver) pollAfter(s *subscription, name string, err error, failures int) time.Duration {
 	tx := r.cache.Lock()
 	defer tx.Unlock()
@@ -180,20 +182,20 @@ func (r *Resolver) pollAfter(s *subscription, name string, err error, failures i
 				}
 			}
 		}
-		return max(policy.Part(ttl, policy.Spread()), r.negativeTTL, soonest)
+		return max(policy.Part(ttl, policy.Spread()), r.negativeTTL, leastPoll)
 	case err != nil:
 		return time.Second/2 + policy.Refresh(failures, 0)
 	}
 	d := s.entry.doc
 	switch {
 	case d == nil || !tx.Kept(d):
-		return max(r.negativeTTL, soonest)
+		return max(r.negativeTTL, leastPoll)
 	case s.entry.behind(tx):
-		return max(time.Duration(r.cache.End(s.entry.from())-tx.Now()), soonest)
+		return max(time.Duration(r.cache.End(s.entry.version())-tx.Now()), leastPoll)
 	case !r.onDemand:
 		return 0
 	}
-	return max(tx.NextUse(d), soonest)
+	return max(tx.NextUse(d), leastPoll)
 }
 
 // wait waits for a signal, for at most d unless that is 0. It reports whether
@@ -218,7 +220,7 @@ func (s *subscription) wait(ctx context.Context, r *Resolver, d time.Duration) (
 	}
 }
 
-// pause reports whether the context and the resolver have lasted for d.
+// pause waits for d. It reports false if the context or the resolver ended first.
 func pause(ctx context.Context, r *Resolver, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -235,8 +237,8 @@ func pause(ctx context.Context, r *Resolver, d time.Duration) bool {
 	}
 }
 
-// watchMissing has signal called when a provider that can tell notices
-// that a missing name may be there, until the returned func is called.
+// watchMissing watches the places where a missing name may appear, and calls signal
+// when it may be there. The returned func ends that.
 func (r *Resolver) watchMissing(name string, signal func()) context.CancelFunc {
 	ctx, cancel := context.WithCancel(r.cache.Context())
 	tx := r.cache.Lock()
@@ -264,7 +266,7 @@ func (r *Resolver) watchMissing(name string, signal func()) context.CancelFunc {
 				watched = at.Space.Owner.(*folder).provider.Watch(ctx, at, signal).Calls || watched
 			}
 			if watched {
-				signal() // it may have come between the read and the watch
+				signal() // it may have appeared between the read and the watch
 			}
 		})
 	}
