@@ -239,18 +239,9 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	t := reflect.TypeFor[T]()
-	if t.Kind() != reflect.Struct {
-		return nil, &Error{Op: "bind", Err: invalid("BindStruct needs a struct, not a %s", t)}
-	}
-	fields, err := taggedFields(t)
+	fields, err := boundFields(reflect.TypeFor[T]())
 	if err != nil {
 		return nil, err
-	}
-	for _, f := range fields {
-		if isLive(f.typ) {
-			return nil, &Error{Op: "bind " + f.path, Name: f.name, Err: invalid("a Live has no place in a struct that is kept current as a whole; use what it holds")}
-		}
 	}
 	b := &structBinding{r: r, waker: &subscription{woken: make(chan struct{}, 1)}, unwatch: make(map[string]context.CancelFunc)}
 	running := false
@@ -290,6 +281,23 @@ func BindStruct[T any](ctx context.Context, r *Resolver) (*Live[T], error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// boundFields returns the tagged fields of a struct that BindStruct can fill.
+func boundFields(t reflect.Type) ([]taggedField, error) {
+	if t.Kind() != reflect.Struct {
+		return nil, &Error{Op: "bind", Err: invalid("BindStruct needs a struct, not a %s", t)}
+	}
+	fields, err := taggedFields(t)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		if isLive(f.typ) {
+			return nil, &Error{Op: "bind " + f.path, Name: f.name, Err: invalid("a Live has no place in a struct that is kept current as a whole; use what it holds")}
+		}
+	}
+	return fields, nil
 }
 
 // A structBinding follows the names of a struct for BindStruct.

@@ -134,6 +134,12 @@ func decodeValue(v reflect.Value, text string) error {
 		v.SetBytes([]byte(text))
 		return nil
 	}
+	return decodeKind(v, text, misfit)
+}
+
+// decodeKind is decodeValue for what is known by its kind alone.
+func decodeKind(v reflect.Value, text string, misfit func(want string) error) error {
+	t := v.Type()
 	switch t.Kind() {
 	case reflect.String:
 		v.SetString(text)
