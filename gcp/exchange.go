@@ -31,6 +31,7 @@ type exchange struct {
 	asks      func(string) // is called with the address of each request
 	next      http.RoundTripper
 	command   *command // answers commandURL; nil: nothing does
+	once      bool     // an outage is an error at once: the client library would ask again, and tell no more than that its time was up
 
 	mu   sync.Mutex // guards what follows
 	last hop
@@ -112,8 +113,14 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = io.NopCloser(bytes.NewReader(o.answer))
 	}
 	x.end(o)
+	if x.once && o.status >= http.StatusBadRequest && outage(o.status) != nil {
+		return nil, errOutage
+	}
 	return resp, nil
 }
+
+// errOutage stands for an answer that the exchange remembers.
+var errOutage = errors.New("the answer is no token")
 
 // check refuses an address that is none, or to which credentials would go in
 // the clear.

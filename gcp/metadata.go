@@ -130,6 +130,7 @@ func (m *metadataSource) token(ctx context.Context) (*auth.Token, error) {
 
 // ask makes the request for a token by client, which is that of x.
 func (m *metadataSource) ask(ctx context.Context, x *exchange, client *http.Client) (*auth.Token, error) {
+	x.once = true
 	query := url.Values{"scopes": {strings.Join(secretmanager.DefaultAuthScopes(), ",")}}
 	text, err := metadata.NewWithOptions(&metadata.Options{Client: client}).
 		GetWithContext(ctx, "instance/service-accounts/default/token?"+query.Encode())
@@ -182,7 +183,7 @@ func (m *metadataSource) failure(ctx context.Context, err error, x *exchange) er
 	switch {
 	case errors.As(err, &undefined):
 		return m.absent("metadata server has no service account", undefined)
-	case errors.As(err, &status):
+	case errors.As(err, &status), errors.Is(err, errOutage):
 		return m.answered(at, o, sent)
 	case errors.Is(err, errUnreachable) && !m.onGoogle:
 		return m.absent("metadata server unreachable", networkCause(context.Background(), refusal))

@@ -160,6 +160,21 @@ func TestAnOutageOfTheMetadataServerIsUnavailable(t *testing.T) {
 	onlyClass(t, err, secrets.ErrUnavailable)
 }
 
+func TestAMetadataServerThatFailsIsAskedOnceByATryAndToldByItsAnswer(t *testing.T) {
+	for status, class := range map[int]error{429: secrets.ErrThrottled, 503: secrets.ErrUnavailable} {
+		var asked atomic.Int32
+		alone(t, metadataServer(t, func(w http.ResponseWriter, _ *http.Request) {
+			asked.Add(1)
+			w.WriteHeader(status)
+		}))
+		_, err := loginOf(t).Token(within(t, 500*time.Millisecond))
+		onlyClass(t, err, class)
+		assert.ErrorContains(t, err, "the metadata server 127.0.0.1:")
+		assert.ErrorContains(t, err, fmt.Sprintf("answers HTTP %d", status))
+		assert.EqualValues(t, 1, asked.Load())
+	}
+}
+
 func TestATokensTimeIsBelievedForADay(t *testing.T) {
 	now := time.Now()
 	for text, want := range map[string]time.Duration{
