@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -81,7 +82,8 @@ func TestTheFailureOfASourceHasTheClassOfItsCause(t *testing.T) {
 func TestASlowSourceIsWaitedFor(t *testing.T) {
 	for name, f := range awstest.Logins {
 		t.Run(name, func(t *testing.T) {
-			f.Set(t, awstest.NewSource(t, awstest.Trouble{Slow: 700 * time.Millisecond}).URL)
+			// Three of these are more than what a machine's metadata has to be found.
+			f.Set(t, awstest.NewSource(t, awstest.Trouble{Slow: 900 * time.Millisecond}).URL)
 			require.NoError(t, readBy(t, f, 8*time.Second))
 			f.Set(t, awstest.NewSource(t, awstest.Trouble{Slow: time.Minute}).URL)
 			start := time.Now()
@@ -118,6 +120,30 @@ func TestInstanceMetadataThatRefusesIsNotUnreachable(t *testing.T) {
 	err = readBy(t, f, 2*time.Second)
 	requireClass(t, err, secrets.ErrUnauthenticated, "hop limit", "--http-put-response-hop-limit 2")
 	assert.NotContains(t, err.Error(), "unreachable")
+}
+
+func TestWhatSpeaksPlainTextIsNotTakenForAProxy(t *testing.T) {
+	agent := awstest.Logins["the container's endpoint"]
+	for status, c := range map[int]struct {
+		code  string
+		class error
+	}{
+		404: {"ResourceNotFoundException", secrets.ErrUnauthenticated},
+		429: {"ThrottlingException", secrets.ErrThrottled},
+		503: {"ServiceUnavailableException", secrets.ErrUnavailable},
+	} {
+		agent.Set(t, awstest.Answering(t, status, "[an-id]: ("+c.code+"): a-secret-perhaps"))
+		err := readBy(t, agent, 5*time.Second)
+		requireClass(t, err, c.class, "the container's endpoint http://127.0.0.1:", "status "+strconv.Itoa(status)+", "+c.code)
+		assert.NotContains(t, err.Error(), "proxy")
+		assert.NotContains(t, err.Error(), "a-secret-perhaps", "anything may answer there")
+	}
+	metadata := awstest.Logins["instance metadata"]
+	metadata.Set(t, awstest.Answering(t, 503, "a-secret-perhaps"))
+	err := readBy(t, metadata, 5*time.Second)
+	requireClass(t, err, secrets.ErrUnavailable, "instance metadata: status 503")
+	assert.NotContains(t, err.Error(), "proxy")
+	assert.NotContains(t, err.Error(), "a-secret-perhaps")
 }
 
 func TestARefusedWebIdentityDoesNotBlameTheRole(t *testing.T) {

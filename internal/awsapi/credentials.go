@@ -6,7 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -174,6 +176,9 @@ func (o *Options) credentialsFailed(err error, chain []aws.CredentialSource, c *
 	a := AnswerOf(err)
 	f := &fault.Error{Class: credentialClass(err, a, kind), Err: err, Quiet: true, Retry: a.RetryAfter}
 	why := c.hide.cause(err)
+	if (kind == byContainer || kind == byInstance) && why == status(a.Status) {
+		why = plainStatus(a)
+	}
 	switch {
 	case f.Class == secrets.ErrInvalid && c.Region == "" && !c.own:
 		return o.noRegion(c.own)
@@ -199,6 +204,20 @@ func (o *Options) credentialsFailed(err error, chain []aws.CredentialSource, c *
 		f.Msg += "; " + mend
 	}
 	return f
+}
+
+// agentCode is how the Pod Identity agent names what EKS answered:
+// https://github.com/aws/eks-pod-identity-agent.
+var agentCode = regexp.MustCompile(`\(([A-Z][A-Za-z]{2,60})\): `)
+
+// plainStatus describes an answer of a source that has no error codes: it
+// speaks plain text. Of that no more is shown than the code that it quotes.
+func plainStatus(a Answer) string {
+	text := "status " + strconv.Itoa(a.Status)
+	if quoted := agentCode.FindStringSubmatch(a.Message); quoted != nil {
+		text += ", " + quoted[1]
+	}
+	return text
 }
 
 // refused says of a source that has no credentials, or refuses them, what it

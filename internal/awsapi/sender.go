@@ -111,8 +111,8 @@ func (s *sending) Do(req *http.Request) (*http.Response, error) {
 		return nil, &unsentError{err}
 	}
 	d := s.options.dialing(req.URL)
-	if s.isMetadata() {
-		d.by, d.refused = st.start.Add(reach), &st.refused
+	if s.isMetadata() && !st.found.Load() {
+		d.by, d.refused, d.found = st.start.Add(reach), &st.refused, &st.found
 	}
 	if s.operation == operationToken {
 		// In a container, the answer may not get through (the hop limit). The
@@ -189,6 +189,7 @@ type step struct {
 	start     time.Time
 	end       time.Time                   // when who waits for it has to have it; zero: no matter
 	tokenLost atomic.Bool                 // instance metadata did not answer to a request for a token
+	found     atomic.Bool                 // instance metadata has taken a connection, so it is there, however slow
 	refused   atomic.Pointer[net.OpError] // the last refusal of instance metadata
 }
 

@@ -54,6 +54,7 @@ type dialing struct {
 	loopback string                       // the host, if plain http may go to it as being this machine; the dialled address has to be
 	by       time.Time                    // try again until then, if nothing listens yet; zero: once, and as long as it takes
 	refused  *atomic.Pointer[net.OpError] // with by: the last refusal before
+	found    *atomic.Bool                 // with by: a connection was made
 }
 
 type dialingKey struct{}
@@ -90,6 +91,7 @@ func dialer(dial endpoint.DialFunc) endpoint.DialFunc {
 		for {
 			conn, err := dial(bounded, network, address)
 			if err == nil {
+				d.found.Store(true)
 				return conn, nil
 			}
 			var refused *net.OpError
