@@ -105,6 +105,17 @@ func TestWhateverVaultAnswersALoginHasOneClass(t *testing.T) {
 	}
 }
 
+func TestWhatAnswersALoginInVaultsPlaceIsToldWithItsStatus(t *testing.T) {
+	t.Parallel()
+	for status, class := range map[int]error{429: secrets.ErrThrottled, 502: secrets.ErrUnavailable, 503: secrets.ErrUnavailable} {
+		f := &fakeVault{ttl: 60, logins: func() (int, string) { return status, "<html>" }}
+		p := f.provider(t, WithAuth(&AppRole{RoleID: Text("x")}), WithoutRenewal())
+		err := fetch(p)
+		require.ErrorIs(t, err, class)
+		assert.ErrorContains(t, err, fmt.Sprintf("no JSON of Vault's (%d)", status))
+	}
+}
+
 // elses is a login method of somebody else.
 type elses struct{}
 

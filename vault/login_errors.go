@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,10 @@ func loginError(ctx context.Context, c *caller, method api.AuthMethod, err error
 	}
 	f := &fault.Error{Err: withoutBody(refused), Quiet: true}
 	if refused.RawError {
-		f.Class, f.Msg = secrets.ErrUnavailable, "the login was answered with no JSON of Vault's: is "+c.host+" a Vault server?"
+		f.Class, f.Msg = secrets.ErrUnavailable, "the login was answered with no JSON of Vault's ("+strconv.Itoa(refused.StatusCode)+"): is "+c.host+" a Vault server?"
+		if refused.StatusCode == http.StatusTooManyRequests { // of what is in front
+			f.Class = secrets.ErrThrottled
+		}
 		return f
 	}
 	r := find(loginRules, refused.StatusCode, refused.Errors)
