@@ -14,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,6 +59,7 @@ type servers struct {
 	vault    *vaultserver.Server
 	emulator *moto.Server
 	gcp      *gcpfake.Server
+	reviewer *httptest.Server // of Kubernetes, which Vault asks
 }
 
 func (s *servers) stop() {
@@ -69,6 +72,9 @@ func (s *servers) stop() {
 	if s.gcp != nil {
 		s.gcp.Close()
 	}
+	if s.reviewer != nil {
+		s.reviewer.Close()
+	}
 }
 
 // amazon starts the emulator of both of Amazon's services.
@@ -76,6 +82,7 @@ func (s *servers) amazon(home string) (awssm, ssm backend, err error) {
 	if s.emulator, err = moto.Start(); err != nil {
 		return
 	}
+	here.Emulator = s.emulator.URL
 	secret := canary.New()
 	for name, value := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": secret, "AWS_EC2_METADATA_DISABLED": "true",
@@ -121,13 +128,10 @@ func (s *servers) hashicorp(bin, home string) (b backend, err error) {
 	if s.vault, err = vaultserver.Launch(bin, home); err != nil {
 		return b, err
 	}
-	cfg := api.DefaultConfig()
-	cfg.Address = s.vault.Addr
-	client, err := api.NewClient(cfg)
+	client, err := s.vaultClient()
 	if err != nil {
 		return b, err
 	}
-	client.SetToken(s.vault.Token)
 	if err := client.Sys().Mount("kv", &api.MountInput{Type: "kv", Options: map[string]string{"version": "2"}}); err != nil {
 		return b, err
 	}
@@ -171,6 +175,7 @@ func (s *servers) hashicorp(bin, home string) (b backend, err error) {
 	if err := os.WriteFile(role, []byte("app"), 0o600); err != nil {
 		return b, err
 	}
+	here.Vault, here.RoleID, here.SecretID = s.vault.Addr, role, file
 	return backend{
 		name: "vault", target: s.vault.Addr, credential: secretID, put: put,
 		settles: 10 * time.Second, // a login is not sent again while its answer may still come: a secret id may be good for one
@@ -178,6 +183,17 @@ func (s *servers) hashicorp(bin, home string) (b backend, err error) {
 			return "vault://kv/" + base + "?address=http://" + address + "&auth=approle&role_id_file=" + role + "&secret_id_file=" + file
 		},
 	}, nil
+}
+
+// vaultClient returns a client of the Vault that may do everything.
+func (s *servers) vaultClient() (*api.Client, error) {
+	cfg := api.DefaultConfig()
+	cfg.Address = s.vault.Addr
+	client, err := api.NewClient(cfg)
+	if err == nil {
+		client.SetToken(s.vault.Token)
+	}
+	return client, err
 }
 
 // google starts a Secret Manager that is reached as Google's: by name, over
@@ -201,9 +217,11 @@ func (s *servers) google(home string) (b backend, err error) {
 		}
 		_ = os.Setenv(file.env, path)
 	}
+	here.CA, here.Account = os.Getenv("SSL_CERT_FILE"), os.Getenv("GOOGLE_APPLICATION_CREDENTIALS")
 	if s.gcp, err = gcpfake.Start(grpc.Creds(grpccredentials.NewServerTLSFromCert(&cert))); err != nil {
 		return b, err
 	}
+	here.Google = s.gcp.Addr()
 	return backend{
 		name: "gcp", target: s.gcp.Addr(),
 		credential: strings.Split(string(key), `\n`)[1], // a line of the private key
@@ -225,7 +243,7 @@ func certify() (cert tls.Certificate, ca []byte, err error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "suite"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), DNSNames: []string{"*" + domain},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), DNSNames: []string{"*" + domain}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

@@ -1,6 +1,7 @@
 // Package faults_test runs every backend that reads over a network against a
-// server, with each fault of the network in between: see TestFaults. Vault is
-// the real one, AWS is moto's emulator, and Google's Secret Manager is that of
+// server, with each fault of the network in between (see TestFaults), and with
+// each trouble of what it logs in to (see TestCredentialSources); TestTenStarts
+// compares with the SDKs alone. Vault is the real one, AWS is moto's emulator, and Google's Secret Manager is that of
 // package gcpfake. Each test prints its figures (go test -v).
 package faults_test
 
@@ -26,6 +27,12 @@ const atATime = "24"
 
 func run(m *testing.M) int {
 	flag.Parse()
+	if err := findPlaces(); err != nil {
+		return failed(err)
+	}
+	if own {
+		return m.Run()
+	}
 	_ = flag.Set("test.parallel", atATime)
 	home, err := os.MkdirTemp("", "faults")
 	if err != nil {
@@ -62,6 +69,9 @@ func run(m *testing.M) int {
 		return failed(err)
 	}
 	backends = []backend{awssm, ssm, vault, gcp}
+	if err := s.prepare(home, backends); err != nil {
+		return failed(err)
+	}
 	return m.Run()
 }
 
