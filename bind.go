@@ -294,7 +294,7 @@ func boundFields(t reflect.Type) ([]taggedField, error) {
 	}
 	for _, f := range fields {
 		if isLive(f.typ) {
-			return nil, &Error{Op: "bind " + f.path, Name: f.name, Err: invalid("a Live has no place in a struct that is kept current as a whole; use what it holds")}
+			return nil, &Error{Op: "bind " + f.path, Name: f.name, Err: invalid("a Live cannot be in a struct that is kept current as a whole; use the type that it holds")}
 		}
 	}
 	return fields, nil

@@ -8,9 +8,9 @@ import (
 )
 
 // Chain returns a provider that asks ps in turn: the first that has a document
-// answers, and only [ErrNotFound] lets the next one be asked. A failure of any
-// other class stops it, and tells which member failed. Given to [New], each
-// member runs the whole search for a name before the next is asked.
+// answers, and the next one is asked only after [ErrNotFound]. Any other error ends
+// the read, and says which member failed. If the chain is given to [New], the
+// resolver makes the whole search for a name in one member before it asks the next.
 func Chain(ps ...Provider) Provider {
 	var members []Provider
 	for _, p := range ps {
@@ -23,9 +23,9 @@ func Chain(ps ...Provider) Provider {
 	return &chain{func() []Provider { return members }}
 }
 
-// A chain has every capability that its members have. It is what a wrapper
-// around Chain sees; a Resolver takes it apart. Its members are behind a func,
-// where no printer sees their tokens.
+// A chain has every capability that its members have. A Resolver uses the members
+// themselves; only a wrapper around Chain uses these methods. The members are behind
+// a func, so that no printer sees their tokens.
 type chain struct{ members func() []Provider }
 
 // A chainLease is the lease of a member's value.
@@ -48,7 +48,7 @@ func (c *chain) Fetch(ctx context.Context, ref Ref) (Value, error) {
 	return Value{}, err
 }
 
-// marked notes in a leased value which member it came from.
+// marked returns a value whose lease, if it has one, records its member.
 func (c *chain) marked(p Provider, v Value) Value {
 	if leaser, ok := p.(LeaseProvider); ok && v.Lease != nil {
 		v.Lease = chainLease{leaser, v.Lease}
@@ -62,7 +62,7 @@ func (c *chain) member(i int, err error) error {
 
 func (c *chain) FetchBatch(ctx context.Context, refs []Ref) []Result {
 	results := failed(len(refs), notFound("the chain has no members"))
-	open := make([]int, len(refs)) // what no member has had so far
+	open := make([]int, len(refs)) // the refs that no member has had so far
 	for i := range open {
 		open[i] = i
 	}
@@ -96,8 +96,8 @@ func (c *chain) FetchBatch(ctx context.Context, refs []Ref) []Result {
 	return results
 }
 
-// List yields the names of the members that can list. That others cannot is
-// told last, or, if none can, first.
+// List yields the names of the members that can list, and then an error if a member
+// cannot.
 func (c *chain) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		var cannot error

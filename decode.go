@@ -15,8 +15,8 @@ import (
 	"github.com/go-secrets/secrets/internal/shorten"
 )
 
-// isSecret reports whether t is Secret. The types that are looked for here are
-// no variables: what package variables refer to, every program links.
+// isSecret reports whether t is Secret. The types that are compared here are not
+// package variables, because every program would link them.
 func isSecret(t reflect.Type) bool { return t == reflect.TypeFor[Secret]() }
 
 // unmarshalsText reports whether *t has UnmarshalText.
@@ -32,8 +32,8 @@ func isLeaf(t reflect.Type) bool {
 	return isSecret(t) || isURL(t) || unmarshalsText(t)
 }
 
-// isBytes reports whether a value of type t is the text's bytes: a []byte, or a
-// key type made of one, unless it says how it is read.
+// isBytes reports whether a value of type t is set to the text's bytes: a []byte, or
+// a type made of one that has no UnmarshalJSON.
 func isBytes(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && !reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
 }
@@ -42,7 +42,8 @@ func isLive(t reflect.Type) bool {
 	return t.Kind() == reflect.Pointer && t.Implements(reflect.TypeFor[binder]())
 }
 
-// valueTypeOf returns what a field of type t holds: t, or the T of a *Live[T].
+// valueTypeOf returns the type to which a field of type t is decoded: t, or the T of
+// a *Live[T].
 func valueTypeOf(t reflect.Type) reflect.Type {
 	if isLive(t) {
 		return reflect.Zero(t).Interface().(binder).valueType()
@@ -77,9 +78,9 @@ func decodeSecret(v reflect.Value, s Secret) error {
 	return decodeText(v, s.Reveal())
 }
 
-// decoding calls a function that makes something of a secret and is not ours.
-// Its panic is an error that tells where, without the panic's value, which may
-// be a part of the secret; and so is an error that cannot tell its text.
+// decoding calls a function of the program that decodes a secret. If the function
+// panics, or the Error method of its error does, decoding returns an error with the
+// place of the panic, without the panic's value, which may be a part of the secret.
 func decoding(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -106,7 +107,7 @@ func decodeText(v reflect.Value, text string) error {
 	return decoding(func() error { return decodeValue(v, text) })
 }
 
-// decodeValue is decodeText for what is no pointer.
+// decodeValue is decodeText for a v that is not a pointer.
 func decodeValue(v reflect.Value, text string) error {
 	t := v.Type()
 	misfit := func(want string) error { return invalid("the value is no %s, which the type %s needs", want, t) }
@@ -198,9 +199,9 @@ func decodeJSON(value string, dst any) error {
 	return invalid("the JSON does not fit a Go %T", dst)
 }
 
-// jsonPlace returns where a JSON value did not fit. Of the error's path, which
-// may be made of keys of the value, it tells those that are fields of t, as Go
-// spells them.
+// jsonPlace returns where a JSON value did not fit. The error's path may have keys of
+// the value in it; jsonPlace returns only those that are fields of t, as Go spells
+// them.
 func jsonPlace(t reflect.Type, e *json.UnmarshalTypeError) string {
 	var path []string
 	rest := e.Field
@@ -221,8 +222,8 @@ func jsonPlace(t reflect.Type, e *json.UnmarshalTypeError) string {
 	return "field " + shorten.Quote(strings.Join(path, "."))
 }
 
-// declaredField finds the field of a struct type that a path of JSON keys
-// starts with, and returns the rest of the path. A type that reads itself has
+// declaredField finds the field of a struct type with which a path of JSON keys
+// starts, and returns the rest of the path. For a type that decodes itself it finds
 // none.
 func declaredField(t reflect.Type, path string) (name string, inner reflect.Type, rest string) {
 	for t.Kind() == reflect.Pointer {

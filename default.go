@@ -10,16 +10,16 @@ import (
 	"sync/atomic"
 )
 
-// The default resolver: the one that SetDefault was given, or else the one
-// that was opened from the environment when first needed.
+// The default resolver: the argument of SetDefault, or else the resolver that was
+// opened from the environment when it was first needed.
 var (
 	defaultResolver atomic.Pointer[Resolver]
-	defaultMu       sync.Mutex // one opening at a time
+	defaultMu       sync.Mutex // held while the default resolver is set or opened
 )
 
 // SetDefault makes r the resolver that [Get] and the other package functions
-// use. It does not close the one before. Nil: it is opened from the
-// environment again when it is next needed.
+// use. It does not close the previous one. If r is nil, the default resolver is
+// opened from the environment again when it is next needed.
 func SetDefault(r *Resolver) {
 	defaultMu.Lock()
 	defer defaultMu.Unlock()
@@ -28,8 +28,8 @@ func SetDefault(r *Resolver) {
 
 // Default returns the default resolver. Unless [SetDefault] was called, it is
 // opened from the environment the first time: SECRETS_URL holds provider URIs,
-// or SECRETS_CONFIG names a file (in programs that import the config package);
-// with neither, it is env:// and then envfile://.env, if package envfile is
+// or SECRETS_CONFIG names a file (in programs that import the config package).
+// If neither is set, it is env:// and then envfile://.env, if package envfile is
 // linked. An error is [ErrInvalid], and the next call tries again.
 func Default() (*Resolver, error) {
 	if r := defaultResolver.Load(); r != nil {
@@ -48,12 +48,12 @@ func Default() (*Resolver, error) {
 	return r, nil
 }
 
-// openConfig opens what the file of SECRETS_CONFIG says, in programs that
-// import package config; others do not link it.
+// openConfig opens a resolver from the file of SECRETS_CONFIG. It is set only in
+// programs that import package config; others do not link that package.
 var openConfig atomic.Pointer[func(ctx context.Context, path string) (*Resolver, error)]
 
-// RegisterConfig makes read the reader of the file that SECRETS_CONFIG names.
-// It is called by the init function of package config.
+// RegisterConfig makes read the function that reads the file which SECRETS_CONFIG
+// names. The init function of package config calls it.
 func RegisterConfig(read func(path string) (Config, error)) {
 	open := func(ctx context.Context, path string) (*Resolver, error) {
 		cfg, err := read(path)
@@ -91,7 +91,7 @@ func openDefault() (*Resolver, error) {
 		e.Name, e.Err = "SECRETS_CONFIG", invalid("reading it takes package config; add: import _ %q", modulePath+"/config")
 		return nil, e
 	case linked("envfile") == nil:
-		e.Err = invalid("SECRETS_URL is unset, and so is where to look; set it (file:///run/secrets, vault://secret/prod …), or add: import _ %q", modulePath+"/envfile")
+		e.Err = invalid("SECRETS_URL is unset, so there is nowhere to look; set it (file:///run/secrets, vault://secret/prod …), or add: import _ %q", modulePath+"/envfile")
 		return nil, e
 	}
 	r, err := Open(ctx, "env:// envfile://.env?implicit=true")

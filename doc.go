@@ -26,7 +26,7 @@
 //		_ "github.com/go-secrets/secrets/vault"
 //	)
 //
-// With SECRETS_URL unset, names are looked for in the environment and then in
+// If SECRETS_URL is unset, names are looked for in the environment and then in
 // ./.env, if package envfile is linked. Package config reads the same settings,
 // and more, from a YAML file.
 //
@@ -36,12 +36,11 @@
 // is opened from the environment when it is first needed. [Open] makes others
 // from URIs, [OpenConfig] from a struct, and [New] on a [Provider], for
 // instance one over an SDK client of your own. [SetDefault] makes one the
-// default; [NewContext] puts one into a context, where the package functions
-// look first, which is how parallel tests and tenants have secrets of their
-// own.
+// default. [NewContext] puts one into a context, where the package functions
+// look first: so parallel tests and tenants can have secrets of their own.
 //
 // A Resolver is safe for concurrent use and is meant to live as long as the
-// program. [Resolver.Close] ends its goroutines and gives leases back.
+// program. [Resolver.Close] ends its goroutines and revokes its leases.
 //
 // # Names
 //
@@ -49,21 +48,21 @@
 // empty, . or .., with no slash in front. The same name works on every
 // backend:
 //
-//   - First the document of exactly that name is looked for: the file
-//     db/password, the variable DB_PASSWORD, the Vault secret db/password, the
-//     Google secret db-password.
-//   - If there is none, or it may not be read, the parent document is asked
-//     for the last segment as its field: password in the JSON object db.
+//   - First the resolver looks for the exact document: the file db/password, the
+//     variable DB_PASSWORD, the Vault secret db/password, the Google secret
+//     db-password.
+//   - If there is none, or it may not be read, the resolver looks in the parent
+//     document for the last segment as a field: password in the JSON object db.
 //
-// db#password says outright that password is a field of db, and skips the
-// search. What is read and held is the document: db#user and db#password are
-// one call and always of one version.
+// The name db#password says that password is a field of db, and needs no search.
+// The resolver reads and holds whole documents: db#user and db#password take one
+// call and are always from one version.
 //
-// Of several providers the first that has a name answers; only [ErrNotFound]
-// lets the next one be asked, so that an outage is never taken for absence.
+// If there are several providers, the first that has a name answers. The next one is
+// asked only after [ErrNotFound], so that an outage is never taken for absence.
 //
 // Names are literal, and never choose a backend. If a part of a name is input,
-// put it together with [Name]. A name has at most 1 KiB and 64 segments.
+// build the name with [Name]. A name has at most 1 KiB and 64 segments.
 //
 // # References
 //
@@ -75,54 +74,54 @@
 //
 // [WithReferences], or the references of a [Config], give names to references.
 // [ParseRef] also reads ARNs and the forms of other tools. Options that every
-// scheme has: decode=base64; trim=newline; ttl=30s; references=true, by which a
-// value that is a reference stands for what it refers to below the bases of the
-// configured providers, and references=any, by which it may be read from every
-// linked backend; search=exact or search=parent, which switch one of the two
-// looks off.
+// scheme has: decode=base64; trim=newline; ttl=30s; references=true, with which a
+// value that is a reference is replaced by the value that it refers to, below the
+// bases of the configured providers; references=any, with which that may be in
+// every linked backend; search=exact or search=parent, with which only the exact
+// document or only the parent is looked for.
 //
 // # Freshness
 //
-// A value that is held is returned at once: Get takes no lock, does not
-// allocate, and looks neither at the backend nor at the clock. Behind it,
-// documents in use are read again shortly before they are [WithTTL] old (5
-// minutes), in batches where the backend has such. One that nobody asked for
-// in a while (three TTLs, [WithIdle]) is read again when it is asked for, and
-// that waits for a second at most.
+// Get returns a held value at once: it takes no lock, does not allocate, and looks
+// neither at the backend nor at the clock. In the background, documents in use are
+// read again shortly before they are [WithTTL] old (5 minutes), in batches if the
+// backend has batches. A document that nobody has asked for in a while (three TTLs,
+// [WithIdle]) is read again by the next Get, which waits for that for a second at
+// most.
 //
-// If the backend fails, the held value goes on being served, for [WithMaxStale]
-// (24 hours) or until its lease ends, while reads are tried again with backoff.
-// [Resolver.Status] and the log tell so from the first failure, and
-// [Resolver.Healthy] once a secret can no longer be served. A secret that the
-// backend says is gone is gone here, too.
+// If the backend fails, the held value is still served, for [WithMaxStale]
+// (24 hours) or until its lease ends, and reads are tried again with backoff.
+// [Resolver.Status] and the log show the first failure already, and
+// [Resolver.Healthy] returns an error once a secret can no longer be served. A secret
+// that the backend reports as missing is not served any more.
 //
-// A secret that is not held is read once, however many ask for it, with up to
-// three tries in [WithTimeout] (10 seconds). [Preload] and [Load] read many
-// names in few calls.
+// A secret that is not held is read once, however many callers ask for it. While the
+// backend is unavailable or throttled, that read is tried again until [WithTimeout]
+// (10 seconds). [Preload] and [Load] read many names in few calls.
 //
-// [WithOnDemand] does without goroutines, and refreshes in Get: for short
-// programs, and for sandboxes that freeze between requests. It is the default
+// [WithOnDemand] starts no goroutines in the background, and refreshes in Get: for
+// short programs, and for sandboxes that freeze between requests. It is the default
 // on AWS Lambda.
 //
 // # Rotation
 //
 // A [Secret] is one version. A program that calls Get whenever it needs the
 // value has the current one: files within moments, polled backends within the
-// TTL. What is made from a secret and kept, like a parsed key, is kept current
-// by [Bind] and [BindStruct], whose [Live] costs one atomic load to read.
-// [Watch] yields each change.
+// TTL. [Bind] and [BindStruct] keep a value current that is made from a secret, like
+// a parsed key; to read their [Live] costs one atomic load. [Watch] yields each
+// change.
 //
 // A rotation may reach the database before it reaches the backend, or the
 // other way round. [Resolver.Retry] calls a function with a secret, and again
 // with the next version if the function's error says that this one was
-// rejected; [Resolver.Invalidate] tells of a rejection and returns. A version
-// that was rejected is not tried again by every worker, so that a password
-// that is simply wrong locks no account.
+// rejected; [Resolver.Invalidate] reports a rejection and returns at once. Not every
+// worker tries a rejected version again, so that a password that is simply wrong
+// locks no account.
 //
 // # Structs
 //
-// [Load] fills a struct from its tags, all names in as few calls as possible,
-// and tells every failure at once:
+// [Load] fills a struct from its tags. It reads all names in as few calls as
+// possible, and returns all failures together:
 //
 //	var cfg struct {
 //		Password secrets.Secret `secret:"db/password"`
@@ -130,9 +129,9 @@
 //	}
 //	err := secrets.Load(ctx, &cfg)
 //
-// It sets these fields and no others, through pointers to structs, too. A tag
-// that it cannot reach (in a slice, a map, a field that is not exported) is
-// [ErrInvalid] before anything is read.
+// It sets these fields and no others, also through pointers to structs. For a tag
+// that it cannot reach (in a slice, a map, a field that is not exported) it returns
+// [ErrInvalid] before it reads anything.
 //
 // # Secrets in logs
 //
@@ -142,32 +141,32 @@
 // [Secret.Decode] are the ways to the value. Errors, logs, events and
 // Status hold names, places and versions, never values.
 //
-// What would store a Secret gets an error, so that no [REDACTED] is stored:
-// arguments of queries ([database/sql] and pgx), MarshalBinary, and so gob,
-// msgpack, cbor and Redis' clients that ask for it, and BSON. Encoders of text
-// write [REDACTED]: JSON, YAML, XML, TOML, forms by MarshalText, and whatever
-// formats by fmt, as redigo does with its arguments. Encoders that look at
-// exported fields alone, as DynamoDB's and Firestore's, write an empty value.
-// None of them has the secret; pass what Reveal returns where it is meant.
+// Code that would store a Secret gets an error, so that no [REDACTED] is stored:
+// arguments of queries ([database/sql] and pgx), BSON, and MarshalBinary, which gob,
+// msgpack, cbor and some Redis clients call. Encoders of text write [REDACTED]:
+// JSON, YAML, XML, TOML, forms by MarshalText, and all that formats by fmt, as
+// redigo does with its arguments. Encoders that see exported fields only, as
+// DynamoDB's and Firestore's, write an empty value. None of them has the secret. To
+// store the value, pass the result of Reveal.
 //
-// A [Resolver], a [Live], a context of [NewContext] and a chain keep values
-// where printers do not see them either, as the diff of a failed test.
+// A [Resolver], a [Live], a context of [NewContext] and a chain also keep values
+// where printers, such as the diff of a failed test, do not see them.
 //
-// What this does not protect against is code in the same process that asks for
-// the value, or reads its memory.
+// None of this protects against code in the same process that asks for the value, or
+// reads its memory.
 //
 // # Errors
 //
 // Every error has a class, found by [errors.Is]: [ErrNotFound],
 // [ErrPermission], [ErrUnauthenticated], [ErrUnavailable], [ErrThrottled],
-// [ErrInvalid] or [ErrClosed]. As an [*Error] it tells the name and where it
-// was looked for. The SDK's own error is found by [errors.As].
+// [ErrInvalid] or [ErrClosed]. An [*Error] has the name and the place where it was
+// looked for. [errors.As] finds the SDK's own error.
 //
 // # Observing
 //
 // Rotations, failures and recoveries are logged with [log/slog]
-// ([WithLogger]) and told to an [Observer] ([WithObserver]). [Resolver.Status]
-// tells of every document, for a page or a probe.
+// ([WithLogger]) and passed to an [Observer] ([WithObserver]). [Resolver.Status]
+// returns the state of every document, for a page or a probe.
 //
 // # Tests
 //
@@ -177,11 +176,11 @@
 //
 // # Backends
 //
-// A backend implements [Provider], one method that reads one document, and
-// whatever it can of [BatchProvider], [ListProvider], [WatchProvider] and
-// [LeaseProvider]; it calls [Register] in its init function. Caching, retries,
-// fields and the search for names are not its business. secretstest.Run is the
-// suite by which it proves itself.
+// A backend implements [Provider], one method that reads one document, and those of
+// [BatchProvider], [ListProvider], [WatchProvider] and [LeaseProvider] that it can.
+// It calls [Register] in its init function. The resolver does the caching, retries,
+// fields and the search for names. secretstest.Run is the suite that tests a
+// backend.
 //
 // # Where things are
 //
@@ -192,10 +191,10 @@
 //   - secret.go, provider.go, chain.go, ref.go, errors.go: values, providers and
 //     their registry, references, classes of failure.
 //   - name.go, search.go: where a name may live; finding it. site.go: provider
-//     URIs. index.go: the names that are held. value.go: what of a document a
-//     name is.
-//   - cache.go, source.go, guard.go: how values are held, by internal/cache; a
-//     provider as its source.
+//     URIs. index.go: the names that are held. value.go: which part of a document
+//     a name is.
+//   - cache.go, source.go, guard.go: how internal/cache holds values; a provider
+//     as its source.
 //   - retry.go, watch.go, bind.go, load.go, decode.go, preload.go, list.go,
 //     observe.go, status.go: one thing that a Resolver does each.
 package secrets

@@ -22,8 +22,8 @@ var (
 	ErrPermission = errors.New("permission denied")
 	// ErrUnauthenticated: no credentials, or the backend does not accept them.
 	ErrUnauthenticated = errors.New("unauthenticated")
-	// ErrUnavailable: the backend gave no usable answer: down, unreachable,
-	// timed out, sealed, or not what it should be. An error of no class
+	// ErrUnavailable: the backend gave no usable answer: it is down, unreachable,
+	// timed out or sealed, or its answer is malformed. An error of no class
 	// counts as this one.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrThrottled: the backend asks for fewer calls.
@@ -35,8 +35,8 @@ var (
 	ErrClosed = errors.New("closed")
 )
 
-// classes in the order in which an error that claims several is judged: what
-// trying again cannot mend comes first.
+// classes in order of precedence, for an error that has several: classes that
+// another try cannot mend come first.
 var classes = [...]*error{&ErrClosed, &ErrInvalid, &ErrPermission, &ErrUnauthenticated, &ErrThrottled, &ErrUnavailable, &ErrNotFound}
 
 // classOf returns the class of err, or nil if it has none.
@@ -49,13 +49,13 @@ func classOf(err error) error {
 	return nil
 }
 
-// An Error says what was asked, where it was looked for, and what came of it.
-// It holds no value and no credential.
+// An Error says which name was asked for, where it was looked for, and why that
+// failed. It holds no value and no credential.
 type Error struct {
 	Op       string // what was being done: get, refresh, open, decode …
 	Name     string // the name as the app asked for it; may be empty
 	Ref      string // where it was looked for, as a redacted reference; may be empty
-	Provider string // the scheme of the provider that answered; may be empty
+	Provider string // the scheme of the provider; may be empty
 	Err      error  // why; its class is found by errors.Is
 }
 
@@ -65,7 +65,7 @@ func (e *Error) Error() string {
 	if e.Name != "" {
 		name := e.Name
 		if scheme, _, uri := strings.Cut(name, "://"); uri {
-			name = scheme + "://…" // it was taken for a name, and may hold anything
+			name = scheme + "://…" // a URI that was given as a name, and may hold a credential
 		}
 		text += " " + shorten.Quote(name)
 	}
@@ -102,8 +102,8 @@ type placeError struct {
 func (e *placeError) Error() string { return e.place + ": " + e.err.Error() }
 func (e *placeError) Unwrap() error { return e.err }
 
-// A searchError tells of every place that was tried. Its class is that of the
-// one that decides, and no other's.
+// A searchError has the errors of all places that were tried. Its class is that of
+// the deciding error only.
 type searchError struct {
 	tried    []error
 	deciding error
@@ -122,8 +122,8 @@ func (e *searchError) Error() string {
 
 func (e *searchError) Unwrap() error { return e.deciding }
 
-// both joins what the exact document and the parent said. The first one's
-// class decides, unless it was not found.
+// both joins the errors of the exact document and the parent. The first one decides
+// the class, unless it is ErrNotFound.
 func both(first, second error) error {
 	if first == nil {
 		return second
@@ -147,25 +147,24 @@ func (e *remembered) Error() string {
 
 func (e *remembered) Unwrap() error { return e.err }
 
-// A backendError is what a provider, or its backend, said went wrong: an error
-// whose methods are called once, where a panic of theirs does no harm, and
-// whose answers are kept for everybody who asks later. Its cause is found by
-// errors.Is and errors.As, and by nothing that calls its methods unguarded;
-// so it has no Unwrap.
+// A backendError is the frozen error of a provider: its methods were called once,
+// where their panic does no harm, and the results are kept. errors.Is and errors.As
+// find the cause. There is no Unwrap, since callers of it would call the methods of
+// the cause, which may panic.
 type backendError struct {
 	text        string
 	class       error
 	retryAfter  time.Duration
 	permission  string
 	unspellable bool
-	cause       error // nil: not even to be walked through
+	cause       error // nil: to walk through it panics, or does not end
 }
 
-// maxCauses is how many errors one may be made of: more is a loop.
+// maxCauses is how many errors may be in one error's tree: more is a loop.
 const maxCauses = 1000
 
-// freeze returns err as an error of a class that nobody has to fear. Of no
-// class is unavailable.
+// freeze returns err as an error that has a class and whose methods do not panic. If
+// err has no class it is ErrUnavailable.
 func freeze(err error) error {
 	if err == nil {
 		return nil
@@ -211,7 +210,7 @@ func freeze(err error) error {
 	return e
 }
 
-// Error returns what the error said when it came.
+// Error returns the text that the error had when it was frozen.
 func (e *backendError) Error() string { return e.text }
 
 // Is reports whether the error is of a class, or target is among its causes.
@@ -227,7 +226,8 @@ func (e *backendError) As(target any) (found bool) {
 	return found
 }
 
-// RetryAfter returns the backend's own word on when to ask again; 0: none.
+// RetryAfter returns after which time the backend wants to be asked again; 0: it did
+// not say.
 func (e *backendError) RetryAfter() time.Duration { return e.retryAfter }
 
 // Permission returns the name of the missing permission; empty: none or
@@ -243,7 +243,7 @@ func is(err, target error) (yes bool) {
 	return yes
 }
 
-// safely calls f, and reports whether it did not panic.
+// safely calls f, and reports whether it returned; false: it panicked.
 func safely(f func()) (returned bool) {
 	defer func() {
 		if !returned {
@@ -254,8 +254,8 @@ func safely(f func()) (returned bool) {
 	return true
 }
 
-// count walks through an error and its causes, as errors.Is does, and takes
-// each of them off left.
+// count walks through an error and its causes, as errors.Is does, and subtracts 1
+// from left for each.
 func count(err error, left *int) {
 	for err != nil && *left > 0 {
 		*left--

@@ -7,39 +7,38 @@ import (
 	"strings"
 )
 
-// What a provider does to the goroutine that calls it, it does to that
-// goroutine alone: each call has one of its own, and whoever needs the outcome
-// waits for that. A read is the exception, since it is on a goroutine of the
-// resolver anyway and each change of goroutines costs time: the cache finds out
-// if that ends.
+// A provider may panic, or end the goroutine that calls it. So each call has a
+// goroutine of its own, and its caller waits for the result. Only a read has none:
+// it runs on a goroutine of the resolver anyway, and another would cost time. If the
+// provider ends that goroutine, the cache finds out.
 
 // errPanic is a provider's panic, without the panic's value, which may hold
 // anything.
 var errPanic = errors.New("the provider panicked")
 
-// errExit is a provider's runtime.Goexit: a require of testify in a provider
-// for tests calls it, for one.
+// errExit is a provider's runtime.Goexit; for example, a require of testify in a
+// provider for tests calls it.
 var errExit = errors.New("the provider ended its goroutine (runtime.Goexit; does it call FailNow of a test?)")
 
-// guard calls f on a goroutine of its own. A panic there, and runtime.Goexit,
-// are errors, and so is what f returns made safe: see [freeze].
+// guard calls f on a goroutine of its own, and returns its error, frozen. If f
+// panics or calls runtime.Goexit, that is an error, too.
 func guard(f func() error) error { return <-guarded(f) }
 
-// guarded starts f, and returns where its error will be.
+// guarded starts f, and returns the channel that will have its error.
 func guarded(f func() error) <-chan error {
 	done := make(chan error, 1)
 	go protect(f, done)
 	return done
 }
 
-// protect calls f, and tells done of its error, whatever f does.
+// protect calls f and sends its error to done, even if f panics or calls Goexit.
 func protect(f func() error, done chan<- error) {
 	err := fault(errExit)
 	defer func() { done <- err }()
 	err = recovered(f)
 }
 
-// recovered calls f and turns a panic into an error that tells where.
+// recovered calls f and turns a panic into an error that names the place.
 func recovered(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -49,14 +48,14 @@ func recovered(f func() error) (err error) {
 	return freeze(f())
 }
 
-// errExited is errExit as it is told.
+// errExited is errExit as callers see it.
 var errExited = fault(errExit)
 
 // fault is an error of the provider's code.
 func fault(err error) error { return freeze(fmt.Errorf("%w: %w", ErrUnavailable, err)) }
 
-// isFault reports whether an error is one of the provider's code, which asking
-// again at once does not mend.
+// isFault reports whether an error is one of the provider's code: trying again at
+// once does not help.
 func isFault(err error) bool { return errors.Is(err, errPanic) || errors.Is(err, errExit) }
 
 // panicPlace returns the function that panicked.

@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// List yields the names that the providers have, those that start with prefix,
-// as Get takes them and each once. Values are not read. A provider that cannot
-// list, or that fails, yields an error with an empty name, and the next one
-// goes on.
+// List yields the names that the providers have and that start with prefix, as Get
+// takes them and each once. It reads no values. If a provider cannot list, or fails,
+// List yields an error with an empty name and goes on with the next provider.
 func (r *Resolver) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if r.err != nil {
@@ -74,13 +73,14 @@ func (r *Resolver) listSite(ctx context.Context, s *site, prefix string) iter.Se
 	}
 }
 
-// listOvertime is for a provider that does not look at its context.
+// listOvertime is how much longer than its context a provider may take that ignores
+// it.
 const listOvertime = 250 * time.Millisecond
 
-// listed is List of a provider, on a goroutine of its own: what the provider
-// does to that, or that it does not look at its context, is an error at most.
-// It goes on when the caller has taken what it found, and reads no page before
-// that is needed.
+// listed is List of a provider, on a goroutine of its own. If the provider panics,
+// ends the goroutine or ignores its context, listed yields an error. The provider
+// goes on only when the caller has taken a name, so it reads no page before that is
+// needed.
 func (r *Resolver) listed(ctx context.Context, l ListProvider, prefix string) iter.Seq2[string, error] {
 	type step struct {
 		path string
@@ -116,7 +116,7 @@ func (r *Resolver) listed(ctx context.Context, l ListProvider, prefix string) it
 				}
 			case err := <-ended:
 				if err == nil {
-					err = r.ended(ctx) // what it has not told it may not have read
+					err = r.ended(ctx) // if the context ended, the list may be incomplete
 				}
 				if err != nil {
 					yield("", err)
@@ -134,7 +134,7 @@ func (r *Resolver) listed(ctx context.Context, l ListProvider, prefix string) it
 	}
 }
 
-// ended returns why a context is done, or nil: it is not.
+// ended returns why a context has ended; nil: it has not.
 func (r *Resolver) ended(ctx context.Context) error {
 	if r.cache.Context().Err() != nil {
 		return ErrClosed

@@ -24,24 +24,25 @@ import (
 //
 // A field may be a [Secret], string, []byte, bool, number, [time.Duration],
 // [url.URL], an [encoding.TextUnmarshaler], a struct, map or slice that is read
-// as JSON, a pointer to any of these, or a *[Live], which stays current. A
-// struct, or a pointer to one, whose tag ends in a slash prefixes the names in
-// it, and one without a tag is looked into; a nil pointer then gets a struct as
-// soon as one of its names is found. The option optional leaves the field as it
-// is when the name is missing; default= (last, the rest of the tag) is what it
-// then reads.
+// as JSON, a pointer to any of these, or a *[Live], which stays current. If the tag
+// of a struct, or of a pointer to one, ends in a slash, it is a prefix of the names
+// in the struct. Load also fills a struct without a tag if there are tags in it. A
+// nil pointer to such a struct is set as soon as one of its names is found. With the
+// option optional, a missing name leaves the field as it is. With default=, which
+// comes last and takes the rest of the tag, a missing name sets the field to that
+// text.
 //
-// All names are read together. If anything is wrong, dst is left as it was,
-// and the error joins every failure by name: the tags first, as [ErrInvalid],
-// before anything is read. A tag that Load cannot reach is such an error: one
+// Load reads all names together. If anything is wrong, dst stays as it was,
+// and the error joins all failures, each with its name. Wrong tags are [ErrInvalid]
+// before Load reads anything. A tag that Load cannot reach is wrong, too: one
 // in a field that is not exported, in a slice, array, map or interface, or in a
-// struct that is read as JSON since its own tag has no slash. The tag "-" has
-// Load leave a field alone, whatever is in it. Errors do not quote values, and
+// struct that is read as JSON since its own tag has no slash. Load ignores a field
+// with the tag "-", and all tags in it. Errors do not quote values, and
 // a panic in a type's UnmarshalText or UnmarshalJSON is an error, too.
 //
-// Load sets the fields that have a name, and nothing else: others may be used
-// meanwhile. Called again on the same struct, it leaves a Live alone that it
-// has made for that name of this Resolver and that still runs, and stops one
+// Load sets the fields that have a name, and nothing else: the program may use other
+// fields meanwhile. If Load is called again on the same struct, it keeps a Live that
+// it has made for that name of this Resolver and that still runs, and stops a Live
 // that it replaces.
 func (r *Resolver) Load(ctx context.Context, dst any) error {
 	if r.err != nil {
@@ -67,7 +68,8 @@ func (r *Resolver) Load(ctx context.Context, dst any) error {
 	return r.fill(ctx, v.Elem(), w.fields)
 }
 
-// A filling is what Load has found for a struct, before any of it is stored.
+// A filling collects the values that Load has found for a struct, before any of them
+// is stored.
 type filling struct {
 	r        *Resolver
 	into     reflect.Value
@@ -76,7 +78,7 @@ type filling struct {
 	replaced []binder         // the Lives that they replace
 }
 
-// fill reads the names of fields and stores them in v, all or nothing.
+// fill reads the names of fields and stores the values in v, all or none.
 func (r *Resolver) fill(ctx context.Context, v reflect.Value, fields []taggedField) error {
 	names := make([]string, len(fields))
 	for i, f := range fields {
@@ -94,7 +96,7 @@ func (r *Resolver) fill(ctx context.Context, v reflect.Value, fields []taggedFie
 		failures = append(failures, err)
 	}
 	stored := false
-	defer func() { // also if a type's own method ends the goroutine
+	defer func() { // deferred, since a type's own method may end the goroutine
 		lives := l.started
 		if stored {
 			lives = l.replaced
@@ -128,7 +130,7 @@ func (r *Resolver) fill(ctx context.Context, v reflect.Value, fields []taggedFie
 	return nil
 }
 
-// value returns what a field is to hold, or the zero Value if it is to stay as
+// value returns the value to set a field to, or the zero Value if the field stays as
 // it is.
 func (l *filling) value(ctx context.Context, f *taggedField, found Secret) (reflect.Value, error) {
 	missing := l.missing[f.name]
@@ -138,7 +140,7 @@ func (l *filling) value(ctx context.Context, f *taggedField, found Secret) (refl
 	case missing != nil && f.fallback == nil:
 		return reflect.Value{}, missing
 	case missing == nil && found.IsZero():
-		return reflect.Value{}, nil // its failure is told
+		return reflect.Value{}, nil // its failure is among those of fill
 	case isLive(f.typ):
 		return l.live(ctx, f, found)
 	}
@@ -149,7 +151,8 @@ func (l *filling) value(ctx context.Context, f *taggedField, found Secret) (refl
 	return value, decodeSecret(value, found)
 }
 
-// live returns a new Live for a field, unless the one that is there will do.
+// live returns a new Live for a field, or the zero Value if the field has one for the
+// same name that still runs.
 func (l *filling) live(ctx context.Context, f *taggedField, found Secret) (reflect.Value, error) {
 	if there := peek(l.into, f.index); there.IsValid() && !there.IsNil() {
 		old := there.Interface().(binder)
@@ -168,7 +171,7 @@ func (l *filling) live(ctx context.Context, f *taggedField, found Secret) (refle
 	if err := live.bind(ctx, l.r, f); err != nil {
 		var e *Error
 		if errors.As(err, &e) && e.Op == "bind" {
-			return reflect.Value{}, e.Err // which is given its place by fill, as others are
+			return reflect.Value{}, e.Err // fill adds the field's path
 		}
 		return reflect.Value{}, err
 	}
@@ -186,8 +189,8 @@ type taggedField struct {
 	fallback *string // default=
 }
 
-// in returns the field in a struct, and makes the structs that nil pointers on
-// the way to it should point to.
+// in returns the field in a struct. For each nil pointer on the way to the field it
+// makes a struct.
 func (f *taggedField) in(v reflect.Value) reflect.Value {
 	for i, n := range f.index {
 		for i > 0 && v.Kind() == reflect.Pointer {
@@ -201,8 +204,8 @@ func (f *taggedField) in(v reflect.Value) reflect.Value {
 	return v
 }
 
-// peek returns the field in a struct as in does, and the zero Value if a nil
-// pointer is on the way to it.
+// peek returns the field in a struct, or the zero Value if a nil pointer is on the
+// way to it.
 func peek(v reflect.Value, index []int) reflect.Value {
 	for i, n := range index {
 		for i > 0 && v.Kind() == reflect.Pointer {
@@ -216,15 +219,15 @@ func peek(v reflect.Value, index []int) reflect.Value {
 	return v
 }
 
-// A tagWalk reads the tags of a struct, and those of the structs in it and of
-// those that it points to. A tag that it cannot have filled is an error.
+// A tagWalk reads the tags of a struct, and of the structs that it contains or points
+// to. A tag of a field that Load cannot fill is an error.
 type tagWalk struct {
 	fields []taggedField
-	unseen []taggedField // interfaces, whose tags are seen in a value only
+	unseen []taggedField // interfaces: only a value shows whether there are tags in them
 	errs   []error
 }
 
-// A tagGroup is a struct on the way of a walk.
+// A tagGroup is the struct that a walk is in.
 type tagGroup struct {
 	index  []int
 	path   string
@@ -280,7 +283,7 @@ func (w *tagWalk) group(sf reflect.StructField, f taggedField, tag string, g tag
 	case !sf.IsExported() && (!sf.Anonymous || sf.Type.Kind() == reflect.Pointer):
 		w.refuse(f, "there are tags in it, and the field is not exported, so it cannot be set; if Load is to leave it alone, tag it %s", `secret:"-"`)
 	case slices.Contains(g.within, inner):
-		w.refuse(f, "a %s with tags in itself has no end; if Load is to leave this one alone, tag it %s", inner, `secret:"-"`)
+		w.refuse(f, "a %s with tags contains itself, so filling it would not end; if Load is to leave this one alone, tag it %s", inner, `secret:"-"`)
 	default:
 		w.structure(inner, tagGroup{f.index, f.path + ".", g.prefix + tag, append(g.within[:len(g.within):len(g.within)], inner)})
 	}
@@ -342,7 +345,7 @@ func (f *taggedField) parse(tag, prefix string) error {
 func reason(err error) string { return strings.TrimPrefix(err.Error(), ErrInvalid.Error()+": ") }
 
 // ignoresTags reports whether a type that is decoded from one secret as JSON
-// has tags in it, which say something else.
+// has tags in it, which decoding would ignore.
 func ignoresTags(t reflect.Type) bool {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -350,9 +353,9 @@ func ignoresTags(t reflect.Type) bool {
 	return !isLeaf(t) && !reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) && holdsTags(t)
 }
 
-// holdsTags reports whether there is a tag in a type or in what it is made of:
-// the fields of structs, exported or not, and the elements of pointers, slices,
-// arrays and maps. What a Live holds is its own.
+// holdsTags reports whether there is a tag in a type or in the types in it: the
+// fields of structs, exported or not, and the elements of pointers, slices, arrays
+// and maps. It does not look into a Live.
 func holdsTags(t reflect.Type) bool {
 	seen := make(map[reflect.Type]bool)
 	var holds func(t reflect.Type) bool

@@ -15,7 +15,7 @@ import (
 // An Option sets one thing of a [Resolver].
 type Option func(*settings)
 
-// settings is what options and configuration set.
+// settings has the values that options and configuration set.
 type settings struct {
 	ttl         time.Duration
 	maxStale    time.Duration
@@ -55,12 +55,12 @@ func (s *settings) refuse(option, why string) {
 }
 
 // WithTTL sets how old a document gets before it is read again; the default
-// is 5 minutes. Reads are spread over 0.8 to 1.0 of it. With 0 nothing is kept
-// and every Get reads, coalesced with those that wait already; leased
-// documents are kept all the same. A TTL that is negative, or shorter than a
-// millisecond, as WithTTL(300) is by mistake, is [ErrInvalid]; but
-// [time.Nanosecond] is taken, by which every document is old at once. No
-// document is read more often than every 10 ms for its TTL's sake.
+// is 5 minutes. Reads are spread over 0.8 to 1.0 of it. With 0 nothing is kept:
+// every Get reads, or joins a read that other callers wait for already; but leased
+// documents are kept. A TTL that is negative, or shorter than a millisecond, as
+// WithTTL(300) is by mistake, is [ErrInvalid], except for [time.Nanosecond], with
+// which every document is due at once. The TTL causes no more than one read of a
+// document in 10 ms.
 func WithTTL(d time.Duration) Option {
 	return func(s *settings) {
 		switch {
@@ -74,7 +74,7 @@ func WithTTL(d time.Duration) Option {
 	}
 }
 
-// leastDuration is the shortest that options take which say how often a backend
+// leastDuration is the shortest duration for the options that set how often a backend
 // is read: a shorter one is a number whose unit was forgotten.
 const leastDuration = time.Millisecond
 
@@ -83,8 +83,8 @@ func noUnit(d time.Duration) string {
 }
 
 // WithMaxStale sets how old a value may get while its backend fails; the
-// default is 24 hours. Past it, Get reads and returns what that says. It must
-// be a millisecond at least.
+// default is 24 hours. When a value is older, Get reads, and returns the result of
+// that read. It must be a millisecond at least.
 func WithMaxStale(d time.Duration) Option {
 	return positive("WithMaxStale", d, func(s *settings) { s.maxStale = d })
 }
@@ -98,10 +98,10 @@ func WithTimeout(d time.Duration) Option {
 
 // WithIdle sets after which time without a Get a document is no longer
 // refreshed; the default is three TTLs. The next Get reads it, and waits for
-// that at most a second. It must be positive.
+// that read for a second at most. It must be positive.
 func WithIdle(d time.Duration) Option {
 	return func(s *settings) {
-		if d <= 0 { // however short it is, it has nothing read
+		if d <= 0 { // a very short one is allowed: it causes no reads
 			s.refuse("WithIdle", "the duration must be positive")
 			return
 		}
@@ -139,17 +139,16 @@ func WithLogger(l *slog.Logger) Option {
 	}
 }
 
-// WithObserver sets a function that is told of every backend read and every
-// change of state. It is called from many goroutines and must return soon.
+// WithObserver sets a function that is called for every backend read and every
+// change of state; see [Observer].
 func WithObserver(o Observer) Option {
 	return func(s *settings) { s.observer = o }
 }
 
-// WithReferences says of names that they live elsewhere: each key is a name,
-// and its value the reference where that name is found and nowhere else. A key
-// that ends in a slash moves all names below it; an exact key goes before
-// those, and the longest of those before shorter ones. Given twice, the maps
-// are merged.
+// WithReferences sets where names live: each key is a name, and its value is the
+// reference to the one place where that name is looked for. A key that ends in a
+// slash is for all names below it. If several keys fit a name, the exact key is
+// used, or else the longest. If the option is given twice, the maps are merged.
 func WithReferences(references map[string]string) Option {
 	return func(s *settings) {
 		merged := make(map[string]string, len(s.references)+len(references))
@@ -159,9 +158,9 @@ func WithReferences(references map[string]string) Option {
 	}
 }
 
-// WithOnDemand makes the resolver refresh in Get only, with no goroutine of
-// its own: for sandboxes that freeze between requests, and for short programs.
-// It is the default where AWS_LAMBDA_FUNCTION_NAME is set.
+// WithOnDemand makes the resolver refresh in Get only, and not in the background: for
+// sandboxes that freeze between requests, and for short programs. It is the default
+// if AWS_LAMBDA_FUNCTION_NAME is set.
 func WithOnDemand() Option {
 	return func(s *settings) { s.onDemand = true }
 }
@@ -179,13 +178,13 @@ func positive(option string, d time.Duration, set func(*settings)) Option {
 	}
 }
 
-// A Config is what a program carries in its own configuration to open a
-// resolver with; package config reads one from YAML. Its zero fields mean the
-// defaults.
+// A Config is a configuration of a resolver, for [OpenConfig]. A program can have one
+// in its own configuration, and package config reads one from YAML. Zero fields mean
+// the defaults.
 type Config struct {
 	// Providers are provider URIs, searched in order.
 	Providers []string `json:"providers" yaml:"providers" mapstructure:"providers"`
-	// References say of names that they live elsewhere; see [WithReferences].
+	// References set where names live; see [WithReferences].
 	References map[string]string `json:"references,omitempty" yaml:"references,omitempty" mapstructure:"references"`
 	// Cache says how long values are held.
 	Cache CacheConfig `json:"cache,omitzero" yaml:"cache,omitempty" mapstructure:"cache"`
@@ -193,8 +192,8 @@ type Config struct {
 	Refresh string `json:"refresh,omitempty" yaml:"refresh,omitempty" mapstructure:"refresh"`
 }
 
-// A CacheConfig says how long values are held; zero fields mean the defaults,
-// which the options of the same names tell.
+// A CacheConfig says how long values are held; zero fields mean the defaults, which
+// the options of the same names document.
 type CacheConfig struct {
 	TTL         *Duration `json:"ttl,omitempty" yaml:"ttl,omitempty" mapstructure:"ttl"` // a pointer, since 0 means: keep nothing
 	MaxStale    Duration  `json:"max_stale,omitzero" yaml:"max_stale,omitempty" mapstructure:"max_stale"`
@@ -221,7 +220,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // MarshalText writes what UnmarshalText reads.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// OpenConfig returns a resolver as cfg says. Options go before what cfg says.
+// OpenConfig returns a resolver that is configured by cfg. Options override cfg.
 // Like [Open] it does no I/O, and its errors are [ErrInvalid].
 func OpenConfig(ctx context.Context, cfg Config, opts ...Option) (*Resolver, error) {
 	if len(cfg.Providers) == 0 && len(cfg.References) == 0 {

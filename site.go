@@ -11,14 +11,14 @@ import (
 	"github.com/go-secrets/secrets/internal/shorten"
 )
 
-// A site is where names are looked for, or where one name is: a provider URI
-// or a reference, checked.
+// A site is a checked provider URI, where names are looked for, or a checked
+// reference, where one name is.
 type site struct {
 	folder *folder
 	path   string // of a reference: the whole path
 	all    part   // all of a document; of a reference: its field, if it has one
 	whole  bool   // a reference to one document, not a base for names
-	label  string // what tells it from others whose provider has no scheme
+	label  string // for errors, where the provider has no scheme; else empty
 
 	exact  bool // look for the document of exactly the name
 	parent bool // look for the name in its parent document
@@ -27,7 +27,7 @@ type site struct {
 	base64   bool          // ?decode=base64
 	trim     bool          // ?trim=newline
 	follow   follow        // ?references=: whether a value that is a reference stands for what it refers to
-	referrer *cache.Doc    // whose value says that a name is here; nil: none does
+	referrer *cache.Doc    // the document whose value refers a name here; nil: none
 }
 
 // A folder is the documents of one provider that share a base and document
@@ -41,7 +41,7 @@ type folder struct {
 	space    *cache.Space
 }
 
-// ref returns what the provider is asked for a path of the folder.
+// ref returns the reference of a path in the folder, for the provider.
 func (f *folder) ref(path string) Ref {
 	return Ref{Scheme: f.provider.scheme, Base: f.base, Path: path, Options: f.options, name: !f.whole}
 }
@@ -165,12 +165,13 @@ func (p *provider) folder(tx cache.Tx, base string, options map[string]string, w
 	return f
 }
 
-// What a value may make us do. A value that is a reference was written by
-// somebody who may write a secret, or a variable, and who is not on that account
-// the one who operates the program: who says to which servers its credentials
-// go, and which files it reads.
+// References in values. A person who may write a secret or a variable can write a
+// reference into it. That person need not be the operator of the program, and only
+// the operator decides to which servers the program sends its credentials and which
+// files it reads. So the functions below limit the places to which such a reference
+// may lead.
 
-// A follow says what the references in a site's values may make us do.
+// A follow says which references in a site's values are followed.
 type follow uint8
 
 const (
@@ -181,8 +182,8 @@ const (
 
 var follows = map[string]follow{"false": followNone, "true": followConfigured, "any": followAny}
 
-// operatorOptions are the options that are the operator's whatever backend has
-// them, marked or not.
+// operatorOptions are the options that only the operator may set, of every backend
+// that has them, even if the backend does not list them as OperatorOptions.
 var operatorOptions = []string{"address", "agent", "allow_http", "ca_cert", "ca_path", "endpoint", "skip_verify", "tls_server_name"}
 
 // isOperators reports whether an option is one that only the operator may set.
@@ -190,17 +191,17 @@ func (b *Backend) isOperators(option string) bool {
 	return slices.Contains(b.OperatorOptions, option) || slices.Contains(operatorOptions, option)
 }
 
-// CheckValue refuses a reference that was found in a variable, or another value
-// that whoever operates the program has set, if it would have credentials sent
-// elsewhere, others used, or more believed than by default
-// ([Backend.OperatorOptions]): it may do so only if a configured provider has
-// all of its options. Whoever can set one variable could otherwise have the
-// process log in to a server of theirs. The error is [ErrInvalid].
+// CheckValue checks a reference that was found in a variable, or in another value
+// that the operator of the program has set. It refuses options that change where
+// credentials are sent, which credentials are used, or what is trusted
+// ([Backend.OperatorOptions]), unless a configured provider has exactly the options
+// of the reference. Otherwise a person who can set one variable could make the
+// process log in to a server of their own. The error is [ErrInvalid].
 //
-// A value out of a document may do less, which is what ?references=true of a
-// provider's URI sees to: it reads from the providers that are configured, with
-// their options, what is below their bases. With ?references=any it may do what
-// CheckValue lets it.
+// A reference in the value of a document may do less: with ?references=true in a
+// provider's URI it may read only from the configured providers, with their options,
+// and only documents below their bases. With ?references=any it may do everything
+// that CheckValue accepts.
 func (r *Resolver) CheckValue(ref Ref) error {
 	tx := r.cache.Lock()
 	err := r.checkAny(&ref)
@@ -211,8 +212,8 @@ func (r *Resolver) CheckValue(ref Ref) error {
 	return nil
 }
 
-// siteOfValue returns where a reference that a value holds leads, or says that
-// it may not.
+// siteOfValue returns the site to which a reference in a value leads, or an error if
+// it may not lead there.
 func (r *Resolver) siteOfValue(tx cache.Tx, ref *Ref, f follow) (*site, error) {
 	if f == followConfigured {
 		return r.siteAsConfigured(tx, ref)
@@ -223,13 +224,13 @@ func (r *Resolver) siteOfValue(tx cache.Tx, ref *Ref, f follow) (*site, error) {
 	return r.newSite(tx, ref, false)
 }
 
-// checkAny lets a reference use any linked backend by its defaults, and
-// options of the operator only if a provider is configured with exactly the
-// options of the reference.
+// checkAny accepts a reference to any linked backend. It accepts options of the
+// operator only if a provider is configured with exactly the options of the
+// reference.
 func (r *Resolver) checkAny(ref *Ref) error {
 	b := linked(ref.Scheme)
 	if b == nil {
-		b = &Backend{} // that it is missing is seen when the reference is opened
+		b = &Backend{} // newSite returns the error for a missing backend
 	}
 	option := b.operatorsIn(ref.Options)
 	if option == "" || slices.ContainsFunc(r.configured, func(s *site) bool { return s.folder.provider.hasOptions(b, ref) && s.folder.provider.hasNoOther(ref) }) {
@@ -252,10 +253,10 @@ func (b *Backend) operatorsIn(options map[string]string) string {
 	return ""
 }
 
-// siteAsConfigured lets a reference read from a provider as it is configured,
-// whole, what a name could read there: a document below its base. Options of the
-// provider that the reference does not have are those of the configuration; one
-// that it has otherwise makes it another provider.
+// siteAsConfigured returns the site of a reference to a document that a name could
+// read, too: a document below the base of a configured provider. The reference uses
+// all options of that provider. If it has one with another value, it does not fit
+// the provider.
 func (r *Resolver) siteAsConfigured(tx cache.Tx, ref *Ref) (*site, error) {
 	b, err := lookupBackend(ref.Scheme)
 	if err != nil {
@@ -268,16 +269,16 @@ func (r *Resolver) siteAsConfigured(tx cache.Tx, ref *Ref) (*site, error) {
 		}
 	}
 	several := len(fit) > 1
-	if several { // one that says all of it is meant
+	if several { // the reference may have all the options of one of them
 		fit = slices.DeleteFunc(fit, func(s *site) bool { return !s.folder.provider.hasNoOther(ref) })
 	}
 	if len(fit) == 0 && !several {
-		return nil, invalid("a value refers to %s:// where no provider with these options, all of them, has a base above that path: configure one, or say ?references=any in the URI that the value comes from, if whoever writes it may have every backend read", ref.Scheme)
+		return nil, invalid("a value refers to %s://, and no configured provider with the same options has a base above that path: configure one, or add ?references=any to the URI of the provider that the value comes from, if everyone who can write the value may read from every backend", ref.Scheme)
 	}
 	if len(fit) == 0 {
-		return nil, invalid("a value refers to %s:// where several providers are configured: give it all the options of the one that is meant", ref.Scheme)
+		return nil, invalid("a value refers to %s://, and several configured providers fit: give it all the options of one of them", ref.Scheme)
 	}
-	return r.siteBelow(tx, fit[0], ref, b) // if there are more, they are of one provider
+	return r.siteBelow(tx, fit[0], ref, b) // if more fit, they are of one provider
 }
 
 // siteBelow returns the site of a reference to a document at or below a site.
@@ -306,8 +307,9 @@ func (r *Resolver) siteBelow(tx cache.Tx, s *site, ref *Ref, b *Backend) (*site,
 	return below, err
 }
 
-// hasOptions reports whether a site is of a reference's scheme and has what the
-// reference has of options that tell providers apart, or lead out of its path.
+// hasOptions reports whether a site is of a reference's scheme, and has the provider
+// options of the reference and its options that lead out of the path, all with the
+// same values.
 func (s *site) hasOptions(b *Backend, ref *Ref) bool {
 	for k, v := range ref.Options {
 		if slices.Contains(b.DocumentOptions, k) && b.isOperators(k) && s.folder.options[k] != v {
@@ -317,8 +319,8 @@ func (s *site) hasOptions(b *Backend, ref *Ref) bool {
 	return s.folder.provider.hasOptions(b, ref)
 }
 
-// hasOptions reports whether a provider is of a reference's scheme and has those
-// of its options that tell providers apart.
+// hasOptions reports whether a provider is of a reference's scheme and has the
+// provider options of the reference, all with the same values.
 func (p *provider) hasOptions(b *Backend, ref *Ref) bool {
 	if p.scheme == "" || p.scheme != ref.Scheme {
 		return false
@@ -341,7 +343,7 @@ func (p *provider) hasNoOther(ref *Ref) bool {
 	return true
 }
 
-// sameBase reports whether two sites are the same to a reference in a value.
+// sameBase reports whether two sites have the same folder and path.
 func (s *site) sameBase(other *site) bool { return s.folder == other.folder && s.path == other.path }
 
 // below returns the name of a path below the site's base; empty: it is the path

@@ -10,7 +10,7 @@ import (
 	"github.com/go-secrets/secrets/internal/cache"
 )
 
-// A State says how a document stands.
+// A State is the state of a document.
 type State string
 
 // The states of a document.
@@ -21,10 +21,10 @@ const (
 	StateMissing State = "missing" // never held, or deleted
 )
 
-// A Status tells of one document. It holds no value, and marshals to JSON that
+// A Status describes one document. It holds no value, and marshals to JSON that
 // people can read.
 type Status struct {
-	Names      []string  `json:"names"`                 // the names that the app knows it by
+	Names      []string  `json:"names"`                 // by which the app asks for it
 	Provider   string    `json:"provider,omitempty"`    // the scheme
 	Document   string    `json:"document"`              // where it lives
 	Version    string    `json:"version,omitempty"`     // the held version
@@ -37,11 +37,11 @@ type Status struct {
 	Class      string    `json:"class,omitempty"`       // the class of the last failure
 	LastError  string    `json:"last_error,omitempty"`  // the last failure
 	RejectedAt time.Time `json:"rejected_at,omitzero"`  // when the held version was last rejected
-	WatchError string    `json:"watch_error,omitempty"` // why the provider notices no changes by itself, so that they are seen later
+	WatchError string    `json:"watch_error,omitempty"` // why the provider notices no changes by itself, so that only the next read sees them
 }
 
-// Status tells of every document that is held or was looked for lately, sorted
-// by where it lives. It does no I/O.
+// Status returns the status of every document that is held or was looked for lately,
+// sorted by where it lives. It does no I/O.
 func (r *Resolver) Status() []Status {
 	tx := r.cache.Lock()
 	var all []Status
@@ -56,8 +56,8 @@ func (r *Resolver) Status() []Status {
 	return all
 }
 
-// addDeleted adds the names that were deleted and are asked for, unless they are
-// there already.
+// addDeleted adds the deleted names that are still asked for, unless all has them
+// already.
 func (r *Resolver) addDeleted(tx cache.Tx, all []Status) []Status {
 	there := make(map[string]bool)
 	for _, s := range all {
@@ -76,8 +76,8 @@ func (r *Resolver) addDeleted(tx cache.Tx, all []Status) []Status {
 	return all
 }
 
-// isMissed reports whether a document that has no value is what somebody asked
-// for, rather than a place where a name might have been.
+// isMissed reports whether somebody asked for a document that has no value. If not,
+// it was only a place where a name might have been.
 func (r *Resolver) isMissed(d *cache.Doc, err error) bool {
 	switch {
 	case err == nil:
@@ -173,7 +173,7 @@ func (r *Resolver) status(tx cache.Tx, d *cache.Doc, st cache.Status) Status {
 	return s
 }
 
-// printable returns a time that JSON can say: of the years 1 to 9999.
+// printable returns a time that JSON can have: of the years 1 to 9999.
 func printable(t time.Time) time.Time {
 	last := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 	switch {
@@ -185,11 +185,11 @@ func printable(t time.Time) time.Time {
 	return t
 }
 
-// Healthy returns nil if every secret that is in use can be served: an error
-// that joins those that have expired, those that were asked for and could
-// never be read, and those that were deleted and are still asked for. A value
-// that is merely stale is healthy; so is the absence of a name that was never
-// there and that nobody watches.
+// Healthy returns nil if every secret that is in use can be served. Otherwise the
+// error joins the secrets that have expired, those that were asked for and could
+// never be read, those that were deleted and are still asked for, and those that a
+// [Watch] or [Bind] waits for and no provider has. A stale value is healthy. A name
+// that never existed is healthy, too, if nobody watches it.
 func (r *Resolver) Healthy() error {
 	if r.err != nil {
 		return r.err
@@ -206,14 +206,14 @@ func (r *Resolver) Healthy() error {
 		}
 	}
 	r.deletions(tx.Now(), func(name string, g *deletion) {
-		if e := r.names.find(name); e == nil || len(r.subs[e]) == 0 { // else it is told below
+		if e := r.names.find(name); e == nil || len(r.subs[e]) == 0 { // else it is added below
 			errs = append(errs, &Error{Op: "health", Name: name, Ref: g.place, Err: g.err})
 		}
 	})
 	for e, subs := range r.subs {
 		for _, s := range subs {
 			if e.doc == nil && !s.optional {
-				errs = append(errs, &Error{Op: "health", Name: e.name, Err: notFound("it is watched, and there is none")})
+				errs = append(errs, &Error{Op: "health", Name: e.name, Err: notFound("it is watched, and no provider has it")})
 			}
 		}
 	}
@@ -221,8 +221,8 @@ func (r *Resolver) Healthy() error {
 	return errors.Join(errs...)
 }
 
-// foundElsewhere reports whether every name whose exact document d would be is
-// held: a policy that denies that document grants its parent.
+// foundElsewhere reports whether all names that could have d as their exact document
+// are held. Then it does no harm that a policy denies d, since it permits the parent.
 func (r *Resolver) foundElsewhere(d *cache.Doc) bool {
 	names := r.namesFor(d)
 	return d.Asked && len(names) > 0 && r.allFound(names)
@@ -243,17 +243,16 @@ func (r *Resolver) unhealthy(tx cache.Tx, d *cache.Doc) error {
 	return nil
 }
 
-// A deletion is a name that was in use and is gone. It is told for as long as
-// somebody asks for the name.
+// A deletion is a name that was in use and is gone. Status and Healthy report it for
+// as long as somebody asks for the name.
 type deletion struct {
 	scheme, place string // where it lived
 	asked         int64  // when somebody last asked
-	idle          int64  // after which time without that it is forgotten
-	err           error  // what was last said of it
+	idle          int64  // the time without a Get after which it is forgotten, ns
+	err           error  // that Status and Healthy show
 }
 
-// noteDeletion takes note that a name, which lived in d, is gone, if it was in
-// use.
+// noteDeletion records that a name, which lived in d, is gone, if it was in use.
 func (r *Resolver) noteDeletion(tx cache.Tx, name string, d *cache.Doc) {
 	if !tx.Used(d) || len(r.deleted) >= r.cache.MostMissing() {
 		return
@@ -264,15 +263,15 @@ func (r *Resolver) noteDeletion(tx cache.Tx, name string, d *cache.Doc) {
 	}
 }
 
-// stillGone takes note that somebody asked for a name and that it is not there.
+// stillGone records that somebody asked for a deleted name and it was not found.
 func (r *Resolver) stillGone(tx cache.Tx, name string, err error) {
 	if g := r.deleted[name]; g != nil && errors.Is(err, ErrNotFound) {
 		g.asked = tx.Now()
 	}
 }
 
-// deletions forgets the deletions that nobody asks for any more, and calls f
-// for the others.
+// deletions calls f for each deletion, and forgets those that nobody has asked for
+// within the idle time.
 func (r *Resolver) deletions(now int64, f func(name string, g *deletion)) {
 	for name, g := range r.deleted {
 		if now-g.asked >= g.idle {
