@@ -138,7 +138,7 @@ func decodeValue(v reflect.Value, text string) error {
 	return decodeKind(v, text, misfit)
 }
 
-// decodeKind is decodeValue for what is known by its kind alone.
+// decodeKind is decodeValue for a type whose kind decides how it is decoded.
 func decodeKind(v reflect.Value, text string, misfit func(want string) error) error {
 	t := v.Type()
 	switch t.Kind() {

@@ -66,7 +66,7 @@ func (e *entry) isLast(v *cache.Version, text string) bool {
 // renew makes the Secret of the name in a version, with the bytes that it replaces
 // as its previous ones. It reports whether the bytes have changed, or are the first.
 func (e *entry) renew(v *cache.Version, text string) (changed bool) {
-	// The fields of what was decoded are those of the text, not of the document.
+	// If the value was decoded from base64, its fields are those of text, and not of the document.
 	s := snapshot{name: e.name, value: text, version: v, field: e.part.field != "" || e.part.site.base64}
 	changed = true
 	if e.last != nil {

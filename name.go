@@ -129,7 +129,7 @@ func checkPath(path string) error {
 	return nil
 }
 
-// badSegment says what is wrong with a segment of a name; empty: nothing.
+// badSegment returns why a segment of a name is wrong; empty: it is right.
 func badSegment(s string) string {
 	switch {
 	case s == "":
@@ -245,7 +245,7 @@ func locate(members int, candidates func(i int) candidate, field string, eager b
 	if members == 0 {
 		return location{err: notFound("no provider is configured, and the name is no reference")}
 	}
-	var tried []error // what the members said so far, all of it "not found"
+	var tried []error // of the members so far, all ErrNotFound
 	for i := range members {
 		l := locateIn(candidates(i), field, eager, g)
 		if !errors.Is(l.err, ErrNotFound) {

@@ -24,7 +24,7 @@ import (
 // same way for all backends.
 //
 // Implementations must be safe for concurrent use. They may implement
-// [io.Closer]; a resolver closes what it opened.
+// [io.Closer]; a resolver closes the providers that it opened.
 //
 // An error reports its class by wrapping one of [ErrNotFound],
 // [ErrPermission], [ErrUnauthenticated], [ErrUnavailable], [ErrThrottled] or
@@ -173,7 +173,7 @@ type Backend struct {
 	Check func(ref Ref) error
 }
 
-// check calls Check for what a URI says: a base for names, or a reference.
+// check calls Check for a URI, which is a base for names or a reference.
 func (b *Backend) check(ref *Ref, base bool, options ...map[string]string) error {
 	if b.Check == nil {
 		return nil

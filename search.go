@@ -388,7 +388,7 @@ func (r *Resolver) gaveUp(tx cache.Tx, ctx context.Context, targets []*target) e
 	return ctx.Err()
 }
 
-// result waits for a search and returns what it found.
+// result waits for a search and returns its result.
 func (r *Resolver) result(ctx context.Context, op string, s *search) (Secret, error) {
 	t := s.targets[0]
 	err := r.await(ctx, s)

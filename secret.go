@@ -29,7 +29,7 @@ type Secret struct {
 	open func() snapshot
 }
 
-// A snapshot is what a Secret holds.
+// A snapshot is the content of a Secret.
 type snapshot struct {
 	name    string
 	value   string

@@ -281,8 +281,8 @@ func (r *Resolver) foundOverdue(name string) bool {
 	return e != nil && e.doc != nil && tx.Overdue(e.doc)
 }
 
-// waitFor returns what Get waits for before it serves a held value, and until
-// when at most; nil: nothing.
+// waitFor returns the channel for which Get waits before it serves a held value, and
+// until when at most; nil: Get does not wait.
 func (r *Resolver) waitFor(tx cache.Tx, e *entry, patient bool) (<-chan struct{}, int64) {
 	d, referrer := e.doc, e.part.site.referrer
 	tx.Freshen(d)
@@ -315,10 +315,10 @@ func (r *Resolver) serve(tx cache.Tx, e *entry) Secret {
 	return *e.last
 }
 
-// Refresh reads the secret now, whatever is held or remembered, and returns
-// what the backend says. Calls that overlap share one read, and so does one
-// with a read that has begun already, which may not have seen what has changed
-// since. If it fails, what is held stays as it is.
+// Refresh reads the secret now, even if a value is held or a failure is remembered,
+// and returns the result. Calls that overlap share one read. If a read of the document
+// is under way already, Refresh joins it; that read may have missed a later change in
+// the backend. If the read fails, the held value stays as it is.
 func (r *Resolver) Refresh(ctx context.Context, name string) (Secret, error) {
 	if r.err != nil {
 		return Secret{}, r.err

@@ -26,7 +26,7 @@ type site struct {
 	ttl      time.Duration // 0: the resolver's
 	base64   bool          // ?decode=base64
 	trim     bool          // ?trim=newline
-	follow   follow        // ?references=: whether a value that is a reference stands for what it refers to
+	follow   follow        // ?references=: which references in values are followed
 	referrer *cache.Doc    // the document whose value refers a name here; nil: none
 }
 

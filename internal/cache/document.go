@@ -39,7 +39,7 @@ type Doc struct {
 	changes policy.Pace // of the reads that hints of the backend cause
 
 	flight  *Flight  // the read under way
-	trouble *trouble // what went wrong lately; nil: nothing
+	trouble *trouble // failures and rejections; nil: none
 }
 
 // trouble is the memory of failures and rejections.

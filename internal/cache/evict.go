@@ -147,7 +147,7 @@ func (tx Tx) Evict(newest *Doc) (room bool) {
 	return false
 }
 
-// unused returns what may be evicted, the longest unused first.
+// unused returns the documents that may be evicted, the longest unused first.
 func (tx Tx) unused(except *Doc) []*Doc {
 	var unused []*Doc
 	for d := range tx.Docs() {

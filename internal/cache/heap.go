@@ -60,7 +60,7 @@ func (h *docHeap) remove(d *Doc) {
 	}
 }
 
-// Len, Less, Swap, Push and Pop are what package heap asks for.
+// Len, Less, Swap, Push and Pop are the methods of heap.Interface.
 func (h *docHeap) Len() int { return len(h.docs) }
 
 func (h *docHeap) Less(i, j int) bool { return h.key(h.docs[i]) < h.key(h.docs[j]) }

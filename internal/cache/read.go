@@ -91,8 +91,8 @@ func (c *Cache) read(rd *Reading, cancelled <-chan struct{}) {
 		slots = rd.backend.refresh
 	}
 	parts := (len(rd.flights) + size - 1) / size
-	// One more than there are slots: it waits for a slot, and so hears that
-	// those who wait have left.
+	// One more than there are slots: it waits for a slot, and sees when cancelled
+	// is closed.
 	parallel.Each(parts, cap(slots)+1, func(i int) {
 		part := rd
 		if parts > 1 {
@@ -102,7 +102,7 @@ func (c *Cache) read(rd *Reading, cancelled <-chan struct{}) {
 	})
 }
 
-// readPart reads what fits one call, once there is a slot for it.
+// readPart reads the flights of one call, once there is a slot for it.
 func (c *Cache) readPart(rd *Reading, slots chan struct{}, cancelled <-chan struct{}) {
 	if failure := c.admit(slots, cancelled); failure != nil {
 		c.settle(rd, rd.all(*failure))
@@ -155,7 +155,7 @@ func (c *Cache) admit(slots chan struct{}, cancelled <-chan struct{}) *Outcome {
 	}
 }
 
-// readAdmitted reads what fits one call and settles it, within the timeout. The
+// readAdmitted reads the flights of one call and settles them, within the timeout. The
 // caller has taken a slot for it; it gives the slot back after each try, and takes
 // one again for the next.
 func (c *Cache) readAdmitted(rd *Reading, slots chan struct{}) {

@@ -30,7 +30,7 @@ type extra struct {
 	refresh int64      // refreshAt, likewise; 0: the TTL decides
 }
 
-// A Fetched is what a Source has read of a document: the parts of a Version.
+// Fetched has the parts of a Version that a Source has read.
 type Fetched struct {
 	Data      string
 	ID        string    // differs whenever Data may
@@ -41,7 +41,7 @@ type Fetched struct {
 	Content   any       // see Version
 }
 
-// NewVersion returns what a Source has read as a Version.
+// NewVersion returns a Version with these parts.
 func NewVersion(f Fetched) *Version {
 	data := f.Data
 	v := &Version{Content: f.Content, open: func() string { return data }, id: f.ID}

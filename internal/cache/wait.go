@@ -190,7 +190,7 @@ const (
 	NeedFresh             // the result of a read after Since
 )
 
-// A Known is what is known of a document: a version, or why there is none.
+// A Known is the knowledge of a document: a version, or why there is none.
 type Known struct {
 	Version *Version
 	Err     error
@@ -198,8 +198,8 @@ type Known struct {
 	Age     time.Duration // of a remembered failure; 0: the read was made for this search
 }
 
-// Known returns what is known of a document. It reports false if the document must
-// be read first.
+// Known returns the version of a document, or its failure, if that is good enough for
+// the query. It reports false if the document must be read first.
 func (tx Tx) Known(d *Doc, q Query) (Known, bool) {
 	now := tx.Now()
 	if d.servable(now) && !d.gone() && (q.Need == NeedHeld || d.version.read > q.Since || q.Need == NeedRead && d.leased()) {

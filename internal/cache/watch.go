@@ -78,7 +78,7 @@ func (tx Tx) readSoon(d *Doc) {
 
 // watchAbsence watches a document that was held and is missing now. When the Source
 // says that it may be there again, the Cache forgets that it was missing: a program
-// that replaces a file by removing it leaves it missing for milliseconds only, and
+// that replaces a file may remove it first, so that it is missing for milliseconds, and
 // the Cache would remember that for the negative TTL. The watch ends with the first
 // such hint, or after the negative TTL.
 func (tx Tx) watchAbsence(d *Doc) {

@@ -120,8 +120,8 @@ func (l *Ledger) reject(p *Pass, why error, now time.Time) (news bool) {
 	return news
 }
 
-// clear removes the record that who rejected the version, and the record of the
-// version when no other consumer has rejected it.
+// clear removes the record that the consumer who rejected the version, and the record
+// of the version if no other consumer has rejected it.
 func (l *Ledger) clear(version string, who *Consumer) {
 	if l == nil {
 		return
