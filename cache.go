@@ -17,17 +17,20 @@ import (
 // nor providers. This file connects the two:
 //
 //   - Down, a [Provider] is a source of the cache (source.go). A failed read has a
-//     kind, which follows from the error's class: a transient failure is tried
-//     again, ErrNotFound ends a document, and every other failure keeps the held
-//     version as it is.
+//     kind, which follows from the error's class. Every failure keeps the held
+//     version until it expires. ErrNotFound also has the names of the document
+//     searched for anew. A document that was never held is tried again at once
+//     while its failure is transient.
 //   - Up, the owner: the cache asks it about the names that are cut from a
 //     document, and reports changes of the document to it. When a document has
 //     another version, the owner first withdraws all its names and then publishes
 //     one after the other. So a caller that has seen the new version by one name
-//     sees no older version by another.
+//     sees no older version by another, unless the field of that other name is
+//     gone from the new version: its value stays until the name is found elsewhere
+//     or expires.
 //
 // One lock guards names and documents. A cache.Tx is that lock, held; a function
-// that needs the lock takes a Tx.
+// that needs the lock takes a Tx, or says so in its comment.
 
 // newCache returns the cache of a resolver.
 func (r *Resolver) newCache() *cache.Cache {

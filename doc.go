@@ -184,17 +184,8 @@
 //
 // # Where things are
 //
-// For those who change this package; docs/architecture.md has more.
-//
-//   - secrets.go: Open, New, Get, Refresh, Close. default.go, option.go: the
-//     default resolver, options, Config.
-//   - secret.go, provider.go, chain.go, ref.go, errors.go: values, providers and
-//     their registry, references, classes of failure.
-//   - name.go, search.go: where a name may live; finding it. site.go: provider
-//     URIs. index.go: the names that are held. value.go: which part of a document
-//     a name is.
-//   - cache.go, source.go, guard.go: how internal/cache holds values; a provider
-//     as its source.
-//   - retry.go, watch.go, bind.go, load.go, decode.go, preload.go, list.go,
-//     observe.go, status.go: one thing that a Resolver does each.
+// For those who change this package: docs/architecture.md has the file of each
+// rule. The files here are the face and the names; internal/cache holds documents,
+// internal/turns says who may try a rejected version, internal/policy how long
+// waits are.
 package secrets

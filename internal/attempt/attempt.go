@@ -1,5 +1,5 @@
 // Package attempt divides the time of one read between two requests
-// (DESIGN.md 5, Attempts): a request that gets no answer is cut once, so that
+//: a request that gets no answer is cut once, so that
 // a dead connection costs a third of the time and not all of it.
 package attempt
 

@@ -5,33 +5,39 @@
 //
 // # The states of a document
 //
-//	state      version   last read   a user is served      read again
-//	missing    none      failed      the failure, while    when a user asks and the
-//	                                 it is remembered      memory has run out
-//	fresh      held      succeeded   the version           by the refresher, at its TTL
-//	idle       held      succeeded   the version, after    when a user asks
-//	                                 a read, for which it
-//	                                 waits at most 1 s
-//	stale      held      failed      the version           by the refresher, backing off
-//	expired    held      any         the result of one     when a user asks, and by the
-//	                                 more read             refresher, backing off
-//	gone       held      Missing     what the Owner finds  as stale
-//	                                 elsewhere
-//	dropped    any       any         nothing: it was       never
-//	                                 evicted
+//	state      version  last read  a user gets            the next read
+//	absent     none     failed     the failure, while it  when a user asks and the
+//	                               is remembered          memory has run out
+//	fresh      held     succeeded  the version            by the refresher, at the TTL
+//	                                                      or when the backend says
+//	stale      held     failed     the version            by the refresher, backing off
+//	gone       held     Missing    the version, until     as stale
+//	                               the Owner's search
+//	                               has ended
+//	expired    held     any        the failure, while it  when a user asks, and by the
+//	                               is remembered; else    refresher, backing off
+//	                               what one read returns
 //
-// A document is stale until a read succeeds; if none does, it expires after
-// MaxStale, or earlier at the end of its version. It is idle once it is due and no
-// name of it was used for the idle time. A document that is leased, or that a
-// Watch or Bind follows, is never idle.
+// A document expires MaxStale after its last read that succeeded, or earlier at
+// the end of its version. It is also idle, whether fresh or stale, once it is due
+// and no name of it was used for the idle time: then the refresher leaves it alone,
+// and its next user has it read and waits for that at most 1 s. A document that is
+// leased, or that a Watch or Bind follows, is never idle. It is dropped when no
+// name needs it, or when it is evicted.
+//
+// Two settings change the table. On demand there is no refresher, and each document
+// that is due waits for its next user, as an idle one does. A document with a TTL
+// of 0 is read for each use.
 //
 // # The lock
 //
 // One lock guards the Cache, its documents, and the Owner's state for them. A [Tx]
-// is that lock, held: code that needs the lock is a method of Tx or takes a Tx.
-// While code holds the lock it does not wait and does not call a Source: it claims
-// the documents to read, releases the lock, and then they are read. The ledgers of
-// rejected versions (package turns) have a lock of their own and call nobody.
+// is that lock, held: what other packages call with the lock is a method of Tx or
+// takes a Tx. The methods of Doc, Flight and Backend in this package are called
+// with the lock, too. Code that holds the lock does not wait. It asks a Source only
+// for Batch and Watches, which return at once: it claims the documents to read,
+// releases the lock, and then they are read. The ledgers of rejected versions
+// (package turns) have a lock of their own and call nobody.
 //
 // # Who calls whom
 //
@@ -41,6 +47,6 @@
 // calls the Source. If a document that was never held fails with a transient
 // error, the Reading tries it again. Then it settles: it stamps the versions, asks
 // the Owner to accept them, and reports to the Owner what has changed. The
-// refresher is one goroutine that runs while anything is held; it gathers the
-// documents that are due into readings of its own.
+// refresher is one goroutine that runs while anything is held, unless documents are
+// read on demand; it gathers the documents that are due into readings of its own.
 package cache

@@ -1,6 +1,6 @@
 // Package login gets credentials. All callers share one attempt at a time, which
 // goes on if they stop waiting, and its failure is remembered for as long as that of
-// a read (DESIGN.md 5, Credential sources).
+// a read.
 package login
 
 import (

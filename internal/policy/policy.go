@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The steps of the waits (DESIGN.md 5).
+// The steps of the waits.
 const (
 	memoryFirst = 250 * time.Millisecond // of the memory of a failed read or login
 	memoryLimit = 5 * time.Second

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Waits around a version that was rejected (DESIGN.md 5, Rejected versions).
+// Waits around a version that was rejected (docs/rotation.md).
 const (
 	// RotationWindow is how long a backend may take to have the replacement of a
 	// rejected version, and how long one call waits for it.

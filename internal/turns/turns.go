@@ -1,5 +1,5 @@
 // Package turns decides who may try a version of a secret that was rejected, and
-// when (DESIGN.md 5, Rejected versions). Each consumer tries a wrong password once;
+// when (docs/rotation.md). Each consumer tries a wrong password once;
 // after that the process tries it rarely, however many workers it has, so that no
 // account and no host gets locked.
 //
