@@ -1,6 +1,6 @@
-// Package attempt divides the time of one read between two requests
-//: a request that gets no answer is cut once, so that
-// a dead connection costs a third of the time and not all of it.
+// Package attempt divides the time of one read between two requests: a request
+// that gets no answer is cut once, so that a dead connection costs a third of the
+// time and not all of it.
 package attempt
 
 import (
