@@ -155,6 +155,14 @@ func TestARefusedWebIdentityDoesNotBlameTheRole(t *testing.T) {
 	assert.NotContains(t, err.Error(), "role/second")
 }
 
+func TestAWebIdentityThatSTSCannotVerifyNowIsNotRefused(t *testing.T) {
+	f := awstest.Logins["STS for a web identity"]
+	f.Set(t, awstest.Answering(t, http.StatusBadRequest, `<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements</Message></Error></ErrorResponse>`))
+	err := readBy(t, f, 5*time.Second)
+	requireClass(t, err, secrets.ErrUnavailable, "STS, for the web identity token", "retrieve verification key")
+	assert.NotContains(t, err.Error(), "trust policy")
+}
+
 func TestAProfileThatWantsACodeSaysSo(t *testing.T) {
 	awstest.Environment(t, "AWS_REGION=eu-west-1", "AWS_PROFILE=dev")
 	awstest.Write(t, os.Getenv("AWS_CONFIG_FILE"), "[profile dev]\nrole_arn = "+awstest.Role+"\nmfa_serial = arn:aws:iam::123456789012:mfa/x\nsource_profile = base\n[profile base]\naws_access_key_id = AKID\naws_secret_access_key = x\n")

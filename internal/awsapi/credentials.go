@@ -336,6 +336,8 @@ func answerClass(a Answer) error {
 	}
 	class := a.Class()
 	switch {
+	case strings.Contains(a.Message, "retrieve verification key"):
+		return secrets.ErrUnavailable // STS did not reach who signed the web identity: it says InvalidIdentityToken
 	case class == secrets.ErrThrottled:
 		return class
 	case class != secrets.ErrUnavailable:

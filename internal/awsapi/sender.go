@@ -243,7 +243,10 @@ func (credentialRetryer) IsErrorRetryable(err error) bool {
 
 func (credentialRetryer) MaxAttempts() int { return 3 }
 
-func (credentialRetryer) RetryDelay(int, error) (time.Duration, error) {
+func (credentialRetryer) RetryDelay(attempt int, _ error) (time.Duration, error) {
+	if attempt > 1 { // a new identity takes STS a moment; that there is none is still told within two seconds
+		return time.Second, nil
+	}
 	return 100 * time.Millisecond, nil
 }
 
