@@ -42,7 +42,7 @@ func findPlaces() error {
 	return json.Unmarshal([]byte(text), &here)
 }
 
-// alone runs a test, whose name no other test begins with, in a process of its
+// alone runs a test in a process of its
 // own, because what it sets is the process's: variables, and with them the
 // credentials. It returns what the test logged.
 func alone(t *testing.T, run func(t *testing.T)) (log string) {

@@ -23,6 +23,7 @@ type source struct {
 	// login sets the environment, so that the source is asked at url, and
 	// returns the provider's URI.
 	login func(t *testing.T, url string) (uri string)
+	bare  func(url string) reader // reads with the SDK alone, after login
 	// answers gives credentials, and says is how it refuses to.
 	answers func(t *testing.T) http.Handler
 	says    map[trouble]reply
@@ -53,17 +54,17 @@ var (
 
 var sources = []source{
 	{
-		name: "STS for a role", login: amazon("STS for ?role="), answers: amazonAnswers,
+		name: "STS for a role", login: amazon("STS for ?role="), bare: func(string) reader { return bareSecretsManager(here.Emulator, true) }, answers: amazonAnswers,
 		says:  map[trouble]reply{throttled: {400, "", stsThrottled}, unavailable: {503, "", stsDown}, refused: {403, "", stsDenies}},
 		names: []string{"STS"}, mends: []string{"role " + awstest.Role + " was not given", "AccessDenied", "allow sts:AssumeRole and check the role's trust policy"},
 	},
 	{
-		name: "STS for a web identity", login: amazon("STS for a web identity"), answers: amazonAnswers,
+		name: "STS for a web identity", login: amazon("STS for a web identity"), bare: byAmazon, answers: amazonAnswers,
 		says:  map[trouble]reply{throttled: {400, "", stsThrottled}, unavailable: {503, "", stsDown}, refused: {400, "", stsNoIssuer}},
 		names: []string{"the web identity token"}, mends: []string{"InvalidIdentityToken", awstest.Role, "check the service account's role and its trust policy"},
 	},
 	{
-		name: "the SSO portal", login: amazon("the SSO portal"), answers: amazonAnswers,
+		name: "the SSO portal", login: amazon("the SSO portal"), bare: byAmazon, answers: amazonAnswers,
 		says: map[trouble]reply{
 			throttled:   {429, "TooManyRequestsException", `{"message":"HTTP 429 Unknown Code"}`},
 			unavailable: {503, "ServiceUnavailableException", `{"message":"try again"}`},
@@ -72,12 +73,12 @@ var sources = []source{
 		names: []string{"SSO", "profile dev"}, mends: []string{"UnauthorizedException", "run `aws sso login --profile dev`"},
 	},
 	{
-		name: "instance metadata", login: amazon("instance metadata"), answers: amazonAnswers, steps: 3,
+		name: "instance metadata", login: amazon("instance metadata"), bare: byAmazon, answers: amazonAnswers, steps: 3,
 		says:  map[trouble]reply{throttled: overload, unavailable: {503, "", ""}, refused: {404, "", ""}},
 		names: []string{"instance metadata"}, mends: []string{"has no role for this machine", "attach an instance profile"}, absent: 2 * time.Second,
 	},
 	{
-		name: "the Pod Identity agent", login: podIdentity, answers: amazonAnswers,
+		name: "the Pod Identity agent", login: podIdentity, bare: byAmazon, answers: amazonAnswers,
 		says: map[trouble]reply{
 			throttled: {429, "", "[a request id]: (ThrottlingException): Rate exceeded"}, unavailable: {503, "", "[a request id]: (ServiceUnavailableException): try again"},
 			refused: {404, "", "[a request id]: (ResourceNotFoundException): No association found"},
@@ -85,7 +86,7 @@ var sources = []source{
 		names: []string{"the container's endpoint http://127.0.0.1:"}, mends: []string{"ResourceNotFoundException", "Pod Identity association of the service account"},
 	},
 	{
-		name: "Google's token endpoint", login: pool, answers: googleToken,
+		name: "Google's token endpoint", login: pool, bare: byGoogle, answers: googleToken,
 		says: map[trouble]reply{
 			throttled: {429, "", `{"error":"resource_exhausted","error_description":"Quota exceeded"}`}, unavailable: outage,
 			refused: {400, "", `{"error":"invalid_grant","error_description":"The audience in ID Token does not match the expected audience."}`},
@@ -93,7 +94,7 @@ var sources = []source{
 		names: []string{"/v1/token"}, mends: []string{"were refused", "The audience in ID Token does not match", "replace the file"},
 	},
 	{
-		name: "Google's metadata server", login: googleMetadata, answers: googleToken,
+		name: "Google's metadata server", login: googleMetadata, bare: byGoogle, answers: googleToken,
 		says: map[trouble]reply{
 			throttled: overload, unavailable: outage,
 			refused: {403, "", "Unable to generate access token; IAM returned 403 Forbidden: Permission 'iam.serviceAccounts.getAccessToken' denied"},
@@ -101,15 +102,27 @@ var sources = []source{
 		names: []string{"metadata server", "/computeMetadata/"}, mends: []string{"refuses one for the workload's service account", "iam.serviceAccounts.getAccessToken", "roles/iam.workloadIdentityUser"}, absent: 2 * time.Second,
 	},
 	{
-		name: "Vault's approle", login: approle, answers: vaultAnswers, affects: isLogin, secret: func() string { return here.SecretID },
+		name: "Vault's approle", login: approle, bare: byApprole, answers: vaultAnswers, affects: isLogin, secret: func() string { return here.SecretID },
 		says:  map[trouble]reply{throttled: {429, "", `{"errors":["request path \"auth/approle/login\": rate limit quota exceeded"]}`}, unavailable: outage},
 		names: []string{"login", "no answer from http://127.0.0.1:"}, mends: []string{"role id or secret id", "deliver a new secret id"},
 	},
 	{
-		name: "Vault's kubernetes", login: kubernetes, answers: vaultAnswers, affects: isLogin, secret: func() string { return here.JWT },
+		name: "Vault's kubernetes", login: kubernetes, bare: byKubernetes, answers: vaultAnswers, affects: isLogin, secret: func() string { return here.JWT },
 		says:  map[trouble]reply{throttled: {429, "", `{"errors":["request path \"auth/kubernetes/login\": rate limit quota exceeded"]}`}, unavailable: outage},
 		names: []string{"login", "no answer from http://127.0.0.1:"}, mends: []string{"kubernetes", "check the role, what it is bound to"},
 	},
+}
+
+func byAmazon(string) reader { return bareSecretsManager(here.Emulator, false) }
+
+func byGoogle(string) reader { return bareGoogle(here.Google) }
+
+func byApprole(url string) reader {
+	return bareVault(url, "kv/data/start/db", "approle", map[string]string{"role_id": here.RoleID, "secret_id": credential()})
+}
+
+func byKubernetes(url string) reader {
+	return bareVault(url, "kv/data/start/db", "kubernetes", map[string]string{"jwt": credential()})
 }
 
 // amazon is one of the logins of package awstest.
@@ -195,8 +208,11 @@ func deliver(t *testing.T, from string) {
 	awstest.Write(t, credential(), string(text))
 }
 
-func vaultAnswers(t *testing.T) http.Handler {
-	to, err := url.Parse(here.Vault)
+func vaultAnswers(t *testing.T) http.Handler { return forward(t, here.Vault) }
+
+// forward is a server at another one's address.
+func forward(t *testing.T, address string) http.Handler {
+	to, err := url.Parse(address)
 	require.NoError(t, err)
 	return httputil.NewSingleHostReverseProxy(to)
 }
