@@ -332,3 +332,36 @@ func TestWhatIsKept(t *testing.T) {
 		assert.Equal(t, 1, p.Reads("db"))
 	}))
 }
+
+func TestADocumentThatItsLastNameHasLeftIsDropped(t *testing.T) {
+	one := map[string]string{"db": `{"password":"one"}`}
+	for name, c := range map[string]struct {
+		before, after map[string]string
+	}{
+		"a parent, for a document of exactly the name":                  {one, map[string]string{"db": `{"password":"one"}`, "db/password": "two"}},
+		"a parent whose field is gone":                                  {one, map[string]string{"db": `{}`, "db/password": "two"}},
+		"a parent that is gone":                                         {one, map[string]string{"db/password": "two"}},
+		"a document of exactly the name that is gone, for its parent":   {map[string]string{"db/password": "one"}, map[string]string{"db": `{"password":"two"}`}},
+		"a document of exactly the name that is gone, of several names": {map[string]string{"db/password": "one", "db": `{"user":"app","password":"two"}`}, map[string]string{"db": `{"user":"app","password":"two"}`}},
+	} {
+		t.Run(name, spectest.Bubble(func(t *testing.T) {
+			r, p := spectest.Polled(t, c.before)
+			assert.Equal(t, "one", spectest.Get(t, r, "db/password"))
+			for path := range c.before {
+				if _, ok := c.after[path]; !ok {
+					p.Delete(path)
+				}
+			}
+			for path, text := range c.after {
+				p.Set(path, text)
+			}
+			_, err := r.Refresh(t.Context(), "db/password")
+			require.NoError(t, err)
+			synctest.Wait()
+			assert.Equal(t, "two", spectest.Get(t, r, "db/password"))
+			documents, names, _ := r.Held()
+			assert.Equal(t, 1, documents)
+			assert.Equal(t, 1, names)
+		}))
+	}
+}

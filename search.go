@@ -136,7 +136,7 @@ func (v searchFacts) docAt(at *place) *cache.Doc {
 		at.doc = v.tx.Doc(at.site.folder.space, at.path, at.site.ttl)
 		at.doc.Asked = at.doc.Asked || !at.parent
 		at.doc.Wants |= at.wants()
-		v.tx.Pin(at.doc, 1)
+		v.tx.Pin(at.doc)
 		v.t.pinned = append(v.t.pinned, at.doc)
 	}
 	return at.doc
@@ -275,7 +275,7 @@ func (r *Resolver) finish(tx cache.Tx, s *search) {
 			delete(r.searches, t.name)
 		}
 		for _, d := range t.pinned {
-			tx.Pin(d, -1)
+			tx.Unpin(d)
 		}
 		switch {
 		case t.secret != nil:

@@ -32,6 +32,7 @@ type Doc struct {
 	rounds    uint8 // refreshes, counted for Owner.Along
 	idle      bool  // due, and not read until somebody asks
 	expired   bool  // past its expiry, and the Owner knows
+	released  bool  // to be dropped when nobody pins it any more
 	dropped   bool  // evicted
 	readAgain bool  // it changed while it was being read
 	dueByHint bool  // a hint of its backend has made it due

@@ -72,10 +72,15 @@ func (tx Tx) Names() int { return tx.cache().names }
 // Full reports whether more is held than may be.
 func (tx Tx) Full() bool { return tx.cache().held+tx.c.names > tx.c.MaxEntries }
 
-// Release drops a document if no name is cut from it and it is not leased.
+// Release drops a document if no name is cut from it and it is not leased: now,
+// or when nobody pins it any more.
 func (tx Tx) Release(d *Doc) {
 	tx.cache()
-	if d.Names == nil && !d.leased() {
+	switch {
+	case d.Names != nil || d.leased():
+	case d.pins > 0:
+		d.released = true
+	default:
 		tx.drop(d)
 	}
 }

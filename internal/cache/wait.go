@@ -86,7 +86,7 @@ func (tx Tx) Reset(w *Waiter) {
 		if wants {
 			f.wanted--
 		}
-		f.doc.pins--
+		tx.Unpin(f.doc)
 	}
 	w.flights, w.readings, w.joined = nil, nil, false
 }
@@ -166,10 +166,19 @@ func (c *Cache) readInline(w *Waiter, rd *Reading, instead func(), closed func(t
 	return returned
 }
 
-// Pin keeps a document from being evicted: each Pin of 1 until one of -1.
-func (tx Tx) Pin(d *Doc, n int) {
+// Pin keeps a document from being evicted, until Unpin.
+func (tx Tx) Pin(d *Doc) {
 	tx.cache()
-	d.pins += int32(n)
+	d.pins++
+}
+
+// Unpin ends a Pin. A document that was released meanwhile goes with its last.
+func (tx Tx) Unpin(d *Doc) {
+	tx.cache()
+	if d.pins--; d.pins == 0 && d.released {
+		d.released = false
+		tx.Release(d)
+	}
 }
 
 // A Query says which knowledge of a document is good enough.
