@@ -33,21 +33,21 @@ import (
 // that needs the lock takes a Tx, or says so in its comment.
 
 // newCache returns the cache of a resolver.
-func (r *Resolver) newCache() *cache.Cache {
+func (n *names) newCache() *cache.Cache {
 	return cache.New(cache.Config{
-		TTL: r.ttl, MaxStale: r.maxStale, Timeout: r.timeout, Idle: r.idle, NegativeTTL: r.negativeTTL,
-		MaxEntries: r.maxEntries, OnDemand: r.onDemand, Clock: r.clock,
+		TTL: n.ttl, MaxStale: n.maxStale, Timeout: n.timeout, Idle: n.idle, NegativeTTL: n.negativeTTL,
+		MaxEntries: n.maxEntries, OnDemand: n.onDemand, Clock: n.clock,
 		Errors: cache.Errors{
 			Closed: ErrClosed, Exited: errExited, Abandoned: errAbandoned, Timeout: freeze(context.DeadlineExceeded),
 			Expired: func(then time.Time) error {
 				return fmt.Errorf("%w: what the backend returned expired at %s; is a clock wrong?", ErrUnavailable, then.UTC().Format(time.RFC3339))
 			},
 		},
-	}, owner{r})
+	}, owner{n})
 }
 
 // The owner of the cache's documents has the names that are cut from them.
-type owner struct{ r *Resolver }
+type owner struct{ *names }
 
 func (o owner) Prepare(v *cache.Version, wants uint8) { prepare(v, wants) }
 
@@ -76,14 +76,14 @@ func (o owner) Changed(tx cache.Tx, d *cache.Doc, c cache.Change) {
 	case cache.Replaced:
 		o.withdraw(d)
 		o.cutAnew(tx, d)
-		o.r.toSearch = append(o.r.toSearch, o.r.referred[d]...)
+		o.toSearch = append(o.toSearch, o.referred[d]...)
 	case cache.Confirmed:
 		o.cutAnew(tx, d)
 	case cache.Gone:
 		for e := entries(d); e != nil; e = e.sibling {
-			o.r.toSearch = append(o.r.toSearch, e)
+			o.toSearch = append(o.toSearch, e)
 		}
-		o.r.toSearch = append(o.r.toSearch, o.r.referred[d]...)
+		o.toSearch = append(o.toSearch, o.referred[d]...)
 		o.publish(tx, d)
 	case cache.Failed:
 		o.publish(tx, d)
@@ -103,22 +103,22 @@ func (o owner) cutAnew(tx cache.Tx, d *cache.Doc) {
 	for e := entries(d); e != nil; e = e.sibling {
 		text, err := e.part.cut(v)
 		if err != nil || e.part.refers(v, text) {
-			o.r.toSearch = append(o.r.toSearch, e)
-			o.r.publish(tx, e)
-			o.r.notify(e) // a follower looks again when the held value becomes too old
+			o.toSearch = append(o.toSearch, e)
+			o.names.publish(tx, e)
+			o.names.notify(e) // a follower looks again when the held value becomes too old
 			continue
 		}
 		changed := e.renew(v, text)
-		o.r.publish(tx, e)
+		o.names.publish(tx, e)
 		if changed {
-			o.r.notify(e)
+			o.names.notify(e)
 		}
 	}
 }
 
 func (o owner) publish(tx cache.Tx, d *cache.Doc) {
 	for e := entries(d); e != nil; e = e.sibling {
-		o.r.publish(tx, e)
+		o.names.publish(tx, e)
 	}
 }
 
@@ -130,18 +130,18 @@ func (o owner) withdraw(d *cache.Doc) {
 
 func (o owner) notify(d *cache.Doc) {
 	for e := entries(d); e != nil; e = e.sibling {
-		o.r.notify(e)
+		o.names.notify(e)
 	}
 }
 
 // Settled searches for the names that are gone from their documents, or that a
 // changed value may refer to another document.
 func (o owner) Settled(tx cache.Tx) {
-	toSearch := o.r.toSearch
-	o.r.toSearch = nil
+	toSearch := o.toSearch
+	o.toSearch = nil
 	for _, e := range toSearch {
 		if !e.dead {
-			o.r.relocate(tx, e)
+			o.relocate(tx, e)
 		}
 	}
 }
@@ -164,7 +164,7 @@ func (o owner) Used(_ cache.Tx, d *cache.Doc, clear bool) (used bool) {
 // Followed reports whether a Watch or Bind follows a name of the document.
 func (o owner) Followed(_ cache.Tx, d *cache.Doc) bool {
 	for e := entries(d); e != nil; e = e.sibling {
-		if len(o.r.subs[e]) > 0 {
+		if len(o.subs[e]) > 0 {
 			return true
 		}
 	}
@@ -173,7 +173,7 @@ func (o owner) Followed(_ cache.Tx, d *cache.Doc) bool {
 
 // Dependents returns the documents to which a document's value refers names.
 func (o owner) Dependents(_ cache.Tx, d *cache.Doc) (docs []*cache.Doc) {
-	for _, e := range o.r.referred[d] {
+	for _, e := range o.referred[d] {
 		if e.doc != nil {
 			docs = append(docs, e.doc)
 		}
@@ -185,10 +185,10 @@ func (o owner) Dependents(_ cache.Tx, d *cache.Doc) (docs []*cache.Doc) {
 // document: the next Get searches for them.
 func (o owner) Evict(tx cache.Tx, d *cache.Doc) {
 	for e := entries(d); e != nil; e = entries(d) {
-		o.r.dropEntry(tx, e)
+		o.dropEntry(tx, e)
 	}
-	for len(o.r.referred[d]) > 0 {
-		o.r.dropEntry(tx, o.r.referred[d][0])
+	for len(o.referred[d]) > 0 {
+		o.dropEntry(tx, o.referred[d][0])
 	}
 }
 
@@ -213,7 +213,7 @@ func (e *entry) exact() *place {
 
 // Moved moves each name of a document that has an exact document by now.
 func (o owner) Moved(d *cache.Doc) {
-	tx := o.r.cache.Lock()
+	tx := o.cache.Lock()
 	defer tx.Unlock()
 	if tx.Closed() {
 		return
@@ -237,7 +237,7 @@ func (o owner) moveToExact(tx cache.Tx, e *entry) {
 		return
 	}
 	if at.site.follow != followNone { // it may be a reference, which a search follows
-		o.r.relocate(tx, e)
+		o.relocate(tx, e)
 		return
 	}
 	v := tx.Version(at.doc)
@@ -246,25 +246,25 @@ func (o owner) moveToExact(tx cache.Tx, e *entry) {
 		err = e.checkEmpty(text)
 	}
 	if err == nil { // a name that cannot be cut stays where it is
-		o.r.attach(tx, e.name, at, v, text)
+		o.attach(tx, e.name, at, v, text)
 	}
 }
 
 // Tick promotes new names, and forgets old deletions.
 func (o owner) Tick(tx cache.Tx) {
-	if o.r.names.misses > 0 {
-		o.r.names.promote() // so that the next Get of a new name is fast
+	if o.index.misses > 0 {
+		o.index.promote() // so that the next Get of a new name is fast
 	}
-	o.r.deletions(tx.Now(), func(string, *deletion) {})
+	o.deletions(tx.Now(), func(string, *deletion) {})
 }
 
 // Report queues an event: something happened to a document.
 func (o owner) Report(tx cache.Tx, e cache.Event) {
-	event := o.r.eventOf(tx, eventKinds[e.Kind], e.Doc)
+	event := o.eventOf(tx, eventKinds[e.Kind], e.Doc)
 	if event.quiet = e.Quiet; e.Err != nil {
 		event.Err, event.Class = e.Err, classOf(e.Err)
 	}
-	o.r.events.add(event)
+	o.events.add(event)
 }
 
 var eventKinds = [...]EventKind{
@@ -283,11 +283,11 @@ func (o owner) ReportRead(_ cache.Tx, call cache.Call) {
 			e.Err, e.Class = err, classOf(err)
 		}
 	}
-	o.r.events.add(e)
+	o.events.add(e)
 }
 
 // eventOf returns an event about a document that holds a version.
-func (r *Resolver) eventOf(tx cache.Tx, kind EventKind, d *cache.Doc) *Event {
+func (n *names) eventOf(tx cache.Tx, kind EventKind, d *cache.Doc) *Event {
 	return &Event{
 		Kind: kind, Provider: schemeOf(d), Document: placeOf(d), Names: namesOf(d),
 		Version: tx.Version(d).ID(), Age: tx.Age(d), Failures: tx.Status(d).Failures,

@@ -26,11 +26,11 @@ func (r *Resolver) Held() (documents, names, missing int) {
 // parsed, and how many of its texts are looked through for references.
 func (r *Resolver) PreparedAhead(name string, data []byte) (parsed bool, references int) {
 	tx := r.cache.Lock()
-	wants := r.names.find(name).doc.Wants
+	wants := r.index.find(name).doc.Wants
 	tx.Unlock()
 	v := versionOf(&Value{Data: data})
 	if len(data) >= cache.Large {
-		owner{r}.Prepare(v, wants)
+		owner{&r.names}.Prepare(v, wants)
 	}
 	_, made := contentOf(v).load()
 	return made.fields != nil, len(made.references)

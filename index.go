@@ -7,6 +7,42 @@ import (
 	"github.com/go-secrets/secrets/internal/cache"
 )
 
+// names are the names that a resolver holds, and what finds them: all of a
+// [Resolver] but its face. One lock guards them and their documents, the cache's.
+type names struct {
+	index nameIndex // first: what Get reads
+	settings
+	cache  *cache.Cache
+	events *eventQueue
+
+	anyRejected atomic.Bool // some version was rejected in the past
+
+	// Guarded by the cache's lock.
+	providers      []*provider
+	providersByKey map[string]*provider
+	sites          []*site          // the chain
+	references     map[string]*site // by name
+	configured     []*site          // of the chain and the references, not of values
+	searches       map[string]*search
+	subs           map[*entry][]*subscription // of names that a Watch or Bind follows
+	referred       map[*cache.Doc][]*entry    // the names that a document's value refers elsewhere
+	toSearch       []*entry                   // names to search for when all reads of one call are settled
+	deleted        map[string]*deletion       // names that were in use, and are gone
+	notFoundHint   string                     // added to the error of a missing name
+}
+
+func newNames() names {
+	return names{
+		settings:       defaultSettings(),
+		providersByKey: make(map[string]*provider),
+		references:     make(map[string]*site),
+		searches:       make(map[string]*search),
+		subs:           make(map[*entry][]*subscription),
+		referred:       make(map[*cache.Doc][]*entry),
+		deleted:        make(map[string]*deletion),
+	}
+}
+
 // An entry is a name that the app asks for and the document where it was found.
 type entry struct {
 	// published is what Get returns at once; nil: Get takes the slow path. It is
@@ -107,8 +143,8 @@ func (e *entry) behind(tx cache.Tx) bool { return e.version() != tx.Version(e.do
 
 // publish publishes the held value of an entry if it may be served, and withdraws it
 // if not.
-func (r *Resolver) publish(tx cache.Tx, e *entry) {
-	if !r.onDemand {
+func (n *names) publish(tx cache.Tx, e *entry) {
+	if !n.onDemand {
 		if tx.Ready(e.doc) && !e.behind(tx) {
 			e.published.Store(e.last)
 		} else {
@@ -137,22 +173,22 @@ func (e *entry) withdraw() {
 
 // attach attaches a name to the document at a place. It returns the entry, and
 // whether the name was attached to no document before.
-func (r *Resolver) attach(tx cache.Tx, name string, at *place, v *cache.Version, text string) (e *entry, isNew bool) {
+func (n *names) attach(tx cache.Tx, name string, at *place, v *cache.Version, text string) (e *entry, isNew bool) {
 	d := at.doc
-	e = r.names.find(name)
+	e = n.index.find(name)
 	if e == nil {
-		e = r.addEntry(tx, name)
+		e = n.addEntry(tx, name)
 	}
 	isNew = e.doc == nil
-	delete(r.deleted, name)
-	r.unrefer(e)
+	delete(n.deleted, name)
+	n.unrefer(e)
 	e.part = at.part
 	d.Wants |= e.part.wants()
 	if referrer := at.site.referrer; referrer != nil {
-		r.referred[referrer] = append(r.referred[referrer], e)
+		n.referred[referrer] = append(n.referred[referrer], e)
 	}
 	if e.doc != d {
-		r.detach(tx, e)
+		n.detach(tx, e)
 		e.doc = d
 		e.sibling = entries(d)
 		d.Names = e
@@ -162,9 +198,9 @@ func (r *Resolver) attach(tx cache.Tx, name string, at *place, v *cache.Version,
 		news = true
 	}
 	tx.NoteFound(d)
-	r.publish(tx, e)
+	n.publish(tx, e)
 	if news || tx.Idle(d) { // after the value is published; a follower of an idle document reads it
-		r.notify(e)
+		n.notify(e)
 	}
 	tx.Watch(d)
 	return e, isNew
@@ -172,7 +208,7 @@ func (r *Resolver) attach(tx cache.Tx, name string, at *place, v *cache.Version,
 
 // detach detaches a name from its document, and releases the document if it was the
 // last name.
-func (r *Resolver) detach(tx cache.Tx, e *entry) {
+func (n *names) detach(tx cache.Tx, e *entry) {
 	d := e.doc
 	if d == nil {
 		return
@@ -200,45 +236,45 @@ func (r *Resolver) detach(tx cache.Tx, e *entry) {
 // again.
 
 // unrefer removes a name from those that its referrer refers elsewhere.
-func (r *Resolver) unrefer(e *entry) {
+func (n *names) unrefer(e *entry) {
 	if e.part == nil || e.part.site.referrer == nil {
 		return
 	}
 	referrer := e.part.site.referrer
 	var left []*entry
-	for _, other := range r.referred[referrer] {
+	for _, other := range n.referred[referrer] {
 		if other != e {
 			left = append(left, other)
 		}
 	}
-	if r.referred[referrer] = left; left == nil {
-		delete(r.referred, referrer)
+	if n.referred[referrer] = left; left == nil {
+		delete(n.referred, referrer)
 	}
 }
 
 // addEntry adds a name that has no entry.
-func (r *Resolver) addEntry(tx cache.Tx, name string) *entry {
+func (n *names) addEntry(tx cache.Tx, name string) *entry {
 	e := &entry{name: name}
-	r.names.add(e)
+	n.index.add(e)
 	tx.AddNames(1)
 	return e
 }
 
 // dropEntry drops a name. If a Watch or Bind follows the name, its entry stays, with
 // no document.
-func (r *Resolver) dropEntry(tx cache.Tx, e *entry) {
-	r.detach(tx, e)
-	r.unrefer(e)
-	if len(r.subs[e]) == 0 && !e.dead {
-		r.names.drop(e)
+func (n *names) dropEntry(tx cache.Tx, e *entry) {
+	n.detach(tx, e)
+	n.unrefer(e)
+	if len(n.subs[e]) == 0 && !e.dead {
+		n.index.drop(e)
 		tx.AddNames(-1)
 	}
 }
 
 // mayKeep reports whether a name may stay held: it is leased or followed, or there
 // is room.
-func (r *Resolver) mayKeep(tx cache.Tx, e *entry) bool {
-	return tx.Leased(e.doc) || len(r.subs[e]) > 0 || tx.Kept(e.doc) && tx.Evict(e.doc)
+func (n *names) mayKeep(tx cache.Tx, e *entry) bool {
+	return tx.Leased(e.doc) || len(n.subs[e]) > 0 || tx.Kept(e.doc) && tx.Evict(e.doc)
 }
 
 // A nameIndex finds the entry of a name: in an immutable map that is read without a

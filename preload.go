@@ -41,7 +41,7 @@ func (r *Resolver) preload(ctx context.Context, names []string) (found []Secret,
 			continue
 		}
 		seen[name] = i
-		if e := r.names.find(name); r.servable(tx, e) {
+		if e := r.index.find(name); r.servable(tx, e) {
 			held = append(held, i)
 			e.doc.Program = true
 			if found[i] = *e.last; !tx.Overdue(e.doc) {
@@ -109,8 +109,8 @@ func (r *Resolver) findAll(ctx context.Context, names []string, places []int, fo
 }
 
 // searchAll starts a search for the names at the places, which are valid.
-func (r *Resolver) searchAll(names []string, places []int) (*search, error) {
-	tx := r.cache.Lock()
+func (n *names) searchAll(names []string, places []int) (*search, error) {
+	tx := n.cache.Lock()
 	defer tx.Unlock()
 	if tx.Closed() {
 		return nil, ErrClosed
@@ -118,23 +118,23 @@ func (r *Resolver) searchAll(names []string, places []int) (*search, error) {
 	targets := make([]*target, len(places))
 	for i, at := range places {
 		var err error
-		if targets[i], err = r.newTarget(names[at]); err != nil {
+		if targets[i], err = n.newTarget(names[at]); err != nil {
 			return nil, err
 		}
 	}
-	s := r.newSearch(tx, targets, r.need(), untilTimeout, true)
-	r.cache.Go(func() { r.run(s) })
+	s := n.newSearch(tx, targets, n.need(), untilTimeout, true)
+	n.cache.Go(func() { n.run(s) })
 	return s, nil
 }
 
 // waitOut waits until the first of the failures of a search is no longer
 // remembered. It reports false if ctx has no deadline, or one before that.
-func (r *Resolver) waitOut(ctx context.Context, s *search) bool {
+func (n *names) waitOut(ctx context.Context, s *search) bool {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return false
 	}
-	tx := r.cache.Lock()
+	tx := n.cache.Lock()
 	now := tx.Now()
 	until := int64(0)
 	for _, t := range s.targets {
@@ -158,7 +158,7 @@ func (r *Resolver) waitOut(ctx context.Context, s *search) bool {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
-	case <-r.cache.Context().Done():
+	case <-n.cache.Context().Done():
 	}
 	return false
 }
@@ -177,13 +177,13 @@ func (t *target) rememberedUntil(tx cache.Tx) (until int64) {
 func (r *Resolver) alignVersions(ctx context.Context, names []string, held []int, found []Secret) (errs []error) {
 	tx := r.cache.Lock()
 	for i, name := range names {
-		if e := r.names.find(name); e != nil && e.doc != nil && !found[i].IsZero() {
+		if e := r.index.find(name); e != nil && e.doc != nil && !found[i].IsZero() {
 			found[i] = *e.last
 		}
 	}
 	var again []int
 	for _, i := range held {
-		if e := r.names.find(names[i]); e == nil || e.doc == nil || !tx.Servable(e.doc) || r.outlived(tx, e) {
+		if e := r.index.find(names[i]); e == nil || e.doc == nil || !tx.Servable(e.doc) || r.outlived(tx, e) {
 			again = append(again, i)
 		}
 	}
@@ -199,16 +199,16 @@ func (r *Resolver) alignVersions(ctx context.Context, names []string, held []int
 
 // freshen reads the overdue documents of the names, and waits for them as Get does,
 // once for all.
-func (r *Resolver) freshen(ctx context.Context, names []string) {
+func (n *names) freshen(ctx context.Context, names []string) {
 	var waits []<-chan struct{}
-	tx := r.cache.Lock()
+	tx := n.cache.Lock()
 	if tx.Closed() {
 		tx.Unlock()
 		return
 	}
 	var docs []*cache.Doc
 	for _, name := range names {
-		if e := r.names.find(name); e != nil && e.doc != nil {
+		if e := n.index.find(name); e != nil && e.doc != nil {
 			docs = append(docs, e.doc)
 			if referrer := e.part.site.referrer; referrer != nil {
 				docs = append(docs, referrer)
@@ -224,7 +224,7 @@ func (r *Resolver) freshen(ctx context.Context, names []string) {
 	}
 	tx.Unlock()
 	for _, done := range waits {
-		if !cache.Await(ctx, done, time.Duration(until-r.cache.Now())) {
+		if !cache.Await(ctx, done, time.Duration(until-n.cache.Now())) {
 			return
 		}
 	}

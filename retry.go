@@ -114,15 +114,15 @@ func (r *Resolver) try(ctx context.Context, s Secret, pass *turns.Pass, rejected
 }
 
 // accepted records that the version of s worked.
-func (r *Resolver) accepted(s Secret, pass *turns.Pass) {
-	if !r.anyRejected.Load() {
+func (n *names) accepted(s Secret, pass *turns.Pass) {
+	if !n.anyRejected.Load() {
 		pass.Accept(nil) // the usual case, without the lock
 		return
 	}
 	snap := s.snapshot()
-	tx := r.cache.Lock()
+	tx := n.cache.Lock()
 	var ledger *turns.Ledger
-	if d := r.holder(tx, snap.name); d != nil && snap.version != nil {
+	if d := n.holder(tx, snap.name); d != nil && snap.version != nil {
 		ledger = tx.Ledger(d)
 	}
 	tx.Unlock()
@@ -131,22 +131,22 @@ func (r *Resolver) accepted(s Secret, pass *turns.Pass) {
 
 // enter waits until the call may try s. The pass is nil if another version is
 // held by now, or s has become too old.
-func (r *Resolver) enter(ctx context.Context, s Secret, call *turns.Call) (*turns.Pass, error) {
+func (n *names) enter(ctx context.Context, s Secret, call *turns.Call) (*turns.Pass, error) {
 	snap := s.snapshot()
 	if snap.version == nil {
 		return turns.Free(call, ""), nil
 	}
-	if call.Consumer == nil && !r.anyRejected.Load() {
+	if call.Consumer == nil && !n.anyRejected.Load() {
 		return turns.Free(call, snap.version.ID()), nil
 	}
 	own, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(r.cache.Context(), func() { cancel(ErrClosed) })()
+	defer context.AfterFunc(n.cache.Context(), func() { cancel(ErrClosed) })()
 	place := ""
 	pass, err := turns.Enter(own, snap.version.ID(), call, func(waited bool) (turns.Situation, error) {
-		tx := r.cache.Lock()
+		tx := n.cache.Lock()
 		defer tx.Unlock()
-		st, at, err := r.situation(tx, snap, call, waited)
+		st, at, err := n.situation(tx, snap, call, waited)
 		place = at
 		return st, err
 	})
@@ -168,18 +168,18 @@ func retryFailed(name, place string, refused *turns.Refused) error {
 
 // situation returns the state of the document of a secret that is to be tried. If its
 // version was rejected, situation records that another is wanted.
-func (r *Resolver) situation(tx cache.Tx, snap snapshot, call *turns.Call, waited bool) (st turns.Situation, place string, err error) {
+func (n *names) situation(tx cache.Tx, snap snapshot, call *turns.Call, waited bool) (st turns.Situation, place string, err error) {
 	if tx.Closed() {
 		return st, "", &Error{Op: "retry", Name: snap.name, Err: ErrClosed}
 	}
-	d := r.holder(tx, snap.name)
+	d := n.holder(tx, snap.name)
 	if d == nil { // it is gone: if the call has waited, Get finds out whether there is another
 		return turns.Situation{Superseded: waited}, "", nil
 	}
 	place = placeOf(d)
 	held := tx.Version(d).ID()
 	if held != snap.version.ID() {
-		e := r.names.find(snap.name)
+		e := n.index.find(snap.name)
 		behind := e != nil && e.doc == d && e.last.Version() == snap.version.ID()
 		switch { // behind: the newer version lacks the field, so Get returns the old value again
 		case behind && call.Last() != nil:
@@ -209,12 +209,12 @@ func (r *Resolver) situation(tx cache.Tx, snap snapshot, call *turns.Call, waite
 
 // rejectable returns the document from which s was cut, if it holds that version;
 // nil: it does not.
-func (r *Resolver) rejectable(tx cache.Tx, s Secret) *cache.Doc {
+func (n *names) rejectable(tx cache.Tx, s Secret) *cache.Doc {
 	snap := s.snapshot()
 	if tx.Closed() || snap.version == nil {
 		return nil
 	}
-	d := r.holder(tx, snap.name)
+	d := n.holder(tx, snap.name)
 	if d == nil || !tx.Version(d).Same(snap.version) {
 		return nil
 	}
@@ -222,17 +222,17 @@ func (r *Resolver) rejectable(tx cache.Tx, s Secret) *cache.Doc {
 }
 
 // isHeld reports whether the version of s is the one that is held.
-func (r *Resolver) isHeld(s Secret) bool {
-	tx := r.cache.Lock()
+func (n *names) isHeld(s Secret) bool {
+	tx := n.cache.Lock()
 	defer tx.Unlock()
-	return r.rejectable(tx, s) != nil
+	return n.rejectable(tx, s) != nil
 }
 
 // holder returns the held document from which a Secret of that name was cut; nil: it
 // is not held.
-func (r *Resolver) holder(tx cache.Tx, name string) *cache.Doc {
+func (n *names) holder(tx cache.Tx, name string) *cache.Doc {
 	for {
-		if e := r.names.find(name); e != nil && e.doc != nil && tx.Version(e.doc) != nil {
+		if e := n.index.find(name); e != nil && e.doc != nil && tx.Version(e.doc) != nil {
 			return e.doc
 		}
 		// A Secret that Field returned has the name of the whole before its #.
@@ -247,12 +247,12 @@ func (r *Resolver) holder(tx cache.Tx, name string) *cache.Doc {
 // rejected starts reading the document until it has another version: the held one was
 // just rejected. why is the reason, or nil. news: the log and the observer get an
 // event.
-func (r *Resolver) rejected(tx cache.Tx, d *cache.Doc, news bool, why error) {
-	r.anyRejected.Store(true)
+func (n *names) rejected(tx cache.Tx, d *cache.Doc, news bool, why error) {
+	n.anyRejected.Store(true)
 	if news {
-		e := r.eventOf(tx, EventRejected, d)
+		e := n.eventOf(tx, EventRejected, d)
 		e.Err = why
-		r.events.add(e)
+		n.events.add(e)
 	}
 	tx.FindReplacement(d)
 }

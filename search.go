@@ -49,20 +49,20 @@ type target struct {
 }
 
 // newTarget checks a name and finds the sites where it is looked for.
-func (r *Resolver) newTarget(name string) (*target, error) {
+func (n *names) newTarget(name string) (*target, error) {
 	path, field, err := splitName(name)
 	if err != nil {
 		return nil, err
 	}
 	t := &target{name: name, path: path, field: field}
-	if err := r.route(t); err != nil {
+	if err := n.route(t); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
 // route sets the sites of a target: its reference, or else the chain.
-func (r *Resolver) route(t *target) error {
+func (n *names) route(t *target) error {
 	reference := func(s *site) error {
 		if s.all.field != "" && t.field != "" {
 			return invalid("%s is a reference that names a field already", shorten.Quote(t.path))
@@ -70,26 +70,26 @@ func (r *Resolver) route(t *target) error {
 		t.sites = []*site{s}
 		return nil
 	}
-	if len(r.references) == 0 {
-		t.sites = r.sites
+	if len(n.references) == 0 {
+		t.sites = n.sites
 		return nil
 	}
-	if s, ok := r.references[t.path]; ok {
+	if s, ok := n.references[t.path]; ok {
 		return reference(s)
 	}
 	for end := strings.LastIndexByte(t.path, '/'); end >= 0; end = strings.LastIndexByte(t.path[:end], '/') {
-		if s, ok := r.references[t.path[:end+1]]; ok {
+		if s, ok := n.references[t.path[:end+1]]; ok {
 			t.path, t.sites = t.path[end+1:], []*site{s}
 			return nil
 		}
 	}
 	if parent, last, ok := parentOf(t.path); ok && t.field == "" {
-		if s, ok := r.references[parent]; ok && s.all.field == "" {
+		if s, ok := n.references[parent]; ok && s.all.field == "" {
 			t.path, t.field = parent, last
 			return reference(s)
 		}
 	}
-	t.sites = r.sites
+	t.sites = n.sites
 	return nil
 }
 
@@ -124,7 +124,7 @@ func (t *target) lookedAt(yield func(*place) bool) {
 
 // searchFacts are the facts for one target of a search.
 type searchFacts struct {
-	r  *Resolver
+	n  *names
 	tx cache.Tx
 	s  *search
 	t  *target
@@ -151,12 +151,12 @@ func (v searchFacts) known(at *place) (*cache.Version, error, bool) {
 }
 
 func (v searchFacts) isHome(at *place) bool {
-	e := v.r.names.find(v.t.name)
+	e := v.n.index.find(v.t.name)
 	return e != nil && e.doc == at.doc
 }
 
 func (v searchFacts) accepts(at *place, text string) error {
-	e := v.r.names.find(v.t.name)
+	e := v.n.index.find(v.t.name)
 	if e == nil || e.doc == nil || e.doc == at.doc || !v.tx.Servable(e.doc) {
 		return nil
 	}
@@ -164,7 +164,7 @@ func (v searchFacts) accepts(at *place, text string) error {
 }
 
 func (v searchFacts) siteFor(at *place, ref *Ref) (*site, error) {
-	s, err := v.r.siteOfValue(v.tx, ref, at.site.follow)
+	s, err := v.n.siteOfValue(v.tx, ref, at.site.follow)
 	if err == nil {
 		s.follow = followNone // one step, so that no circle can be made
 		s.referrer = at.doc
@@ -174,9 +174,9 @@ func (v searchFacts) siteFor(at *place, ref *Ref) (*site, error) {
 
 // step continues with a target until documents must be read, and returns their
 // places; none: the target is settled.
-func (r *Resolver) step(tx cache.Tx, s *search, t *target) []*place {
+func (n *names) step(tx cache.Tx, s *search, t *target) []*place {
 	for !t.settled {
-		l := locate(len(t.sites), t.candidate, t.field, s.eager, searchFacts{r, tx, s, t})
+		l := locate(len(t.sites), t.candidate, t.field, s.eager, searchFacts{n, tx, s, t})
 		switch {
 		case l.read != nil:
 			return l.read
@@ -185,7 +185,7 @@ func (r *Resolver) step(tx cache.Tx, s *search, t *target) []*place {
 		case l.elsewhere != nil:
 			t.redirect(l)
 		default:
-			t.entry, t.isNew = r.attach(tx, t.name, l.at, l.version, l.text)
+			t.entry, t.isNew = n.attach(tx, t.name, l.at, l.version, l.text)
 			t.secret, t.settled = t.entry.last, true
 		}
 	}
@@ -195,8 +195,8 @@ func (r *Resolver) step(tx cache.Tx, s *search, t *target) []*place {
 // joinSearch returns the search for a name, and starts one if there is none. The
 // caller counts as one of its waiters. program: the name is the program's own, and
 // no Get asks, see cache.Query.
-func (r *Resolver) joinSearch(tx cache.Tx, name string, need cache.Need, effort effort, program bool) (*search, error) {
-	if s, ok := r.searches[name]; ok && s.query.Need >= need {
+func (n *names) joinSearch(tx cache.Tx, name string, need cache.Need, effort effort, program bool) (*search, error) {
+	if s, ok := n.searches[name]; ok && s.query.Need >= need {
 		s.waiters++
 		s.query.Program = s.query.Program || program
 		if effort == untilTimeout && s.effort == once {
@@ -205,22 +205,22 @@ func (r *Resolver) joinSearch(tx cache.Tx, name string, need cache.Need, effort 
 		}
 		return s, nil
 	}
-	t, err := r.newTarget(name)
+	t, err := n.newTarget(name)
 	if err != nil {
 		return nil, err
 	}
-	s := r.newSearch(tx, []*target{t}, need, effort, program)
-	r.searches[name] = s
+	s := n.newSearch(tx, []*target{t}, need, effort, program)
+	n.searches[name] = s
 	// A search that needs no read needs no goroutine.
-	if len(r.step(tx, s, t)) == 0 {
-		r.finish(tx, s)
+	if len(n.step(tx, s, t)) == 0 {
+		n.finish(tx, s)
 		return s, nil
 	}
-	r.cache.GoRead(func() { r.run(s) })
+	n.cache.GoRead(func() { n.run(s) })
 	return s, nil
 }
 
-func (r *Resolver) newSearch(tx cache.Tx, targets []*target, need cache.Need, effort effort, program bool) *search {
+func (n *names) newSearch(tx cache.Tx, targets []*target, need cache.Need, effort effort, program bool) *search {
 	s := &search{
 		targets: targets, done: make(chan struct{}), eager: len(targets) > 1,
 		query:  cache.Query{Need: need, Since: tx.LastRead(), Began: tx.Now(), Program: program},
@@ -233,32 +233,32 @@ func (r *Resolver) newSearch(tx cache.Tx, targets []*target, need cache.Need, ef
 }
 
 // run runs a search until it is finished.
-func (r *Resolver) run(s *search) {
-	instead := func() { r.run(s) }
-	closed := func(tx cache.Tx) { r.finish(tx, s) }
+func (n *names) run(s *search) {
+	instead := func() { n.run(s) }
+	closed := func(tx cache.Tx) { n.finish(tx, s) }
 	for abandoned := false; ; {
-		tx := r.cache.Lock()
+		tx := n.cache.Lock()
 		tx.Reset(s.waiter)
 		if !tx.Closed() && !(abandoned && s.waiter.Cancelled()) {
-			r.stepAll(tx, s)
+			n.stepAll(tx, s)
 		}
 		if !tx.Claimed(s.waiter) {
-			r.finish(tx, s)
+			n.finish(tx, s)
 			tx.Unlock()
 			return
 		}
 		tx.Unlock()
 		var goOn bool
-		if abandoned, goOn = r.cache.Wait(s.waiter, instead, closed); !goOn {
+		if abandoned, goOn = n.cache.Wait(s.waiter, instead, closed); !goOn {
 			return
 		}
 	}
 }
 
 // stepAll continues with every target, and claims the documents that must be read.
-func (r *Resolver) stepAll(tx cache.Tx, s *search) {
+func (n *names) stepAll(tx cache.Tx, s *search) {
 	for _, t := range s.targets {
-		for _, at := range r.step(tx, s, t) {
+		for _, at := range n.step(tx, s, t) {
 			at.doc.Program = at.doc.Program || s.query.Program
 			tx.Claim(s.waiter, at.doc)
 		}
@@ -266,31 +266,31 @@ func (r *Resolver) stepAll(tx cache.Tx, s *search) {
 }
 
 // finish ends a search, and wakes the callers that wait for it.
-func (r *Resolver) finish(tx cache.Tx, s *search) {
+func (n *names) finish(tx cache.Tx, s *search) {
 	if s.eager {
 		tx.Searching(-len(s.targets))
 	}
 	for _, t := range s.targets {
-		if r.searches[t.name] == s {
-			delete(r.searches, t.name)
+		if n.searches[t.name] == s {
+			delete(n.searches, t.name)
 		}
 		for _, d := range t.pinned {
 			tx.Unpin(d)
 		}
 		switch {
 		case t.secret != nil:
-			r.keep(tx, t)
+			n.keep(tx, t)
 		case tx.Closed():
 			t.err = ErrClosed
 		case t.err == nil:
 			t.err = fmt.Errorf("%w: %w", ErrUnavailable, errAbandoned)
 		case errors.Is(t.err, ErrNotFound):
-			r.noteNotFound(tx, t.name, s.query.Since)
+			n.noteNotFound(tx, t.name, s.query.Since)
 			if s.effort == untilTimeout { // somebody asks
-				r.stillGone(tx, t.name, t.err)
+				n.stillGone(tx, t.name, t.err)
 			}
 		}
-		if r.ttl == 0 || tx.Full() {
+		if n.ttl == 0 || tx.Full() {
 			for _, d := range t.pinned {
 				tx.ReleaseNameless(d)
 			}
@@ -304,16 +304,16 @@ func (r *Resolver) finish(tx cache.Tx, s *search) {
 var errAbandoned = errors.New("abandoned")
 
 // keep drops a name that was just found if it may not stay held.
-func (r *Resolver) keep(tx cache.Tx, t *target) {
-	if e := t.entry; !e.dead && e.doc != nil && !r.mayKeep(tx, e) && (t.isNew || !tx.Kept(e.doc)) {
-		r.dropEntry(tx, e)
+func (n *names) keep(tx cache.Tx, t *target) {
+	if e := t.entry; !e.dead && e.doc != nil && !n.mayKeep(tx, e) && (t.isNew || !tx.Kept(e.doc)) {
+		n.dropEntry(tx, e)
 	}
 }
 
 // noteNotFound drops a name that a search, which began at start, has not found,
 // unless another search has found it since. If it was held, it is deleted.
-func (r *Resolver) noteNotFound(tx cache.Tx, name string, start int64) {
-	e := r.names.find(name)
+func (n *names) noteNotFound(tx cache.Tx, name string, start int64) {
+	e := n.index.find(name)
 	if e == nil {
 		return
 	}
@@ -322,30 +322,30 @@ func (r *Resolver) noteNotFound(tx cache.Tx, name string, start int64) {
 		return
 	}
 	if d != nil {
-		event := r.eventOf(tx, EventDeleted, d)
+		event := n.eventOf(tx, EventDeleted, d)
 		event.Names = []string{name}
-		r.events.add(event)
-		r.noteDeletion(tx, name, d)
+		n.events.add(event)
+		n.noteDeletion(tx, name, d)
 	}
-	r.dropEntry(tx, e)
+	n.dropEntry(tx, e)
 	if d != nil {
-		r.notify(e) // after it is dropped, so that Get does not find it; and once, so that a follower does not wake itself
+		n.notify(e) // after it is dropped, so that Get does not find it; and once, so that a follower does not wake itself
 	}
 }
 
 // await waits for a search on behalf of one caller. It returns nil once the search
 // has ended, and an error if the caller's context ends first.
-func (r *Resolver) await(ctx context.Context, s *search) error {
+func (n *names) await(ctx context.Context, s *search) error {
 	select {
 	case <-s.done:
 	default:
 		select {
 		case <-s.done:
 		case <-ctx.Done():
-		case <-r.cache.Context().Done():
+		case <-n.cache.Context().Done():
 		}
 	}
-	tx := r.cache.Lock()
+	tx := n.cache.Lock()
 	defer tx.Unlock()
 	s.waiters--
 	select {
@@ -353,14 +353,14 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 		return nil
 	default:
 	}
-	err := r.gaveUp(tx, ctx, s.targets)
+	err := n.gaveUp(tx, ctx, s.targets)
 	if s.waiters == 0 {
 		// Its reads go on. The next caller starts another search, and joins
 		// these reads.
 		tx.Cancel(s.waiter)
 		for _, t := range s.targets {
-			if r.searches[t.name] == s {
-				delete(r.searches, t.name)
+			if n.searches[t.name] == s {
+				delete(n.searches, t.name)
 			}
 		}
 	}
@@ -369,7 +369,7 @@ func (r *Resolver) await(ctx context.Context, s *search) error {
 
 // gaveUp returns the error of a caller whose context has ended: the backend's last
 // error, if there was one, with the context's error.
-func (r *Resolver) gaveUp(tx cache.Tx, ctx context.Context, targets []*target) error {
+func (n *names) gaveUp(tx cache.Tx, ctx context.Context, targets []*target) error {
 	if tx.Closed() {
 		return ErrClosed
 	}
@@ -389,29 +389,29 @@ func (r *Resolver) gaveUp(tx cache.Tx, ctx context.Context, targets []*target) e
 }
 
 // result waits for a search and returns its result.
-func (r *Resolver) result(ctx context.Context, op string, s *search) (Secret, error) {
+func (n *names) result(ctx context.Context, op string, s *search) (Secret, error) {
 	t := s.targets[0]
-	err := r.await(ctx, s)
+	err := n.await(ctx, s)
 	switch {
 	case err != nil:
 		return Secret{}, &Error{Op: op, Name: t.name, Err: err}
 	case t.secret == nil:
-		return Secret{}, &Error{Op: op, Name: t.name, Err: r.withHint(t.err)}
+		return Secret{}, &Error{Op: op, Name: t.name, Err: n.withHint(t.err)}
 	default:
 		return *t.secret, nil
 	}
 }
 
 // withHint adds the default resolver's hint to the error of a missing name.
-func (r *Resolver) withHint(err error) error {
-	if r.notFoundHint != "" && errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("%w (%s)", err, r.notFoundHint)
+func (n *names) withHint(err error) error {
+	if n.notFoundHint != "" && errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w (%s)", err, n.notFoundHint)
 	}
 	return err
 }
 
 // relocate searches for a name that is gone from its document, or may have
 // moved.
-func (r *Resolver) relocate(tx cache.Tx, e *entry) {
-	_, _ = r.joinSearch(tx, e.name, cache.NeedHeld, once, false) // the name was found before, so it is valid
+func (n *names) relocate(tx cache.Tx, e *entry) {
+	_, _ = n.joinSearch(tx, e.name, cache.NeedHeld, once, false) // the name was found before, so it is valid
 }

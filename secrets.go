@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-secrets/secrets/internal/cache"
@@ -26,27 +25,7 @@ import (
 //   - While a backend fails, a held value is served until [WithMaxStale], or the
 //     end of its lease; [Resolver.Status] shows the failure.
 //   - Close ends every goroutine that the Resolver started.
-type Resolver struct {
-	names nameIndex // first: what Get reads
-	settings
-	cache  *cache.Cache
-	events *eventQueue
-
-	anyRejected atomic.Bool // some version was rejected in the past
-
-	// Guarded by the cache's lock.
-	providers      []*provider
-	providersByKey map[string]*provider
-	sites          []*site          // the chain
-	references     map[string]*site // by name
-	configured     []*site          // of the chain and the references, not of values
-	searches       map[string]*search
-	subs           map[*entry][]*subscription // of names that a Watch or Bind follows
-	referred       map[*cache.Doc][]*entry    // the names that a document's value refers elsewhere
-	toSearch       []*entry                   // names to search for when all reads of one call are settled
-	deleted        map[string]*deletion       // names that were in use, and are gone
-	notFoundHint   string                     // added to the error of a missing name
-}
+type Resolver struct{ names }
 
 // Open returns a resolver for a provider URI, or for several that are
 // separated by spaces: a chain, in which the first that has a name answers and
@@ -88,7 +67,7 @@ func numbered(what string, i, n int) string {
 }
 
 // openSite checks a provider URI.
-func (r *Resolver) openSite(tx cache.Tx, uri string) (*site, error) {
+func (n *names) openSite(tx cache.Tx, uri string) (*site, error) {
 	ref, err := ParseRef(uri)
 	if err != nil {
 		return nil, errors.Unwrap(err)
@@ -99,7 +78,7 @@ func (r *Resolver) openSite(tx cache.Tx, uri string) (*site, error) {
 	if ref.Field != "" {
 		return nil, invalid("%s:// has a #field; a provider URI is a base for names and has none", ref.Scheme)
 	}
-	return r.newSite(tx, &ref, true)
+	return n.newSite(tx, &ref, true)
 }
 
 // New returns a resolver on a provider. The caller must close the provider, after the
@@ -130,16 +109,8 @@ func New(p Provider, opts ...Option) *Resolver {
 }
 
 func newResolver(opts []Option) *Resolver {
-	r := &Resolver{
-		settings:       defaultSettings(),
-		providersByKey: make(map[string]*provider),
-		references:     make(map[string]*site),
-		searches:       make(map[string]*search),
-		subs:           make(map[*entry][]*subscription),
-		referred:       make(map[*cache.Doc][]*entry),
-		deleted:        make(map[string]*deletion),
-	}
-	r.names.clear()
+	r := &Resolver{newNames()}
+	r.index.clear()
 	for _, o := range opts {
 		o(&r.settings)
 	}
@@ -156,7 +127,7 @@ func newResolver(opts []Option) *Resolver {
 }
 
 // addReference sets where a name, or all names below one, live.
-func (r *Resolver) addReference(tx cache.Tx, name, uri string) error {
+func (n *names) addReference(tx cache.Tx, name, uri string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
@@ -174,12 +145,12 @@ func (r *Resolver) addReference(tx cache.Tx, name, uri string) error {
 	if below && ref.Field != "" {
 		return invalid("names below %s cannot all be one #field", shorten.Quote(name))
 	}
-	s, err := r.newSite(tx, &ref, below)
+	s, err := n.newSite(tx, &ref, below)
 	if err != nil {
 		return err
 	}
-	r.references[name] = s
-	r.configured = append(r.configured, s)
+	n.references[name] = s
+	n.configured = append(n.configured, s)
 	return nil
 }
 
@@ -193,7 +164,7 @@ func (r *Resolver) addReference(tx cache.Tx, name, uri string) error {
 // the backend's error. If ctx ends first, the error wraps ctx.Err and has the text of
 // the backend's last error, and the read goes on for the next caller.
 func (r *Resolver) Get(ctx context.Context, name string) (Secret, error) {
-	if e := (*r.names.read.Load())[name]; e != nil {
+	if e := (*r.index.read.Load())[name]; e != nil {
 		if s := e.published.Load(); s != nil {
 			e.use()
 			return *s, nil
@@ -207,32 +178,32 @@ func (r *Resolver) Get(ctx context.Context, name string) (Secret, error) {
 }
 
 // get is the slow path of Get, for a value that is not published.
-func (r *Resolver) get(ctx context.Context, name string, effort effort, program bool) (Secret, error) {
-	if r.err != nil {
-		return Secret{}, r.err
+func (n *names) get(ctx context.Context, name string, effort effort, program bool) (Secret, error) {
+	if n.err != nil {
+		return Secret{}, n.err
 	}
 	waits := ctx.Err() == nil // if ctx has ended, a held value is served without a wait
 	for searched := false; ; {
-		tx := r.cache.Lock()
+		tx := n.cache.Lock()
 		if tx.Closed() {
 			tx.Unlock()
 			return Secret{}, &Error{Op: "get", Name: brief(name), Err: ErrClosed}
 		}
 		tx.CheckClock()
-		e := r.names.find(name)
-		if !r.servable(tx, e) {
-			s, err := r.joinSearch(tx, name, r.need(), effort, program)
+		e := n.index.find(name)
+		if !n.servable(tx, e) {
+			s, err := n.joinSearch(tx, name, n.need(), effort, program)
 			tx.Unlock()
-			secret, err := r.found(ctx, "get", name, s, err)
-			if err != nil || searched || !r.foundOverdue(name) {
+			secret, err := n.found(ctx, "get", name, s, err)
+			if err != nil || searched || !n.foundOverdue(name) {
 				return secret, err
 			}
 			searched = true
 			continue
 		}
-		wait, until := r.waitFor(tx, e, waits)
+		wait, until := n.waitFor(tx, e, waits)
 		if wait == nil {
-			s := r.serve(tx, e)
+			s := n.serve(tx, e)
 			e.doc.Program = e.doc.Program || program
 			tx.Unlock()
 			return s, nil
@@ -244,8 +215,8 @@ func (r *Resolver) get(ctx context.Context, name string, effort effort, program 
 }
 
 // need returns which knowledge is good enough for a Get.
-func (r *Resolver) need() cache.Need {
-	if r.ttl == 0 { // only then is a document's own zero
+func (n *names) need() cache.Need {
+	if n.ttl == 0 { // only then is a document's own zero
 		return cache.NeedRead
 	}
 	return cache.NeedHeld
@@ -253,37 +224,37 @@ func (r *Resolver) need() cache.Need {
 
 // found waits for a search and returns its result. err is not nil if the search
 // could not be started.
-func (r *Resolver) found(ctx context.Context, op, name string, s *search, err error) (Secret, error) {
+func (n *names) found(ctx context.Context, op, name string, s *search, err error) (Secret, error) {
 	if err != nil {
 		return Secret{}, &Error{Op: op, Name: brief(name), Err: err}
 	}
-	return r.result(ctx, op, s)
+	return n.result(ctx, op, s)
 }
 
 // servable reports whether the held value of a name may be served.
-func (r *Resolver) servable(tx cache.Tx, e *entry) bool {
-	return e != nil && e.doc != nil && tx.Servable(e.doc) && !r.outlived(tx, e) && tx.Kept(e.doc)
+func (n *names) servable(tx cache.Tx, e *entry) bool {
+	return e != nil && e.doc != nil && tx.Servable(e.doc) && !n.outlived(tx, e) && tx.Kept(e.doc)
 }
 
 // outlived reports whether the held value of a name is too old to be served although
 // its document is fresh: the document lacks the field now, and no search has found
 // the name elsewhere.
-func (r *Resolver) outlived(tx cache.Tx, e *entry) bool {
-	return e.behind(tx) && tx.Now() >= r.cache.End(e.version())
+func (n *names) outlived(tx cache.Tx, e *entry) bool {
+	return e.behind(tx) && tx.Now() >= n.cache.End(e.version())
 }
 
 // foundOverdue reports whether the document in which a search has just found a name
 // is overdue. It may be, if it was held for other names.
-func (r *Resolver) foundOverdue(name string) bool {
-	tx := r.cache.Lock()
+func (n *names) foundOverdue(name string) bool {
+	tx := n.cache.Lock()
 	defer tx.Unlock()
-	e := r.names.find(name)
+	e := n.index.find(name)
 	return e != nil && e.doc != nil && tx.Overdue(e.doc)
 }
 
 // waitFor returns the channel for which Get waits before it serves a held value, and
 // until when at most; nil: Get does not wait.
-func (r *Resolver) waitFor(tx cache.Tx, e *entry, patient bool) (<-chan struct{}, int64) {
+func (n *names) waitFor(tx cache.Tx, e *entry, patient bool) (<-chan struct{}, int64) {
 	d, referrer := e.doc, e.part.site.referrer
 	tx.Freshen(d)
 	if referrer != nil {
@@ -292,7 +263,7 @@ func (r *Resolver) waitFor(tx cache.Tx, e *entry, patient bool) (<-chan struct{}
 	if !patient {
 		return nil, 0
 	}
-	s := r.searches[e.name]
+	s := n.searches[e.name]
 	if referrer != nil {
 		if done, until := tx.BlockedBy(referrer); done != nil {
 			return done, until
@@ -309,9 +280,9 @@ func (r *Resolver) waitFor(tx cache.Tx, e *entry, patient bool) (<-chan struct{}
 }
 
 // serve publishes an entry and returns its held value.
-func (r *Resolver) serve(tx cache.Tx, e *entry) Secret {
+func (n *names) serve(tx cache.Tx, e *entry) Secret {
 	tx.NoteServed(e.doc)
-	r.publish(tx, e)
+	n.publish(tx, e)
 	return *e.last
 }
 
@@ -359,7 +330,7 @@ func (r *Resolver) close(detach bool) error {
 		return r.err
 	}
 	tx.Close()
-	r.names.clear()
+	r.index.clear()
 	for e := range r.subs {
 		r.notify(e)
 	}

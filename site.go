@@ -54,7 +54,7 @@ func makeSite() *site {
 }
 
 // newSite checks a provider URI (as a base for names) or a reference.
-func (r *Resolver) newSite(tx cache.Tx, ref *Ref, base bool) (*site, error) {
+func (n *names) newSite(tx cache.Tx, ref *Ref, base bool) (*site, error) {
 	b, err := lookupBackend(ref.Scheme)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (r *Resolver) newSite(tx cache.Tx, ref *Ref, base bool) (*site, error) {
 	if err := b.check(ref, base, ofProvider.Options, ofDocument.Options); err != nil {
 		return nil, err
 	}
-	p := r.provider(tx, ref.Scheme, ofProvider.Options, b.Open)
+	p := n.provider(tx, ref.Scheme, ofProvider.Options, b.Open)
 	if base {
 		s.folder = p.folder(tx, ref.Join(), ofDocument.Options, false)
 		return s, nil
@@ -141,12 +141,12 @@ func (s *site) setOption(k, v string) (known bool, err error) {
 
 // provider returns the provider of a scheme and a set of options, which all
 // bases and references with these share.
-func (r *Resolver) provider(tx cache.Tx, scheme string, options map[string]string, open Opener) *provider {
+func (n *names) provider(tx cache.Tx, scheme string, options map[string]string, open Opener) *provider {
 	key := scheme + grammar.FormatOptions(options)
-	p, ok := r.providersByKey[key]
+	p, ok := n.providersByKey[key]
 	if !ok {
-		p = r.newProvider(tx, scheme, options, open)
-		r.providersByKey[key] = p
+		p = n.newProvider(tx, scheme, options, open)
+		n.providersByKey[key] = p
 	}
 	return p
 }
@@ -214,26 +214,26 @@ func (r *Resolver) CheckValue(ref Ref) error {
 
 // siteOfValue returns the site to which a reference in a value leads, or an error if
 // it may not lead there.
-func (r *Resolver) siteOfValue(tx cache.Tx, ref *Ref, f follow) (*site, error) {
+func (n *names) siteOfValue(tx cache.Tx, ref *Ref, f follow) (*site, error) {
 	if f == followConfigured {
-		return r.siteAsConfigured(tx, ref)
+		return n.siteAsConfigured(tx, ref)
 	}
-	if err := r.checkAny(ref); err != nil {
+	if err := n.checkAny(ref); err != nil {
 		return nil, err
 	}
-	return r.newSite(tx, ref, false)
+	return n.newSite(tx, ref, false)
 }
 
 // checkAny accepts a reference to any linked backend. It accepts options of the
 // operator only if a provider is configured with exactly the options of the
 // reference.
-func (r *Resolver) checkAny(ref *Ref) error {
+func (n *names) checkAny(ref *Ref) error {
 	b := linked(ref.Scheme)
 	if b == nil {
 		b = &Backend{} // newSite returns the error for a missing backend
 	}
 	option := b.operatorsIn(ref.Options)
-	if option == "" || slices.ContainsFunc(r.configured, func(s *site) bool { return s.folder.provider.hasOptions(b, ref) && s.folder.provider.hasNoOther(ref) }) {
+	if option == "" || slices.ContainsFunc(n.configured, func(s *site) bool { return s.folder.provider.hasOptions(b, ref) && s.folder.provider.hasNoOther(ref) }) {
 		return nil
 	}
 	what := "decides which credentials are used or what is trusted"
@@ -257,13 +257,13 @@ func (b *Backend) operatorsIn(options map[string]string) string {
 // read, too: a document below the base of a configured provider. The reference uses
 // all options of that provider. If it has one with another value, it does not fit
 // the provider.
-func (r *Resolver) siteAsConfigured(tx cache.Tx, ref *Ref) (*site, error) {
+func (n *names) siteAsConfigured(tx cache.Tx, ref *Ref) (*site, error) {
 	b, err := lookupBackend(ref.Scheme)
 	if err != nil {
 		return nil, err
 	}
 	var fit []*site
-	for _, s := range r.configured {
+	for _, s := range n.configured {
 		if _, below := s.below(ref.Join()); below && s.hasOptions(b, ref) && !slices.ContainsFunc(fit, s.sameBase) {
 			fit = append(fit, s)
 		}
@@ -278,11 +278,11 @@ func (r *Resolver) siteAsConfigured(tx cache.Tx, ref *Ref) (*site, error) {
 	if len(fit) == 0 {
 		return nil, invalid("a value refers to %s://, and several configured providers fit: give it all the options of one of them", ref.Scheme)
 	}
-	return r.siteBelow(tx, fit[0], ref, b) // if more fit, they are of one provider
+	return n.siteBelow(tx, fit[0], ref, b) // if more fit, they are of one provider
 }
 
 // siteBelow returns the site of a reference to a document at or below a site.
-func (r *Resolver) siteBelow(tx cache.Tx, s *site, ref *Ref, b *Backend) (*site, error) {
+func (n *names) siteBelow(tx cache.Tx, s *site, ref *Ref, b *Backend) (*site, error) {
 	at := Ref{Scheme: ref.Scheme, Path: ref.Join(), Field: ref.Field, Options: maps.Clone(ref.Options)}
 	for k, v := range s.folder.provider.options {
 		at.set(k, v)
@@ -294,13 +294,13 @@ func (r *Resolver) siteBelow(tx cache.Tx, s *site, ref *Ref, b *Backend) (*site,
 	}
 	name, _ := s.below(at.Path)
 	if name == "" { // the document of the site itself
-		return r.newSite(tx, &at, false)
+		return n.newSite(tx, &at, false)
 	}
 	if err := checkPath(name); err != nil {
 		return nil, err
 	}
 	at.Path = s.folder.base
-	below, err := r.newSite(tx, &at, true)
+	below, err := n.newSite(tx, &at, true)
 	if err == nil {
 		below.path, below.all.field, below.whole = name, ref.Field, true
 	}

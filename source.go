@@ -40,16 +40,16 @@ type provider struct {
 	batchAfter time.Duration   // no batch before, since the last one was refused as a whole
 }
 
-func (r *Resolver) newProvider(tx cache.Tx, scheme string, options map[string]string, opener Opener) *provider {
+func (n *names) newProvider(tx cache.Tx, scheme string, options map[string]string, opener Opener) *provider {
 	p := &provider{
 		scheme: scheme, options: options, opener: opener,
-		closed: r.cache.Context().Done(), observed: r.observer != nil,
-		now:     func() time.Duration { return time.Duration(r.cache.Now()) },
+		closed: n.cache.Context().Done(), observed: n.observer != nil,
+		now:     func() time.Duration { return time.Duration(n.cache.Now()) },
 		opening: make(chan struct{}, 1),
 	}
 	p.opening <- struct{}{}
 	p.backend = tx.Add(p)
-	r.providers = append(r.providers, p)
+	n.providers = append(n.providers, p)
 	return p
 }
 

@@ -58,14 +58,14 @@ func (r *Resolver) Status() []Status {
 
 // addDeleted adds the deleted names that are still asked for, unless all has them
 // already.
-func (r *Resolver) addDeleted(tx cache.Tx, all []Status) []Status {
+func (n *names) addDeleted(tx cache.Tx, all []Status) []Status {
 	there := make(map[string]bool)
 	for _, s := range all {
 		for _, name := range s.Names {
 			there[name] = true
 		}
 	}
-	r.deletions(tx.Now(), func(name string, g *deletion) {
+	n.deletions(tx.Now(), func(name string, g *deletion) {
 		if !there[name] {
 			all = append(all, Status{
 				Names: []string{name}, Provider: g.scheme, Document: g.place, State: StateMissing, Failures: 1,
@@ -78,21 +78,21 @@ func (r *Resolver) addDeleted(tx cache.Tx, all []Status) []Status {
 
 // isMissed reports whether somebody asked for a document that has no value. If not,
 // it was only a place where a name might have been.
-func (r *Resolver) isMissed(d *cache.Doc, err error) bool {
+func (n *names) isMissed(d *cache.Doc, err error) bool {
 	switch {
 	case err == nil:
 		return false
 	case !errors.Is(err, ErrNotFound):
 		return true
 	}
-	names := r.namesFor(d)
-	return d.Asked && (len(names) == 0 || !r.allFound(names))
+	names := n.namesFor(d)
+	return d.Asked && (len(names) == 0 || !n.allFound(names))
 }
 
 // allFound reports whether every one of names is held.
-func (r *Resolver) allFound(names []string) bool {
+func (n *names) allFound(names []string) bool {
 	return !slices.ContainsFunc(names, func(name string) bool {
-		e := r.names.find(name)
+		e := n.index.find(name)
 		return e == nil || e.doc == nil
 	})
 }
@@ -117,15 +117,15 @@ func placeOf(d *cache.Doc) string {
 func schemeOf(d *cache.Doc) string { return d.Space().Owner.(*folder).provider.scheme }
 
 // namesFor returns the names whose exact document d is, sorted.
-func (r *Resolver) namesFor(d *cache.Doc) []string {
+func (n *names) namesFor(d *cache.Doc) []string {
 	names := []string{}
-	for _, s := range r.sites {
+	for _, s := range n.sites {
 		if s.folder.space == d.Space() {
 			names = append(names, d.Path())
 			break // the same URI may be there twice
 		}
 	}
-	for name, s := range r.references {
+	for name, s := range n.references {
 		switch {
 		case s.folder.space != d.Space():
 		case !s.whole:
@@ -138,12 +138,12 @@ func (r *Resolver) namesFor(d *cache.Doc) []string {
 	return names
 }
 
-func (r *Resolver) status(tx cache.Tx, d *cache.Doc, st cache.Status) Status {
+func (n *names) status(tx cache.Tx, d *cache.Doc, st cache.Status) Status {
 	s := Status{Names: namesOf(d), Provider: schemeOf(d), Document: placeOf(d), State: StateMissing}
 	if s.Names == nil {
 		s.Names = []string{}
 		if d.Asked {
-			s.Names = r.namesFor(d)
+			s.Names = n.namesFor(d)
 		}
 	}
 	if st.Err != nil {
@@ -167,7 +167,7 @@ func (r *Resolver) status(tx cache.Tx, d *cache.Doc, st cache.Status) Status {
 		s.State = StateStale
 	}
 	if st.NextRead != 0 {
-		s.NextRead = r.cache.Wall().Add(time.Duration(st.NextRead - tx.Now()))
+		s.NextRead = n.cache.Wall().Add(time.Duration(st.NextRead - tx.Now()))
 	}
 	s.Created, s.Expires, s.RejectedAt = printable(v.Created()), printable(v.Expires()), st.Rejected
 	return s
@@ -206,7 +206,7 @@ func (r *Resolver) Healthy() error {
 		}
 	}
 	r.deletions(tx.Now(), func(name string, g *deletion) {
-		if e := r.names.find(name); e == nil || len(r.subs[e]) == 0 { // else it is added below
+		if e := r.index.find(name); e == nil || len(r.subs[e]) == 0 { // else it is added below
 			errs = append(errs, &Error{Op: "health", Name: name, Ref: g.place, Err: g.err})
 		}
 	})
@@ -223,18 +223,18 @@ func (r *Resolver) Healthy() error {
 
 // foundElsewhere reports whether all names that could have d as their exact document
 // are held. Then it does no harm that a policy denies d, since it permits the parent.
-func (r *Resolver) foundElsewhere(d *cache.Doc) bool {
-	names := r.namesFor(d)
-	return d.Asked && len(names) > 0 && r.allFound(names)
+func (n *names) foundElsewhere(d *cache.Doc) bool {
+	names := n.namesFor(d)
+	return d.Asked && len(names) > 0 && n.allFound(names)
 }
 
 // unhealthy returns why a document that is in use cannot be served.
-func (r *Resolver) unhealthy(tx cache.Tx, d *cache.Doc) error {
+func (n *names) unhealthy(tx cache.Tx, d *cache.Doc) error {
 	st := tx.Status(d)
 	switch {
-	case st.Version == nil && st.Err != nil && !errors.Is(st.Err, ErrNotFound) && st.Lately && !r.foundElsewhere(d):
+	case st.Version == nil && st.Err != nil && !errors.Is(st.Err, ErrNotFound) && st.Lately && !n.foundElsewhere(d):
 		return fmt.Errorf("never read: %w", st.Err)
-	case st.Version != nil && !st.Servable && (st.Lately || owner{r}.Followed(tx, d)):
+	case st.Version != nil && !st.Servable && (st.Lately || owner{n}.Followed(tx, d)):
 		if st.Err == nil {
 			st.Err = fmt.Errorf("%w: not read again since", ErrUnavailable)
 		}
@@ -253,29 +253,29 @@ type deletion struct {
 }
 
 // noteDeletion records that a name, which lived in d, is gone, if it was in use.
-func (r *Resolver) noteDeletion(tx cache.Tx, name string, d *cache.Doc) {
-	if !tx.Used(d) || len(r.deleted) >= r.cache.MostMissing() {
+func (n *names) noteDeletion(tx cache.Tx, name string, d *cache.Doc) {
+	if !tx.Used(d) || len(n.deleted) >= n.cache.MostMissing() {
 		return
 	}
-	r.deleted[name] = &deletion{
+	n.deleted[name] = &deletion{
 		scheme: schemeOf(d), place: placeOf(d), asked: tx.Now(), idle: tx.IdleAfter(d),
 		err: notFound("it was held and in use, and has been deleted"),
 	}
 }
 
 // stillGone records that somebody asked for a deleted name and it was not found.
-func (r *Resolver) stillGone(tx cache.Tx, name string, err error) {
-	if g := r.deleted[name]; g != nil && errors.Is(err, ErrNotFound) {
+func (n *names) stillGone(tx cache.Tx, name string, err error) {
+	if g := n.deleted[name]; g != nil && errors.Is(err, ErrNotFound) {
 		g.asked = tx.Now()
 	}
 }
 
 // deletions calls f for each deletion, and forgets those that nobody has asked for
 // within the idle time.
-func (r *Resolver) deletions(now int64, f func(name string, g *deletion)) {
-	for name, g := range r.deleted {
+func (n *names) deletions(now int64, f func(name string, g *deletion)) {
+	for name, g := range n.deleted {
 		if now-g.asked >= g.idle {
-			delete(r.deleted, name)
+			delete(n.deleted, name)
 			continue
 		}
 		f(name, g)

@@ -26,8 +26,8 @@ func (s *subscription) signal() {
 }
 
 // notify wakes the followers of a name. The lock is held.
-func (r *Resolver) notify(e *entry) {
-	for _, s := range r.subs[e] {
+func (n *names) notify(e *entry) {
+	for _, s := range n.subs[e] {
 		s.signal()
 	}
 }
@@ -35,41 +35,41 @@ func (r *Resolver) notify(e *entry) {
 // subscribe returns a subscription. Until unsubscribe, the name is in use and its
 // changes wake the follower. If its document was idle, the next Get reads it, and
 // waits for that.
-func (r *Resolver) subscribe(name string, optional bool) *subscription {
-	return r.subscribeTo(name, optional, make(chan struct{}, 1))
+func (n *names) subscribe(name string, optional bool) *subscription {
+	return n.subscribeTo(name, optional, make(chan struct{}, 1))
 }
 
 // subscribeTo is subscribe with a channel that several subscriptions share.
-func (r *Resolver) subscribeTo(name string, optional bool, woken chan struct{}) *subscription {
-	tx := r.cache.Lock()
+func (n *names) subscribeTo(name string, optional bool, woken chan struct{}) *subscription {
+	tx := n.cache.Lock()
 	defer tx.Unlock()
 	s := &subscription{woken: woken, optional: optional}
 	if tx.Closed() {
 		return s
 	}
-	s.entry = r.names.find(name)
+	s.entry = n.index.find(name)
 	if s.entry == nil {
-		s.entry = r.addEntry(tx, name)
+		s.entry = n.addEntry(tx, name)
 	}
-	r.subs[s.entry] = append(r.subs[s.entry], s)
+	n.subs[s.entry] = append(n.subs[s.entry], s)
 	return s
 }
 
-func (r *Resolver) unsubscribe(s *subscription) {
-	tx := r.cache.Lock()
+func (n *names) unsubscribe(s *subscription) {
+	tx := n.cache.Lock()
 	defer tx.Unlock()
 	e := s.entry
-	for i, other := range r.subs[e] {
+	for i, other := range n.subs[e] {
 		if other != s {
 			continue
 		}
-		if left := append(r.subs[e][:i:i], r.subs[e][i+1:]...); len(left) > 0 {
-			r.subs[e] = left
+		if left := append(n.subs[e][:i:i], n.subs[e][i+1:]...); len(left) > 0 {
+			n.subs[e] = left
 			return
 		}
-		delete(r.subs, e)
-		if e.doc == nil || !tx.Closed() && !r.mayKeep(tx, e) {
-			r.dropEntry(tx, e)
+		delete(n.subs, e)
+		if e.doc == nil || !tx.Closed() && !n.mayKeep(tx, e) {
+			n.dropEntry(tx, e)
 		}
 		return
 	}
@@ -150,12 +150,12 @@ func (r *Resolver) follow(ctx context.Context, s *subscription, name string, las
 
 // lookAt is Get for a follower. A follower asks again by itself, so once it has a
 // value or an error, a failed read is not tried again.
-func (r *Resolver) lookAt(ctx context.Context, name string, yielded bool) (Secret, error) {
+func (n *names) lookAt(ctx context.Context, name string, yielded bool) (Secret, error) {
 	effort := once
 	if !yielded {
 		effort = untilTimeout
 	}
-	return r.get(ctx, name, effort, true)
+	return n.get(ctx, name, effort, true)
 }
 
 func stop(cancel context.CancelFunc) {
@@ -169,30 +169,30 @@ const leastPoll = 100 * time.Millisecond
 
 // pollAfter returns after what time to ask for a name again; 0: the refresher reads
 // it.
-func (r *Resolver) pollAfter(s *subscription, name string, err error, failures int) time.Duration {
-	tx := r.cache.Lock()
+func (n *names) pollAfter(s *subscription, name string, err error, failures int) time.Duration {
+	tx := n.cache.Lock()
 	defer tx.Unlock()
 	switch {
 	case errors.Is(err, ErrNotFound):
-		ttl := r.ttl
-		if t, err := r.newTarget(name); err == nil {
+		ttl := n.ttl
+		if t, err := n.newTarget(name); err == nil {
 			for _, site := range t.sites {
 				if site.ttl > 0 {
 					ttl = min(ttl, site.ttl)
 				}
 			}
 		}
-		return max(policy.Part(ttl, policy.Spread()), r.negativeTTL, leastPoll)
+		return max(policy.Part(ttl, policy.Spread()), n.negativeTTL, leastPoll)
 	case err != nil:
 		return time.Second/2 + policy.Refresh(failures, 0)
 	}
 	d := s.entry.doc
 	switch {
 	case d == nil || !tx.Kept(d):
-		return max(r.negativeTTL, leastPoll)
+		return max(n.negativeTTL, leastPoll)
 	case s.entry.behind(tx):
-		return max(time.Duration(r.cache.End(s.entry.version())-tx.Now()), leastPoll)
-	case !r.onDemand:
+		return max(time.Duration(n.cache.End(s.entry.version())-tx.Now()), leastPoll)
+	case !n.onDemand:
 		return 0
 	}
 	return max(tx.NextUse(d), leastPoll)
@@ -239,12 +239,12 @@ func pause(ctx context.Context, r *Resolver, d time.Duration) bool {
 
 // watchMissing watches the places where a missing name may appear, and calls signal
 // when it may be there. The returned func ends that.
-func (r *Resolver) watchMissing(name string, signal func()) context.CancelFunc {
-	ctx, cancel := context.WithCancel(r.cache.Context())
-	tx := r.cache.Lock()
+func (n *names) watchMissing(name string, signal func()) context.CancelFunc {
+	ctx, cancel := context.WithCancel(n.cache.Context())
+	tx := n.cache.Lock()
 	defer tx.Unlock()
-	t, err := r.newTarget(name)
-	if err != nil || r.onDemand || tx.Closed() {
+	t, err := n.newTarget(name)
+	if err != nil || n.onDemand || tx.Closed() {
 		return cancel
 	}
 	var places []cache.Place
@@ -260,7 +260,7 @@ func (r *Resolver) watchMissing(name string, signal func()) context.CancelFunc {
 		}
 	}
 	if len(places) > 0 {
-		r.cache.Go(func() {
+		n.cache.Go(func() {
 			watched := false
 			for _, at := range places {
 				watched = at.Space.Owner.(*folder).provider.Watch(ctx, at, signal).Calls || watched
