@@ -45,12 +45,23 @@ func (s setup) secure(cfg *api.Config) error {
 			return clientCertificate(certIn, cert, keyIn, key)
 		}
 	}
-	tlsConfig.NextProtos = []string{"http/1.1"}
-	transport.ForceAttemptHTTP2 = false
-	transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
 	transport.MaxIdleConnsPerHost = 32
 	transport.MaxResponseHeaderBytes = limit.Header
+	cfg.HttpClient.Transport = onlyHTTP1(transport)
 	return nil
+}
+
+// onlyHTTP1 returns a transport like t that speaks HTTP/1.1 and nothing else.
+// vault/api has set up HTTP/2 on t, which no change of its fields undoes in every
+// version of Go.
+func onlyHTTP1(t *http.Transport) *http.Transport {
+	t = t.Clone()
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetHTTP1(true)
+	t.ForceAttemptHTTP2 = false
+	t.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	t.TLSClientConfig.NextProtos = []string{"http/1.1"}
+	return t
 }
 
 func clientCertificate(certIn, cert, keyIn, key string) (*tls.Certificate, error) {
