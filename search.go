@@ -24,6 +24,7 @@ type search struct {
 	effort  effort
 	waiters int
 	waiter  *cache.Waiter
+	facts   searchFacts // of the target that is being located
 }
 
 // An effort says how often a document that was never held is tried while it fails.
@@ -38,9 +39,13 @@ const (
 type target struct {
 	name, path, field string
 	sites             []*site
-	candidates        []candidate // of the sites, as far as they were looked at
-	pinned            []*cache.Doc
-	settled           bool // the result is known
+	candidates        []candidate  // of the sites, as far as they were looked at
+	pinned            []*cache.Doc // that were looked at
+	room              struct {     // for the usual number of these
+		candidates [1]candidate
+		pinned     [2]*cache.Doc
+	}
+	settled bool // the result is known
 
 	entry  *entry // that was attached
 	isNew  bool   // it was attached to no document before
@@ -55,6 +60,7 @@ func (n *names) newTarget(name string) (*target, error) {
 		return nil, err
 	}
 	t := &target{name: name, path: path, field: field}
+	t.candidates, t.pinned = t.room.candidates[:0], t.room.pinned[:0]
 	if err := n.route(t); err != nil {
 		return nil, err
 	}
@@ -131,7 +137,7 @@ type searchFacts struct {
 }
 
 // docAt returns the document at a place, and pins it until the search ends.
-func (v searchFacts) docAt(at *place) *cache.Doc {
+func (v *searchFacts) docAt(at *place) *cache.Doc {
 	if at.doc == nil {
 		at.doc = v.tx.Doc(at.site.folder.space, at.path, at.site.ttl)
 		at.doc.Asked = at.doc.Asked || !at.parent
@@ -142,7 +148,7 @@ func (v searchFacts) docAt(at *place) *cache.Doc {
 	return at.doc
 }
 
-func (v searchFacts) known(at *place) (*cache.Version, error, bool) {
+func (v *searchFacts) known(at *place) (*cache.Version, error, bool) {
 	known, ok := v.tx.Known(v.docAt(at), v.s.query)
 	if ok && known.Err != nil && known.Age > 0 {
 		return nil, &remembered{err: known.Err, age: known.Age}, true
@@ -150,12 +156,12 @@ func (v searchFacts) known(at *place) (*cache.Version, error, bool) {
 	return known.Version, known.Err, ok
 }
 
-func (v searchFacts) isHome(at *place) bool {
+func (v *searchFacts) isHome(at *place) bool {
 	e := v.n.index.find(v.t.name)
 	return e != nil && e.doc == at.doc
 }
 
-func (v searchFacts) accepts(at *place, text string) error {
+func (v *searchFacts) accepts(at *place, text string) error {
 	e := v.n.index.find(v.t.name)
 	if e == nil || e.doc == nil || e.doc == at.doc || !v.tx.Servable(e.doc) {
 		return nil
@@ -163,7 +169,7 @@ func (v searchFacts) accepts(at *place, text string) error {
 	return e.checkEmpty(text)
 }
 
-func (v searchFacts) siteFor(at *place, ref *Ref) (*site, error) {
+func (v *searchFacts) siteFor(at *place, ref *Ref) (*site, error) {
 	s, err := v.n.siteOfValue(v.tx, ref, at.site.follow)
 	if err == nil {
 		s.follow = followNone // one step, so that no circle can be made
@@ -176,7 +182,8 @@ func (v searchFacts) siteFor(at *place, ref *Ref) (*site, error) {
 // places; none: the target is settled.
 func (n *names) step(tx cache.Tx, s *search, t *target) []*place {
 	for !t.settled {
-		l := locate(len(t.sites), t.candidate, t.field, s.eager, searchFacts{n, tx, s, t})
+		s.facts = searchFacts{n, tx, s, t}
+		l := locate(len(t.sites), t.candidate, t.field, s.eager, &s.facts)
 		switch {
 		case l.read != nil:
 			return l.read
@@ -232,10 +239,15 @@ func (n *names) newSearch(tx cache.Tx, targets []*target, need cache.Need, effor
 	return s
 }
 
+// Continue runs a search whose goroutine waits for a provider that does not
+// return.
+func (s *search) Continue() { s.facts.n.run(s) }
+
+// Abandon finishes a search, because the resolver is closed.
+func (s *search) Abandon(tx cache.Tx) { s.facts.n.finish(tx, s) }
+
 // run runs a search until it is finished.
 func (n *names) run(s *search) {
-	instead := func() { n.run(s) }
-	closed := func(tx cache.Tx) { n.finish(tx, s) }
 	for abandoned := false; ; {
 		tx := n.cache.Lock()
 		tx.Reset(s.waiter)
@@ -249,7 +261,7 @@ func (n *names) run(s *search) {
 		}
 		tx.Unlock()
 		var goOn bool
-		if abandoned, goOn = n.cache.Wait(s.waiter, instead, closed); !goOn {
+		if abandoned, goOn = n.cache.Wait(s.waiter, s); !goOn {
 			return
 		}
 	}

@@ -119,6 +119,12 @@ func (l *log) Report(cache.Tx, cache.Event)                 {}
 func (l *log) ReportRead(cache.Tx, cache.Call)              {}
 func (l *log) Evict(tx cache.Tx, d *cache.Doc)              { d.Names = nil; tx.AddNames(-1) }
 
+// idle is a Task that nobody continues.
+type idle struct{}
+
+func (idle) Continue()        {}
+func (idle) Abandon(cache.Tx) {}
+
 // A desk is a Cache on a shelf.
 type desk struct {
 	*cache.Cache
@@ -190,7 +196,7 @@ func (d *desk) read(paths ...string) (texts []string, errs []error) {
 		if !more {
 			return texts, errs
 		}
-		if _, goOn := d.Wait(w, func() {}, func(cache.Tx) {}); !goOn {
+		if _, goOn := d.Wait(w, idle{}); !goOn {
 			return nil, []error{errClosed}
 		}
 	}

@@ -113,19 +113,24 @@ func (tx Tx) Claimed(w *Waiter) bool {
 	return len(w.flights) > 0
 }
 
+// A Task is what a Waiter waits for.
+type Task interface {
+	Continue()     // on a goroutine of its own
+	Abandon(tx Tx) // the Cache is closed
+}
+
 // Wait makes the reads that a Waiter has claimed, and waits for them and for the
 // reads of others that it has claimed, too. It is called without the lock.
 // abandoned: a read was never made, because all its callers stopped waiting. If a
-// Source does not return in time, instead runs on another goroutine, which then
-// continues (or, if the Cache is closed, closed is called); when Wait returns at
-// last, goOn is false.
-func (c *Cache) Wait(w *Waiter, instead func(), closed func(tx Tx)) (abandoned, goOn bool) {
+// Source does not return in time, another goroutine continues the task (or, if the
+// Cache is closed, abandons it); when Wait returns at last, goOn is false.
+func (c *Cache) Wait(w *Waiter, task Task) (abandoned, goOn bool) {
 	tx := c.Lock()
 	flights, readings, joined := w.flights, w.readings, w.joined
 	w.readings = nil
 	tx.Unlock()
 	if len(readings) == 1 && !joined {
-		if !c.readInline(w, readings[0], instead, closed) {
+		if !c.readInline(w, readings[0], task) {
 			return false, false
 		}
 	} else {
@@ -144,7 +149,7 @@ func (c *Cache) Wait(w *Waiter, instead func(), closed func(tx Tx)) (abandoned, 
 }
 
 // readInline reads on the goroutine of the Waiter, which is the usual case.
-func (c *Cache) readInline(w *Waiter, rd *Reading, instead func(), closed func(tx Tx)) bool {
+func (c *Cache) readInline(w *Waiter, rd *Reading, task Task) bool {
 	returned, late := false, false // guarded by the lock; at most one is set
 	rd.onLate = func() {
 		tx := c.Lock()
@@ -153,10 +158,10 @@ func (c *Cache) readInline(w *Waiter, rd *Reading, instead func(), closed func(t
 		case returned || late:
 		case c.closed:
 			late = true
-			closed(tx)
+			task.Abandon(tx)
 		default:
 			late = true
-			c.Go(instead)
+			c.Go(task.Continue)
 		}
 	}
 	c.read(rd, w.cancelled)
