@@ -14,7 +14,6 @@ import (
 	"github.com/go-secrets/secrets"
 	"github.com/go-secrets/secrets/internal/awsapi/awstest"
 	"github.com/go-secrets/secrets/internal/canary"
-	"github.com/go-secrets/secrets/internal/figures"
 )
 
 const (
@@ -101,7 +100,7 @@ func (s source) start(t *testing.T, m mishap) {
 	assert.GreaterOrEqual(t, took, least, "it came through the trouble")
 	assert.Less(t, took, max(least, blip)+startsWithin)
 	assert.LessOrEqual(t, f.asked(), atMost)
-	figures.Tell(t, "a start: %v, %d requests", took.Round(10*time.Millisecond), f.asked())
+	t.Logf("a start: %v, %d requests", took.Round(10*time.Millisecond), f.asked())
 }
 
 // fails has a read fail in a trouble that lasts for longer, and mends it then.

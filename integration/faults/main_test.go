@@ -23,7 +23,7 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 // atATime is how many tests run together: they wait more than they work.
-const atATime = "24"
+const atATime = "32"
 
 func run(m *testing.M) int {
 	flag.Parse()
