@@ -161,7 +161,7 @@ func foreignFailures() map[string]error {
 func serviceFailures() map[string]Reply {
 	replies := map[string]Reply{
 		"nothing": {Drop: true}, "no answer": {Hang: true}, "no JSON": {Body: "<html>"}, "no object": {Body: "[]"}, "an empty object": {Body: "{}"},
-		"a redirect": {Status: 302, Header: map[string]string{"Location": "http://user:x@127.0.0.1:1/%zz"}},
+		"a redirect": {Status: 302, Header: map[string]string{"Location": "http://user:x@127.0.0.1:1/%zz"}}, // #nosec G101 -- made up, for a test that it is not printed
 		"packed":     {Body: "{}", Header: map[string]string{"Content-Encoding": "br"}}, "large": {Body: strings.Repeat("x", 5<<20)},
 		"a token that leads nowhere": OK(map[string]any{"NextToken": "again"}),
 	}
