@@ -225,6 +225,8 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 		{aws(awstest.Fail(400, "ThrottlingException", "Rate exceeded")), "x", "ThrottlingException: …"},
 		{aws(awstest.Fail(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")), "x", "ResourceNotFoundException: …"},
 		{aws(awstest.Fail(400, "ExpiredTokenException", "The security token included in the request is expired")), "x", "ExpiredTokenException: …; renew the credentials"},
+		{aws(awstest.Reply{Status: 200, Body: `{"SecretString":"` + strings.Repeat("x", 32<<20)}), "x", "the answer is larger than any that this service gives"},
+		{"awssm://prod?region=eu-west-1&batch=maybe", "x", "option … is …; …"},
 		{aws(awstest.Reply{Status: 403, Body: "<html>"}), "x", "status … without an error code, so not from the service itself: a proxy or captive portal?"},
 		{"awssm://prod?region=eu-west-1&endpoint=" + awstest.Unused(t), "x", "no connection: …"},
 		{"ssm:///prod?region=eu-west-1&endpoint=" + awstest.Unused(t), "a:b", "a name has no : in it; a version or label is asked for in a reference"},
@@ -242,6 +244,14 @@ func TestTheTextsOfTroubleshootingAreTheOnesThatArePrinted(t *testing.T) {
 	object, err := r.Get(t.Context(), "object")
 	require.NoError(t, err)
 	explained(object.Decode(&struct{ A string }{}), "the JSON at … does not fit a Go …")
+	_, err = secrets.Bind[struct {
+		A string `secret:"a"`
+	}](t.Context(), r, "object", nil)
+	explained(err, "there are tags in …")
+	_, err = secrets.Bind(t.Context(), r, "object", func(secrets.Secret) (int, error) { panic("x") })
+	explained(err, "decoding panicked with a …")
+	_, _, err = secrets.ParseValue("postgres://app:ref+env://PASSWORD@db")
+	explained(err, "a reference stands within other text, where it is not resolved: make it the whole value")
 	require.NoError(t, r.Close())
 	_, err = r.Get(t.Context(), "object")
 	explained(err, "closed")

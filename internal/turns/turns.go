@@ -73,6 +73,14 @@ func Enter(ctx context.Context, version string, call *Call, look func(waited boo
 		now := time.Now()
 		w, pass := admit(version, call, st, now, entered)
 		switch {
+		case pass != nil && pass.trial != nil:
+			// Another worker of the consumer may have been refused since look,
+			// and have ended its first try, so that this one looks like the first.
+			if st, err = look(waited); err != nil || st.Superseded || st.Ledger.refuses(version, call.Consumer) {
+				pass.Release()
+				continue
+			}
+			return pass, nil
 		case pass != nil:
 			return pass, nil
 		case w.refused != nil:

@@ -204,6 +204,24 @@ func TestAVersionThatWorkedForAConsumer(t *testing.T) {
 		assert.False(t, who.Accepts("v1"))
 	}))
 
+	t.Run("is not made by a worker that looked before another one was refused", in(func(t *testing.T) {
+		ledger, who := NewLedger(), new(Consumer)
+		start, looks := time.Now(), 0
+		look := func(bool) (Situation, error) {
+			if looks++; looks > 1 {
+				return Situation{Ledger: ledger}, nil
+			}
+			pass, err := Enter(t.Context(), "v1", &Call{Consumer: who}, login{ledger, who}.situation)
+			require.NoError(t, err)
+			pass.Reject(ledger, errWrong)
+			return Situation{}, nil // there was no ledger yet
+		}
+		pass, err := Enter(t.Context(), "v1", &Call{Consumer: who}, look)
+		require.NoError(t, err)
+		assert.Equal(t, 5*time.Second, time.Since(start), "it is the first turn of the schedule, and no first try")
+		pass.Release()
+	}))
+
 	t.Run("later begins a new schedule when it is refused anew", in(func(t *testing.T) {
 		ledger, who := NewLedger(), new(Consumer)
 		var tries atomic.Int32

@@ -227,7 +227,6 @@ func settings(t *testing.T) map[string][]string {
 		"no region":                 {"AWS_REGION="},
 		"half of the keys":          {"AWS_SECRET_ACCESS_KEY="},
 		"a profile that is nowhere": {"AWS_PROFILE=nowhere", "AWS_ACCESS_KEY_ID="},
-		"a proxy that is no URL":    {"HTTPS_PROXY=:", "HTTP_PROXY=:"},
 		"certificates of garbage":   {"AWS_CA_BUNDLE=" + garbage},
 		"a malformed configuration": {"AWS_CONFIG_FILE=" + garbage, "AWS_PROFILE=dev"},
 		"a mode that is none":       {"AWS_RETRY_MODE=often"},
