@@ -73,10 +73,10 @@ func (c *clients) newRESTTransport() http.RoundTripper {
 		t = own
 	}
 	t = &limit.Transport{Next: t, Max: maxAnswer}
-	if !c.target.plain {
-		t = &authorized{next: t, clients: c}
+	if c.target.plain {
+		return &gateway{next: t}
 	}
-	return t
+	return &authorized{next: t, clients: c}
 }
 
 // authorized adds the credentials to a request.
