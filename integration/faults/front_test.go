@@ -2,14 +2,13 @@ package faults_test
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/go-secrets/secrets/internal/awsapi/awstest"
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // A trouble is what is wrong with a server.
@@ -53,7 +52,7 @@ type front struct {
 	lasts   time.Duration // from the first request on; 0: until mend
 	first   time.Time
 	calls   int
-	at      string
+	port    *awstest.Reserved
 	server  *http.Server
 	open    bool
 }
@@ -62,22 +61,27 @@ type front struct {
 // URL.
 func (f *front) start(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	f.at = l.Addr().String()
+	f.port = awstest.Reserve(t)
 	f.server = &http.Server{Handler: f, ReadHeaderTimeout: time.Minute}
 	t.Cleanup(func() { _ = f.server.Close() })
 	if f.trouble != late {
-		f.open = true
-		go func() { _ = f.server.Serve(l) }()
-		return "http://" + f.at
+		f.listen(t)
+		return "http://" + f.port.Addr
 	}
-	require.NoError(t, l.Close())
 	if f.lasts > 0 {
 		timer := time.AfterFunc(f.lasts, func() { f.mend(t) })
 		t.Cleanup(func() { timer.Stop() })
 	}
-	return "http://" + f.at
+	return "http://" + f.port.Addr
+}
+
+// listen has the front accept connections.
+func (f *front) listen(t *testing.T) {
+	f.open = true
+	l, err := f.port.Listen()
+	if assert.NoError(t, err) {
+		go func() { _ = f.server.Serve(l) }()
+	}
 }
 
 // mend ends the trouble.
@@ -85,18 +89,9 @@ func (f *front) mend(t *testing.T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.trouble = well
-	if f.open {
-		return
+	if !f.open {
+		f.listen(t)
 	}
-	f.open = true
-	for range 100 { // the port may be some other connection's for a moment
-		if l, err := net.Listen("tcp", f.at); err == nil {
-			go func() { _ = f.server.Serve(l) }()
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	assert.Fail(t, "the port cannot be listened on again")
 }
 
 // now returns the trouble that a request meets.

@@ -2,7 +2,6 @@ package awstest
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,26 +34,20 @@ type Source struct {
 func NewSource(t testing.TB, trouble Trouble) *Source {
 	t.Helper()
 	s := &Source{trouble: trouble}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	s.URL = "http://" + address
+	port := Reserve(t)
+	s.URL = "http://" + port.Addr
 	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
 	t.Cleanup(func() { _ = server.Close() })
+	serve := func() {
+		if l, err := port.Listen(); err == nil {
+			go func() { _ = server.Serve(l) }()
+		}
+	}
 	if trouble.Late == 0 {
-		go func() { _ = server.Serve(l) }()
+		serve()
 		return s
 	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	timer := time.AfterFunc(trouble.Late, func() {
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = server.Serve(l)
-		}
-	})
+	timer := time.AfterFunc(trouble.Late, serve)
 	t.Cleanup(func() { timer.Stop() })
 	return s
 }
