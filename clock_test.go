@@ -180,7 +180,7 @@ func TestAClockJump(t *testing.T) {
 		}
 	}))
 
-	t.Run("leaves what is on demand to those who ask", spectest.Bubble(func(t *testing.T) {
+	t.Run("leaves a document that is read on demand to its next Get", spectest.Bubble(func(t *testing.T) {
 		c := newSteps()
 		r, p := spectest.Polled(t, map[string]string{"db": "one", "key": "k"}, secrets.WithOnDemand(), c.option())
 		spectest.Get(t, r, "db")

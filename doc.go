@@ -184,7 +184,7 @@
 //
 // # Where things are
 //
-// For those who change this package: docs/architecture.md has the file of each
+// To change this package, start with docs/architecture.md: it has the file of each
 // rule. The files here are the face and the names; internal/cache holds documents,
 // internal/turns says who may try a rejected version, internal/policy how long
 // waits are.

@@ -23,8 +23,8 @@ func (r *Resolver) Held() (documents, names, missing int) {
 
 // PreparedAhead reports what of a document, of a name that is held, is made
 // before the lock is taken when a read returns data: whether its fields are
-// parsed, and how many of its texts are looked through for references.
-func (r *Resolver) PreparedAhead(name string, data []byte) (parsed bool, references int) {
+// parsed, and how many of these texts of it are looked through for references.
+func (r *Resolver) PreparedAhead(name string, data []byte, texts ...string) (parsed bool, references int) {
 	tx := r.cache.Lock()
 	wants := r.index.find(name).doc.Wants
 	tx.Unlock()
@@ -33,7 +33,15 @@ func (r *Resolver) PreparedAhead(name string, data []byte) (parsed bool, referen
 		owner{&r.names}.Prepare(v, wants)
 	}
 	_, made := contentOf(v).load()
-	return made.fields != nil, len(made.references)
+	for _, text := range texts {
+		if made.references == nil {
+			break
+		}
+		if _, ok := made.references(text); ok {
+			references++
+		}
+	}
+	return made.fields != nil, references
 }
 
 // WaitForLock takes the lock, and returns how long that took.

@@ -337,7 +337,7 @@ func TestUseOfWhatWasIdleBeforeItIsDue(t *testing.T) {
 				name, due, first = "a", first, due
 			}
 			p.ResetCalls()
-			// With what is due, what is due soon is found to be idle.
+			// The refresher looks at documents that are due soon with those that are due, and marks them as idle.
 			time.Sleep(time.Until(first) + time.Second)
 			if time.Until(due) < time.Second || !spectest.StatusOf(t, r, name).NextRead.IsZero() {
 				continue

@@ -305,9 +305,7 @@ func (p *provider) Renew(ctx context.Context, v *cache.Version) (cache.Answer, b
 // Revoke ends a lease.
 func (p *provider) Revoke(ctx context.Context, v *cache.Version) {
 	if leaser, ok := p.given().(LeaseProvider); ok {
-		value := valueOf(v)
-		value.Data = nil
-		_ = guard(func() error { return leaser.Revoke(ctx, value) })
+		_ = guard(func() error { return leaser.Revoke(ctx, valueOf(v)) })
 	}
 }
 

@@ -92,9 +92,9 @@ type content struct {
 
 // made is what is made of a version when it is first needed. It is immutable.
 type made struct {
-	standsFor  string                        // Value.Default: the field that stands for the document; empty: all of it does
-	fields     func() (fields.Object, error) // as a JSON object; nil: not parsed yet
-	references map[string]reference          // what ParseValue says of its large texts; nil: not asked yet
+	standsFor  string                              // Value.Default: the field that stands for the document; empty: all of it does
+	fields     func() (fields.Object, error)       // as a JSON object; nil: not parsed yet
+	references func(text string) (reference, bool) // what ParseValue says of its large texts; nil: not asked yet. A func, so that no printer sees them
 }
 
 // A reference is what ParseValue says of a text.
@@ -159,9 +159,10 @@ func fieldsOf(v *cache.Version) (fields.Object, error) {
 // text that takes a millisecond, and findReferences has done it.
 func referenceIn(v *cache.Version, text string) (ref Ref, found bool, err error) {
 	if len(text) >= cache.Large {
-		_, more := contentOf(v).load()
-		if r, ok := more.references[text]; ok {
-			return r.ref, r.found, r.err
+		if _, more := contentOf(v).load(); more.references != nil {
+			if r, ok := more.references(text); ok {
+				return r.ref, r.found, r.err
+			}
 		}
 	}
 	return ParseValue(text)
@@ -175,14 +176,18 @@ func findReferences(v *cache.Version) {
 	if more.references != nil {
 		return
 	}
-	more.references = map[string]reference{v.Data(): referenceOf(v.Data())}
+	found := map[string]reference{v.Data(): referenceOf(v.Data())}
 	if more.fields != nil {
 		object, _ := more.fields()
 		for key := range object {
 			if text, err := object.Member(key); err == nil && len(text) >= cache.Large {
-				more.references[text] = referenceOf(text)
+				found[text] = referenceOf(text)
 			}
 		}
+	}
+	more.references = func(text string) (r reference, ok bool) {
+		r, ok = found[text]
+		return r, ok
 	}
 	c.made.CompareAndSwap(held, &more) // or somebody else has kept something
 }
@@ -226,7 +231,11 @@ func fieldError(err error) error {
 
 // standsFor returns the field that stands for a document; empty: all of it does.
 func standsFor(v *cache.Version) string {
-	_, now := contentOf(v).load()
+	c, _ := v.Content.(*content)
+	if c == nil { // of a version that is not held any more, only the lease is kept
+		return ""
+	}
+	_, now := c.load()
 	return now.standsFor
 }
 

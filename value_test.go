@@ -219,7 +219,8 @@ func TestALargeValueIsLookedThroughForReferencesWithoutTheLock(t *testing.T) {
 			t.Cleanup(func() { _ = r.Close() })
 			_, err = r.Get(t.Context(), c.ask)
 			require.NoError(t, err)
-			_, texts := r.PreparedAhead(c.ask, []byte(`{"a":"`+long+`"}`))
+			next := `{"a":"` + long + `"}`
+			_, texts := r.PreparedAhead(c.ask, []byte(next), next, long)
 			assert.Equal(t, c.texts, texts)
 		})
 	}

@@ -408,7 +408,7 @@ func (w *watcher) forget(dir string) {
 	delete(w.twins, id)
 	for _, twin := range twins[min(1, len(twins)):] {
 		w.drop(twin)
-		w.mail(func(m *mailbox) { m.touch(twin, false) }) // is watched again by those who need it
+		w.mail(func(m *mailbox) { m.touch(twin, false) }) // documents that need it watch it again
 	}
 }
 

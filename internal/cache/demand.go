@@ -1,8 +1,6 @@
 package cache
 
-import (
-	"time"
-)
+import "time"
 
 // The refresher does not read a document that is idle, and reads none if the Cache
 // works on demand. When the held version of such a document is past its TTL, its

@@ -8,7 +8,8 @@ import (
 )
 
 // A retired lease is one whose version is not held any more. It ends by itself,
-// since connections that were made with it are still open; Close revokes it.
+// since connections that were made with it are still open; Close revokes it. The
+// bytes of the version are not kept for that.
 type retired struct {
 	backend *Backend
 	version *Version
@@ -27,7 +28,7 @@ func (tx Tx) retire(b *Backend, v *Version) {
 			kept = append(kept, old)
 		}
 	}
-	c.retired = append(kept, retired{b, v})
+	c.retired = append(kept, retired{b, v.leaseAlone()})
 }
 
 // renew renews the lease of the one document in rd. It reports false if the

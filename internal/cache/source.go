@@ -24,7 +24,8 @@ type Source interface {
 	// Renew renews the lease of a version. It reports false if the document
 	// must be read instead.
 	Renew(ctx context.Context, v *Version) (Answer, bool)
-	// Revoke revokes the lease of a version.
+	// Revoke revokes the lease of a version. One that is not held any more has
+	// neither bytes nor Content.
 	Revoke(ctx context.Context, v *Version)
 	// Watches reports whether the Source can watch now.
 	Watches() bool

@@ -127,6 +127,12 @@ func (v *Version) Lease() any {
 	return nil
 }
 
+// leaseAlone returns what Revoke needs of a version: all but its bytes, and what the
+// Owner has made of them.
+func (v *Version) leaseAlone() *Version {
+	return &Version{open: func() string { return "" }, id: v.id, created: v.created, extra: v.extra}
+}
+
 // Leased reports whether the version has a lease.
 func (v *Version) Leased() bool { return v.extra != nil && v.extra.lease != nil }
 
