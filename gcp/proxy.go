@@ -72,7 +72,11 @@ func dialProxy(ctx context.Context, through *url.URL, address string) (net.Conn,
 	if err != nil { // whose text has the URL
 		return nil, errProxy
 	}
-	return dialer.(socks.ContextDialer).DialContext(ctx, "tcp", address)
+	c, ok := dialer.(socks.ContextDialer)
+	if !ok { // of a scheme that the program has registered; it could not be stopped
+		return nil, errProxy
+	}
+	return c.DialContext(ctx, "tcp", address)
 }
 
 func withPort(u *url.URL, port string) string {
